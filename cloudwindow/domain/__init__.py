@@ -1,0 +1,1 @@
+"""What the service is about: values and rules. No I/O, no clock, no randomness."""

@@ -1,0 +1,60 @@
+"""Names of things. Every identifier is an opaque word; only people-facing numbers carry meaning."""
+
+from typing import NewType
+
+CitizenId = NewType("CitizenId", str)
+TicketId = NewType("TicketId", str)
+OfferId = NewType("OfferId", str)
+"""``<ticket>/<n>``: the n-th time this ticket was offered."""
+StaffId = NewType("StaffId", str)
+"""Any member of staff. In the role of the person who answers calls we write ``agent``."""
+SessionId = NewType("SessionId", str)
+ApplicationId = NewType("ApplicationId", str)
+MaterialId = NewType("MaterialId", str)
+FileId = NewType("FileId", str)
+DocumentId = NewType("DocumentId", str)
+DistrictCode = NewType("DistrictCode", str)
+"""Six digits of GB/T 2260, e.g. ``440114`` for 花都区."""
+StreetCode = NewType("StreetCode", str)
+"""Nine digits: district code and three more."""
+ItemId = NewType("ItemId", str)
+"""Catalogue identifier of a service item, e.g. ``HR01``."""
+
+# Crockford's base 32 without I, L, O, U: can be read aloud and typed without doubt.
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def word(random_bytes: bytes) -> str:
+    """Spell ``random_bytes`` as lower-case base 32; 10 bytes give 16 characters."""
+    number = int.from_bytes(random_bytes, "big")
+    length = -(-len(random_bytes) * 8 // 5)
+    digits = (CROCKFORD[(number >> (5 * place)) & 31] for place in range(length))
+    return "".join(reversed(list(digits))).lower()
+
+
+def with_check(random_bytes: bytes, *, group: int = 4) -> str:
+    """
+    Spell ``random_bytes`` in upper case with a check character, in groups joined by hyphens.
+
+    The check is the value modulo 31 spelled in the same alphabet: one wrong character is found.
+    """
+    spelled = word(random_bytes).upper()
+    text = spelled + CROCKFORD[int.from_bytes(random_bytes, "big") % 31]
+    return "-".join(text[start : start + group] for start in range(0, len(text), group))
+
+
+def normal_code(typed: str) -> str | None:
+    """
+    Return the code somebody typed in its printed form, or ``None`` when its check character is wrong.
+
+    Case, spaces and hyphens do not matter; I, L and O are read as 1, 1 and 0.
+    """
+    text = typed.upper().translate(str.maketrans({" ": "", "-": "", "I": "1", "L": "1", "O": "0"}))
+    if len(text) < 2 or any(letter not in CROCKFORD for letter in text):
+        return None
+    value = 0
+    for letter in text[:-1]:
+        value = value * 32 + CROCKFORD.index(letter)
+    if CROCKFORD[value % 31] != text[-1]:
+        return None
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

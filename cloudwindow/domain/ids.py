@@ -32,15 +32,24 @@ def word(random_bytes: bytes) -> str:
     return "".join(reversed(list(digits))).lower()
 
 
-def with_check(random_bytes: bytes, *, group: int = 4) -> str:
-    """
-    Spell ``random_bytes`` in upper case with a check character, in groups joined by hyphens.
+def check_character(spelled: str) -> str:
+    """Luhn's check in base 32: finds every single wrong character and nearly every swapped pair."""
+    total = 0
+    for place, letter in enumerate(reversed(spelled)):
+        addend = CROCKFORD.index(letter) * (2 if place % 2 == 0 else 1)
+        total += addend // 32 + addend % 32
+    return CROCKFORD[-total % 32]
 
-    The check is the value modulo 31 spelled in the same alphabet: one wrong character is found.
-    """
+
+def in_groups(text: str, size: int = 4) -> str:
+    """``ABCDEFGH`` → ``ABCD-EFGH``."""
+    return "-".join(text[start : start + size] for start in range(0, len(text), size))
+
+
+def with_check(random_bytes: bytes) -> str:
+    """Spell ``random_bytes`` in upper case with a check character, in groups of four."""
     spelled = word(random_bytes).upper()
-    text = spelled + CROCKFORD[int.from_bytes(random_bytes, "big") % 31]
-    return "-".join(text[start : start + group] for start in range(0, len(text), group))
+    return in_groups(spelled + check_character(spelled))
 
 
 def normal_code(typed: str) -> str | None:
@@ -50,11 +59,6 @@ def normal_code(typed: str) -> str | None:
     Case, spaces and hyphens do not matter; I, L and O are read as 1, 1 and 0.
     """
     text = typed.upper().translate(str.maketrans({" ": "", "-": "", "I": "1", "L": "1", "O": "0"}))
-    if len(text) < 2 or any(letter not in CROCKFORD for letter in text):
+    if not 2 <= len(text) <= 64 or any(letter not in CROCKFORD for letter in text):
         return None
-    value = 0
-    for letter in text[:-1]:
-        value = value * 32 + CROCKFORD.index(letter)
-    if CROCKFORD[value % 31] != text[-1]:
-        return None
-    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+    return in_groups(text) if check_character(text[:-1]) == text[-1] else None

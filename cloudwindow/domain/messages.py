@@ -1,0 +1,451 @@
+"""
+Every message that crosses a WebSocket is born here.
+
+One flat JSON object per message; ``type`` names it. Requests may carry ``id`` (made by the browser); the
+answer is ``ack`` or ``error`` with the same ``re``. ``docs/protocol.md`` describes them, ``web/js/lib/messages.js``
+mirrors them, one test compares the three.
+
+Direction is the base class: FromCitizen, FromAgent, FromBoth (either side of a call), ToCitizen, ToAgent,
+ToBoth, ToBoard.
+"""
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from cloudwindow.domain.errors import Malformed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """The root: ``type`` is the wire name."""
+
+    type: ClassVar[str] = ""
+
+
+class FromCitizen(Message):
+    """Citizen → server."""
+
+
+class FromAgent(Message):
+    """Agent → server."""
+
+
+class FromBoth(Message):
+    """Citizen or agent → server."""
+
+
+class ToCitizen(Message):
+    """Server → citizen."""
+
+
+class ToAgent(Message):
+    """Server → agent."""
+
+
+class ToBoth(Message):
+    """Server → citizen and agent."""
+
+
+class ToBoard(Message):
+    """Server → the admin's board."""
+
+
+# --- either side of a call -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOffer(FromBoth):
+    """An SDP offer of the browser for the call or, while waiting, for the echo test (``purpose``)."""
+
+    type: ClassVar[str] = "call.offer"
+    purpose: str
+    attempt: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDevices(FromBoth):
+    """What the sender sends: camera and microphone on or off, and why not (``reason`` is a device code)."""
+
+    type: ClassVar[str] = "call.devices"
+    camera: bool
+    microphone: bool
+    reason: str = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHangUp(FromBoth):
+    """The sender ends the call."""
+
+    type: ClassVar[str] = "call.hang_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSay(FromBoth):
+    """One line of text chat, at most 2,000 characters."""
+
+    type: ClassVar[str] = "chat.say"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormSet(FromBoth):
+    """A field was edited; an agent's edit is a proposal, a citizen's is confirmed. ``base`` is the version seen."""
+
+    type: ClassVar[str] = "form.set"
+    field: str
+    value: Any
+    base: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormFocus(FromBoth):
+    """The sender's cursor is in ``field``, or in none; a lease of a few seconds others can see."""
+
+    type: ClassVar[str] = "form.focus"
+    field: str | None
+
+
+# --- citizen → server -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormConfirm(FromCitizen):
+    """The citizen confirms the proposed value of ``field`` as it stands at ``version``."""
+
+    type: ClassVar[str] = "form.confirm"
+    field: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationConfirm(FromCitizen):
+    """The citizen ticks, or unticks, one declaration during the read-back."""
+
+    type: ClassVar[str] = "declaration.confirm"
+    key: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReport(FromCitizen):
+    """Outcome of the device test: codes of ``devices.js``, round trip in ms, loss in percent, echo heard."""
+
+    type: ClassVar[str] = "device.report"
+    camera: str
+    microphone: str
+    echo: bool
+    rtt_ms: int | None
+    loss_percent: float | None
+
+
+# --- agent → server ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAvailable(FromAgent):
+    """The agent is ready for the next citizen."""
+
+    type: ClassVar[str] = "agent.available"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAway(FromAgent):
+    """The agent takes no offers for now."""
+
+    type: ClassVar[str] = "agent.away"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAccept(FromAgent):
+    """The agent takes the offered ticket."""
+
+    type: ClassVar[str] = "offer.accept"
+    offer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDecline(FromAgent):
+    """The agent gives the offered ticket back to its old place, with a reason."""
+
+    type: ClassVar[str] = "offer.decline"
+    offer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityCheck(FromAgent):
+    """The agent compared face, card and answers; ``result`` is ``confirmed``, ``doubtful`` or ``failed``."""
+
+    type: ClassVar[str] = "identity.check"
+    method: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialJudge(FromAgent):
+    """The agent's verdict on one paper, from the closed list."""
+
+    type: ClassVar[str] = "material.judge"
+    material: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBackStart(FromAgent):
+    """The form is complete: show it to the citizen in plain words."""
+
+    type: ClassVar[str] = "read_back.start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOutcome(FromAgent):
+    """How the call ended; ``next`` is ``available`` or ``away``."""
+
+    type: ClassVar[str] = "session.outcome"
+    outcome: str
+    note: str
+    next: str
+
+
+# --- server → either side ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack(ToBoth):
+    """The request ``re`` is done and stored."""
+
+    type: ClassVar[str] = "ack"
+    re: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal(ToBoth):
+    """The request ``re`` was refused: stable ``code``, a sentence for the person, the ``field`` it concerns."""
+
+    type: ClassVar[str] = "error"
+    re: str | None
+    code: str
+    text: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello(ToBoth):
+    """First message on every connection: who you are to us, and the server's time in ms."""
+
+    type: ClassVar[str] = "hello"
+    role: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageChanged(ToBoth):
+    """
+    Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change.
+
+    Citizen stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered,
+    in_call, wrap_up. ``session`` is set from the call on; ``peer_online`` tells whether the other side's page
+    is connected. ``version`` grows; an older one is ignored.
+    """
+
+    type: ClassVar[str] = "stage.changed"
+    stage: str
+    version: int
+    session: str | None
+    peer_online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelChanged(ToBoth):
+    """Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case, chat…"""
+
+    type: ClassVar[str] = "panel.changed"
+    panels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormChanged(ToBoth):
+    """
+    One field's present state. ``shown`` is what this side may see (masked where it must be).
+
+    ``standing`` is proposed, confirmed or empty; ``error_code``/``error_text`` come from the server's check;
+    ``hidden`` tells that the field does not apply with the present answers.
+    """
+
+    type: ClassVar[str] = "form.changed"
+    field: str
+    shown: Any
+    standing: str
+    author: str
+    version: int
+    error_code: str | None
+    error_text: str | None
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormFocused(ToBoth):
+    """The other side's cursor is in ``field`` (or in none) until ``seconds`` have passed."""
+
+    type: ClassVar[str] = "form.focused"
+    field: str | None
+    by: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSaid(ToBoth):
+    """A line of chat; ``author`` is citizen or agent, ``at_ms`` the server's time."""
+
+    type: ClassVar[str] = "chat.said"
+    id: int
+    author: str
+    name: str
+    text: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDevices(ToBoth):
+    """What the other side sends, and its reason if it does not."""
+
+    type: ClassVar[str] = "peer.devices"
+    camera: bool
+    microphone: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswer(ToBoth):
+    """The media server's SDP answer to the offer with the same ``purpose`` and ``attempt``."""
+
+    type: ClassVar[str] = "call.answer"
+    purpose: str
+    attempt: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRenegotiate(ToBoth):
+    """Please offer again: the room has changed, or the media worker was replaced."""
+
+    type: ClassVar[str] = "call.renegotiate"
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced(ToBoth):
+    """Another tab or device has taken over; this connection ends with close code 4409."""
+
+    type: ClassVar[str] = "replaced"
+
+
+# --- server → citizen -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceChanged(ToCitizen):
+    """How many are ahead among those one competes with, and the range of the wait; unknown is null."""
+
+    type: ClassVar[str] = "place.changed"
+    ahead: int | None
+    low_minutes: int | None
+    high_minutes: int | None
+    agents: int
+
+
+# --- server → agent ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade(ToAgent):
+    """A ticket rings at this desk; the offer panel holds the rest."""
+
+    type: ClassVar[str] = "offer.made"
+    offer: str
+    expires_in_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWithdrawn(ToAgent):
+    """The offer has ended without this agent: expired, declined, or the citizen left (``reason``)."""
+
+    type: ClassVar[str] = "offer.withdrawn"
+    offer: str
+    reason: str
+
+
+# --- server → board ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardChanged(ToBoard):
+    """The figures have moved: fetch the board's panels again."""
+
+    type: ClassVar[str] = "board.changed"
+    version: int
+
+
+def _all(base: type[Message]) -> list[type[Message]]:
+    return [leaf for sub in base.__subclasses__() for leaf in ([sub] if sub.type else _all(sub))]
+
+
+MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
+FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
+FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
+
+TEXT_LIMIT = 2_000
+SDP_LIMIT = 32_768
+
+
+def encode(message: Message) -> str:
+    """One line of JSON."""
+    body = {"type": message.type} | dataclasses.asdict(message)
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(raw: Any, permitted: frozenset[str]) -> tuple[Message, str | None]:
+    """
+    Read one message of a person who may send ``permitted``; gives it with its request ``id``.
+
+    ``raw`` is the parsed JSON. Raises Malformed("message_malformed") or Malformed("message_unknown").
+    """
+    if not isinstance(raw, dict) or not isinstance(raw.get("type"), str):
+        raise Malformed("message_malformed")
+    body = dict(raw)
+    kind, request = body.pop("type"), body.pop("id", None)
+    if kind not in permitted:
+        raise Malformed("message_unknown")
+    if request is not None and not (isinstance(request, str) and 0 < len(request) <= 64):
+        raise Malformed("message_malformed", field="id")
+    shape = MESSAGES[kind]
+    hints = get_type_hints(shape)
+    fields = {field.name: field for field in dataclasses.fields(shape)}
+    required = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    if not required <= body.keys() <= fields.keys():
+        raise Malformed("message_malformed")
+    for name, value in body.items():
+        if not _fits(value, hints[name]) or (isinstance(value, str) and len(value) > _limit(name)):
+            raise Malformed("message_malformed", field=name)
+    return shape(**body), request
+
+
+def _limit(name: str) -> int:
+    return SDP_LIMIT if name == "sdp" else TEXT_LIMIT
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is Any:
+        return isinstance(value, str | bool | int | float | list | dict | None)
+    if get_origin(hint) in {Union, types.UnionType}:
+        return any(_fits(value, one) for one in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+    return isinstance(value, hint)

@@ -1,0 +1,160 @@
+"""
+A ticket: one citizen's place in the line for one item.
+
+Rule 1: ``joined_at`` never changes. Whatever happens, the wait is measured from the first press.
+Rule 2: every call raises ``epoch``; who writes with an older epoch is refused by the ledger.
+Rule 3: a ticket leaves the line only into a final state or into a call.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, StaffId, TicketId
+from cloudwindow.domain.machine import step
+
+
+class State(StrEnum):
+    """Where a ticket stands; labels in domain.md §2.5."""
+
+    WAITING = "waiting"
+    CALLED = "called"
+    SERVING = "serving"
+    ON_HOLD = "on_hold"
+    MISSED = "missed"
+    DONE = "done"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+
+
+class Event(StrEnum):
+    """What can happen to a ticket."""
+
+    CALL = "call"
+    RECALL = "recall"
+    ANSWER = "answer"
+    RELEASE = "release"
+    MISS = "miss"
+    RETURN = "return"
+    DROP = "drop"
+    RESUME = "resume"
+    REQUEUE = "requeue"
+    FINISH = "finish"
+    LEAVE = "leave"
+    EXPIRE = "expire"
+
+
+TRANSITIONS = {
+    (State.WAITING, Event.CALL): State.CALLED,
+    (State.WAITING, Event.LEAVE): State.ABANDONED,
+    (State.WAITING, Event.EXPIRE): State.EXPIRED,
+    (State.CALLED, Event.ANSWER): State.SERVING,
+    (State.CALLED, Event.RECALL): State.CALLED,
+    (State.CALLED, Event.RELEASE): State.WAITING,
+    (State.CALLED, Event.MISS): State.MISSED,
+    (State.CALLED, Event.LEAVE): State.ABANDONED,
+    (State.MISSED, Event.RETURN): State.WAITING,
+    (State.MISSED, Event.LEAVE): State.ABANDONED,
+    (State.MISSED, Event.EXPIRE): State.EXPIRED,
+    (State.SERVING, Event.DROP): State.ON_HOLD,
+    (State.SERVING, Event.REQUEUE): State.WAITING,
+    (State.SERVING, Event.FINISH): State.DONE,
+    (State.SERVING, Event.LEAVE): State.DONE,
+    (State.ON_HOLD, Event.RESUME): State.SERVING,
+    (State.ON_HOLD, Event.REQUEUE): State.WAITING,
+    (State.ON_HOLD, Event.FINISH): State.DONE,
+    (State.ON_HOLD, Event.LEAVE): State.DONE,
+}
+
+LIVE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.ON_HOLD, State.MISSED})
+"""One citizen has at most one live ticket for an item."""
+
+RING_SECONDS = 20.0
+RECALLS = 2
+HOLD_SECONDS = 180.0
+MISSED_SECONDS = 600.0
+WAIT_LIMIT_SECONDS = 12 * 3600.0
+SERVING_LIMIT_SECONDS = 4 * 3600.0
+
+
+class Effect(StrEnum):
+    """What must be carried out after a move has been committed."""
+
+    JOIN_LINE = "join_line"
+    LEAVE_LINE = "leave_line"
+
+
+EFFECTS: dict[Event, tuple[Effect, ...]] = {
+    Event.RELEASE: (Effect.JOIN_LINE,),
+    Event.RETURN: (Effect.JOIN_LINE,),
+    Event.REQUEUE: (Effect.JOIN_LINE,),
+    Event.MISS: (Effect.LEAVE_LINE,),
+    Event.FINISH: (Effect.LEAVE_LINE,),
+    Event.LEAVE: (Effect.LEAVE_LINE,),
+    Event.EXPIRE: (Effect.LEAVE_LINE,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Times are seconds since the epoch; ``version`` counts every change, ``epoch`` every call."""
+
+    id: TicketId
+    number: str
+    citizen: CitizenId
+    application: ApplicationId
+    item: ItemId
+    item_version: str
+    home_district: DistrictCode
+    language: str
+    mode: str
+    joined_at: float
+    credit_seconds: float = 0.0
+    state: State = State.WAITING
+    epoch: int = 0
+    recalls: int = 0
+    agent: StaffId | None = None
+    deadline: float | None = None
+    version: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether the ticket may still be served."""
+        return self.state in LIVE
+
+
+def deadline_of(state: State, now: float) -> float | None:
+    """The instant at which something must happen to a ticket that entered ``state`` at ``now``."""
+    limits = {
+        State.WAITING: WAIT_LIMIT_SECONDS,
+        State.CALLED: RING_SECONDS,
+        State.SERVING: SERVING_LIMIT_SECONDS,
+        State.ON_HOLD: HOLD_SECONDS,
+        State.MISSED: MISSED_SECONDS,
+    }
+    return now + limits[state] if state in limits else None
+
+
+def advance(
+    ticket: Ticket, event: Event, now: float, *, agent: StaffId | None = None
+) -> tuple[Ticket, tuple[Effect, ...]]:
+    """Move ``ticket``; a call names its ``agent`` and raises the epoch. Raises Conflict("state_forbids")."""
+    state = step(TRANSITIONS, ticket.state, event)
+    called = event is Event.CALL
+    keeps_agent = state in {State.CALLED, State.SERVING, State.ON_HOLD, State.DONE}
+    moved = replace(
+        ticket,
+        state=state,
+        epoch=ticket.epoch + called,
+        recalls=ticket.recalls + 1 if event is Event.RECALL else (0 if called else ticket.recalls),
+        agent=agent if called else (ticket.agent if keeps_agent else None),
+        deadline=deadline_of(state, now),
+        version=ticket.version + 1,
+    )
+    return moved, EFFECTS.get(event, ())
+
+
+def due(ticket: Ticket) -> Event:
+    """What happens to ``ticket`` when its deadline passes."""
+    if ticket.state is State.CALLED:
+        return Event.RECALL if ticket.recalls < RECALLS else Event.MISS
+    return {State.ON_HOLD: Event.REQUEUE, State.SERVING: Event.REQUEUE}.get(ticket.state, Event.EXPIRE)

@@ -1,0 +1,1 @@
+"""The ledger: everything that is acknowledged is a committed row here."""

@@ -1,0 +1,64 @@
+# Cloud Window's commands. `make` alone prints them.
+.DEFAULT_GOAL := help
+.PHONY: help run test check screenshots fmt lock clean setup
+.PHONY: format lint types contracts web-types catalogue translations
+
+PYTHON := .venv/bin/python
+CHECKS := format lint types contracts web-types catalogue translations
+
+help: ## print the commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo; echo "  PORT=8080 DATA_DIR=.data make run   the settings you may want first; all: docs/operations.md"
+
+run: ## set up what is missing and start everything, with demo data; Ctrl-C stops it
+	@scripts/setup runtime
+	@exec $(PYTHON) -m cloudwindow run
+
+test: setup ## run every test; the browser ones last
+	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m pytest
+
+test-fast: setup ## run the tests that need no browser
+	@$(PYTHON) -m pytest -m "not browser"
+
+check: setup ## format, lint, types, import contracts, browser types, catalogue, translations
+	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs 2 $(CHECKS)
+	@echo "check: all of $(CHECKS) passed"
+
+screenshots: setup ## take the pictures of docs/images
+	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) scripts/screenshots.py
+
+fmt: setup ## format the Python code and mend what ruff can
+	@$(PYTHON) -m ruff check --fix --quiet
+	@$(PYTHON) -m ruff format
+
+lock: setup ## lock the Python packages anew after a change in pyproject.toml
+	@$(PYTHON) scripts/lock.py
+
+clean: ## remove what set-up and tools made; .data (the demo's ledger) stays
+	rm -rf .venv .setup web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	    .import_linter_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@scripts/setup test
+
+format:
+	@$(PYTHON) -m ruff format --check --quiet --diff
+
+lint:
+	@$(PYTHON) -m ruff check --quiet
+
+types:
+	@$(PYTHON) -m mypy --no-error-summary
+
+contracts:
+	@.venv/bin/lint-imports --no-logo
+
+web-types:
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" node web/node_modules/typescript/bin/tsc --project web/tsconfig.json
+
+catalogue:
+	@$(PYTHON) -m cloudwindow lint-catalogue
+
+translations:
+	@$(PYTHON) -m cloudwindow.i18n check

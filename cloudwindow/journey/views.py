@@ -1,0 +1,416 @@
+"""
+What the pages are shown: frozen values, already cut down to what this person may see.
+
+Texts that come from the catalogue stay ``Text`` (both languages); templates choose with the ``tr`` filter.
+Times are seconds since the epoch; templates format them with ``when``, ``clock`` and ``day``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudwindow.domain.catalogue import Declaration, District, Field, MaterialRule, Section, ServiceItem, Text
+from cloudwindow.domain.match import Place
+from cloudwindow.domain.ticket import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """One field: ``shown`` is the value as this person may see it, ``raw`` what a form control holds."""
+
+    field: Field
+    raw: Any
+    shown: str
+    standing: str
+    author: str
+    version: int
+    hidden: bool
+    masked: bool
+    error_code: str | None = None
+    error_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionView:
+    """A titled group of fields; ``page`` 1 can be filled while waiting."""
+
+    section: Section
+    page: int
+    fields: Sequence[FieldView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperView:
+    """One photographed page: ``url`` gives the picture, ``verdict`` is a code of the closed list."""
+
+    id: str
+    url: str
+    verdict: str
+    hints: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialView:
+    """A required paper and what has been handed in for it."""
+
+    rule: MaterialRule
+    required: bool
+    papers: Sequence[PaperView]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationView:
+    """One declaration; only the citizen can tick it."""
+
+    declaration: Declaration
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBackView:
+    """The application in plain words: ``lines`` are (label, sentence); ``sha256`` is what a signature binds."""
+
+    opening: Text
+    lines: Sequence[tuple[str, str]]
+    papers: Sequence[tuple[Text, int]]
+    declarations: Sequence[DeclarationView]
+    sha256: str
+    all_declared: bool
+    code_sent: bool
+    code_sent_to: str
+    signed_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCard:
+    """Who is on the other side, as the citizen sees it."""
+
+    name: str
+    number: str
+    district: District
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLine:
+    """One line of chat; ``author`` is ``citizen`` or ``agent``."""
+
+    id: int
+    author: str
+    name: str
+    text: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """What the citizen has done while waiting. ``devices`` is a code or ``unknown``."""
+
+    devices: str
+    rtt_ms: int | None
+    loss_percent: float | None
+    fields_filled: int
+    fields_needed: int
+    papers_given: int
+    papers_needed: int
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseStep:
+    """One row of the story: ``kind`` is the event's name, ``by`` the organ or person, ``note`` free text."""
+
+    at: float
+    kind: str
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentView:
+    """A notice or certificate as PDF."""
+
+    id: str
+    kind: str
+    number: str
+    url: str
+    verification_code: str
+    issued_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionView:
+    """One thing to put right: a field or a material, and the standard it must meet."""
+
+    target: str
+    kind: str
+    label: Text
+    note: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """A handed-in application; ``mode`` is authorised or transfer, ``organ`` the one that decides."""
+
+    receipt: str
+    state: str
+    item: ServiceItem
+    home: District
+    street: str
+    receiving: District | None
+    organ: str
+    mode: str
+    applicant: str
+    received_at: float | None
+    due_at: float | None
+    acknowledge_by: float | None
+    steps: Sequence[CaseStep]
+    documents: Sequence[DocumentView]
+    corrections: Sequence[CorrectionView]
+    reasons: str
+    can_rate: bool
+    rating: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitView:
+    """The citizen's page from the number to the receipt. ``stage`` as in StageChanged."""
+
+    ticket: Ticket
+    stage: str
+    version: int
+    item: ServiceItem
+    home: District
+    street: str
+    applicant: str
+    capacity: str
+    principal: str | None
+    mobile: str
+    place: Place | None
+    place_known: bool
+    waited_seconds: float
+    open_now: bool
+    next_opening: float | None
+    resume_link: str
+    recording_allowed: bool
+    session: str | None
+    agent: AgentCard | None
+    peer_online: bool
+    sections: Sequence[SectionView]
+    materials: Sequence[MaterialView]
+    readiness: Readiness
+    chat: Sequence[ChatLine]
+    read_back: ReadBackView | None
+    case: CaseView | None
+    outcome: str | None
+    outcome_note: str
+    return_by: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferView:
+    """What an agent sees before answering."""
+
+    offer: str
+    expires_at: float
+    number: str
+    item: ServiceItem
+    home: District
+    own_district: bool
+    ring: int
+    waited_seconds: float
+    language: str
+    mode: str
+    capacity: str
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """Who may decide what was received: ``organ`` in whose name, under which delegation."""
+
+    mode: str
+    organ: str
+    delegation: str | None
+    due_at: float | None
+    can_decide: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """The call as the agent sees it; personal numbers are masked."""
+
+    id: str
+    state: str
+    ticket: Ticket
+    item: ServiceItem
+    home: District
+    street: str
+    started_at: float
+    joined_at: float | None
+    applicant: str
+    id_number: str
+    mobile: str
+    capacity: str
+    principal: str | None
+    recording_allowed: bool
+    peer_online: bool
+    identity_checked: bool
+    identity_result: str | None
+    state_of_case: str
+    sections: Sequence[SectionView]
+    missing_fields: Sequence[str]
+    unconfirmed_fields: Sequence[str]
+    materials: Sequence[MaterialView]
+    chat: Sequence[ChatLine]
+    read_back: ReadBackView | None
+    decision: DecisionView
+    case: CaseView | None
+    outcomes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffCard:
+    """A member of staff: ``roles`` among agent, approver, district_admin, city_admin."""
+
+    id: str
+    name: str
+    number: str
+    district: District
+    roles: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskView:
+    """The agent's page. ``stage`` as in StageChanged; ``drafts`` are cases this agent still owns."""
+
+    staff: StaffCard
+    stage: str
+    version: int
+    offer: OfferView | None
+    session: SessionView | None
+    waiting: int
+    served_today: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """One case in the approver's list; ``late`` names a passed deadline."""
+
+    receipt: str
+    item: ServiceItem
+    applicant: str
+    state: str
+    from_district: District
+    received_at: float
+    acknowledge_by: float | None
+    due_at: float | None
+    late: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxView:
+    """The approver's list; ``show`` is open, waiting (for the citizen) or closed."""
+
+    staff: StaffCard
+    show: str
+    rows: Sequence[InboxRow]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxCaseView:
+    """One case before the approver. ``actions`` are the events allowed now."""
+
+    staff: StaffCard
+    case: CaseView
+    id_number: str
+    mobile: str
+    capacity: str
+    principal: str | None
+    lines: Sequence[tuple[str, str, str]]
+    materials: Sequence[MaterialView]
+    correctable: Sequence[tuple[str, str, Text]]
+    consents: Sequence[tuple[str, float]]
+    identity_method: str
+    signed_at: float | None
+    signature_url: str
+    sha256: str
+    duties: Sequence[tuple[str, str]]
+    chain_intact: bool
+    actions: Sequence[str]
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRow:
+    """Waiting people of one district or item: ``longest_seconds`` is None when nobody waits."""
+
+    key: str
+    name: Text
+    waiting: int
+    longest_seconds: float | None
+    agents: Mapping[str, int] = field(default_factory=dict)
+    today: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRow:
+    """One agent on the board."""
+
+    name: str
+    number: str
+    district: District
+    state: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardView:
+    """
+    The admin's live figures for ``scope`` (one district, or None for the whole city).
+
+    ``today`` counts: taken, served, abandoned, missed, submitted, issued, handed_over; ``mean_wait_seconds``
+    is over today's answered tickets.
+    """
+
+    staff: StaffCard
+    scope: District | None
+    at: float
+    line_known: bool
+    waiting: int
+    longest_seconds: float | None
+    by_item: Sequence[BoardRow]
+    by_district: Sequence[BoardRow]
+    agents: Mapping[str, int]
+    agent_rows: Sequence[AgentRow]
+    today: Mapping[str, int]
+    mean_wait_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyView:
+    """What the public check page confirms of a document."""
+
+    code: str
+    kind: str
+    number: str
+    item: Text
+    organ: str
+    applicant: str
+    issued_at: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoAccount:
+    """A marked demo sign-in."""
+
+    account: str
+    password: str
+    totp: str
+    name: str
+    district: Text
+    role: str
+    page: str

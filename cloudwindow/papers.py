@@ -129,9 +129,8 @@ class Papers:
         except TimeoutError as exc:
             raise BadInput("image_broken") from exc
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            if process.returncode is None:
+                await _end(process)
 
     async def _start_child(self) -> asyncio.subprocess.Process:
         """``-I``: the child sees neither our environment's Python settings nor the working folder."""
@@ -164,9 +163,17 @@ class Papers:
 
 
 async def _converse(process: asyncio.subprocess.Process, order: bytes) -> bytes:
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101  (both are pipes)
+    if process.stdin is None or process.stdout is None:
+        raise Unavailable("papers_unavailable")
     answer, _ = await asyncio.gather(_read_at_most(process.stdout), _write_all(process.stdin, order))
+    await process.wait()
     return answer
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 async def _read_at_most(stream: asyncio.StreamReader) -> bytes:

@@ -12,9 +12,31 @@ import resource
 import sys
 from typing import Any, Final
 
-from PIL import Image, ImageFilter, ImageOps, ImageStat, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    Image,
+    ImageFilter,
+    ImageStat,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
-PLUGINS: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)  # loaded now: later no file opens
+# Everything Pillow would load at its first use is loaded now: later no file opens. TIFF is how EXIF is
+# written, MPO how some phones wrap a JPEG; neither may be asked for by an upload.
+PLUGINS: Final = (JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
+ORIENTATION: Final = 0x0112  # EXIF 2.32 §4.6.4
+TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 WHITE: Final = 255
 HINT_SIDE: Final = 800
 BLURRY_BELOW: Final = 60.0
@@ -31,6 +53,7 @@ class Refusal(Exception):
 
 def main() -> None:
     """Do one order and leave."""
+    Image.preinit()
     order: Limits = json.loads(sys.stdin.buffer.readline())
     _give_up_what_is_not_needed(order)
     try:
@@ -67,12 +90,10 @@ def _carry_out(order: Limits, raw: bytes) -> tuple[dict[str, Any], bytes]:
 def _photo(order: Limits, raw: bytes) -> tuple[dict[str, Any], bytes]:
     picture = _opened(raw, ["JPEG", "PNG", "WEBP"], order["pixels"])
     seen = picture.size
-    turn = picture.getexif().get(0x0112, 1)
+    turn = _turn_of(picture)
     longest = order["longest_side"]
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    upright = _on_white(picture)
-    upright.getexif()[0x0112] = turn
-    upright = ImageOps.exif_transpose(upright)
+    upright = _on_white(picture) if turn is None else _on_white(picture).transpose(turn)
     clean = Image.new("RGB", upright.size)
     clean.paste(upright)
     written = io.BytesIO()
@@ -98,11 +119,19 @@ def _opened(raw: bytes, formats: list[str], most_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # ours is stricter and has its own code
     try:
         picture = Image.open(io.BytesIO(raw), formats=formats)
-    except (Image.UnidentifiedImageError, OSError):
+    except UnidentifiedImageError:
         raise Refusal("not_an_image") from None
     if picture.width * picture.height > most_pixels:
         raise Refusal("image_too_many_pixels")
     return picture
+
+
+def _turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """Say how the camera was held; a broken note about that does not make a bad photograph."""
+    try:
+        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    except Exception:
+        return None
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

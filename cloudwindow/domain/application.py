@@ -9,7 +9,7 @@ Rule 4: one consolidated list of corrections (art. 32(4)).
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -159,7 +159,7 @@ class Application:
     id: ApplicationId
     citizen: CitizenId
     item: ItemId
-    item_version: str
+    item_version: int
     home_district: DistrictCode
     home_street: str
     capacity: str
@@ -200,16 +200,22 @@ def advance(application: Application, event: Event, now: float) -> Application:
     moved = replace(application, state=state, version=application.version + 1)
     if event is Event.EDIT and application.state is not State.DRAFT:
         return void(moved)
-    stamps = {
-        Event.SIGN: "signed_at",
-        Event.SUBMIT: "received_at",
-        Event.ACKNOWLEDGE: "acknowledged_at",
-        Event.ACCEPT: "accepted_at",
-        Event.APPROVE: "decided_at",
-        Event.DENY: "decided_at",
-        Event.REFUSE_ACCEPTANCE: "decided_at",
-    }
-    return replace(moved, **{stamps[event]: now}) if event in stamps else moved
+    return STAMPS[event](moved, now) if event in STAMPS else moved
+
+
+def _decided(application: Application, now: float) -> Application:
+    return replace(application, decided_at=now)
+
+
+STAMPS: Mapping[Event, Callable[[Application, float], Application]] = {
+    Event.SIGN: lambda application, now: replace(application, signed_at=now),
+    Event.SUBMIT: lambda application, now: replace(application, received_at=now),
+    Event.ACKNOWLEDGE: lambda application, now: replace(application, acknowledged_at=now),
+    Event.ACCEPT: lambda application, now: replace(application, accepted_at=now),
+    Event.APPROVE: _decided,
+    Event.DENY: _decided,
+    Event.REFUSE_ACCEPTANCE: _decided,
+}
 
 
 def void(application: Application) -> Application:

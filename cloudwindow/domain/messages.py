@@ -432,7 +432,8 @@ def decode(raw: Any, permitted: frozenset[str]) -> tuple[Message, str | None]:
     for name, value in body.items():
         if not _fits(value, hints[name]) or (isinstance(value, str) and len(value) > _limit(name)):
             raise Malformed("message_malformed", field=name)
-    return shape(**body), request
+    made: Message = shape(**body)
+    return made, request
 
 
 def _limit(name: str) -> int:

@@ -103,7 +103,7 @@ class Ticket:
     citizen: CitizenId
     application: ApplicationId
     item: ItemId
-    item_version: str
+    item_version: int
     home_district: DistrictCode
     language: str
     mode: str

@@ -5,10 +5,13 @@ Times are float seconds since the epoch. Texts that are hashed are kept as the t
 """
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -75,4 +78,251 @@ serial_number = Table(
     Column("period", String(10), primary_key=True, comment="year, or day for ticket numbers"),
     Column("kind", String(32), primary_key=True, comment="receipt, decision, ticket …"),
     Column("last", Integer, nullable=False, comment="the last number given out"),
+)
+
+# --- people ----------------------------------------------------------------------------------------------
+
+citizen = Table(
+    "citizen",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("id_number_blind", String(64), nullable=False, comment="blind index of the ID number"),
+    Column("mobile_blind", String(64), nullable=False, comment="blind index of the mobile number"),
+    Column("name_sealed", Text, nullable=False),
+    Column("id_number_sealed", Text, nullable=False),
+    Column("mobile_sealed", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("id_number_blind", "mobile_blind"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account", String(64), nullable=False, unique=True),
+    Column("name", String(64), nullable=False),
+    Column("number", String(16), nullable=False, comment="the agent's number, shown to citizens"),
+    Column("district", String(6), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("skills", JSON, nullable=False),
+    Column("languages", JSON, nullable=False),
+    Column("modes", JSON, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("totp_sealed", Text, nullable=False),
+    Column(
+        "totp_counter", BigInteger, nullable=False, comment="the last one-time code's counter; never reused"
+    ),
+    Column("demo", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("kind", String(8), nullable=False, comment="citizen or staff"),
+    Column("csrf", String(64), nullable=False),
+    Column("staff", String(32)),
+    Column("ticket", String(32), comment="the visit this browser holds"),
+    Column("intake_sealed", Text, comment="what was chosen before the number was taken"),
+    Column("cases", JSON, nullable=False, comment="receipt numbers this browser may follow"),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False, index=True),
+)
+
+phone_code = Table(
+    "phone_code",
+    metadata,
+    Column("purpose", String(16), primary_key=True, comment="identify or sign"),
+    Column("subject", String(64), primary_key=True, comment="session hash or application"),
+    Column("code_hash", String(64), nullable=False),
+    Column("sent_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("used_at", Double),
+)
+
+# --- the line and the call ---------------------------------------------------------------------------------
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", String(16), nullable=False),
+    Column("citizen", String(32), ForeignKey("citizen.id"), nullable=False),
+    Column("application", String(32), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("home_district", String(6), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("mode", String(8), nullable=False),
+    Column("joined_at", Double, nullable=False, comment="never changes"),
+    Column("credit_seconds", Double, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("epoch", Integer, nullable=False, comment="fence: one more with every call"),
+    Column("recalls", Integer, nullable=False),
+    Column("agent", String(32)),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
+    Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
+    Column("resume_hash", String(64), nullable=False, unique=True),
+    Column("resume_sealed", Text, nullable=False),
+    Column("devices", JSON, nullable=False, comment="outcome of the device test"),
+    Index(None, "state", "joined_at"),
+    Index(None, "home_district", "joined_at"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("ticket", String(32), ForeignKey("ticket.id"), nullable=False, index=True),
+    Column("application", String(32), nullable=False),
+    Column("citizen", String(32), nullable=False),
+    Column("agent", String(32), ForeignKey("staff.id"), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
+    Column("room", String(32), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("joined_at", Double),
+    Column("ended_at", Double),
+    Column("outcome", String(24)),
+    Column("outcome_note", Text, nullable=False),
+    Column("recording", Boolean, nullable=False),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("ticket", "epoch"),
+)
+
+chat_line = Table(
+    "chat_line",
+    metadata,
+    Column("id", BigSerial, primary_key=True),
+    Column("case_id", String(32), nullable=False, index=True),
+    Column("session", String(32), nullable=False),
+    Column("author", String(8), nullable=False, comment="citizen or agent"),
+    Column("name", String(64), nullable=False),
+    Column("text_sealed", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+# --- the form and the case ---------------------------------------------------------------------------------
+
+application = Table(
+    "application",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("citizen", String(32), ForeignKey("citizen.id"), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("home_district", String(6), nullable=False),
+    Column("home_street", String(9), nullable=False),
+    Column("capacity", String(16), nullable=False),
+    Column("principal_sealed", Text, comment="name, ID number and relation, when a delegate acts"),
+    Column("state", String(24), nullable=False),
+    Column("declared", JSON, nullable=False),
+    Column("identity_checked_at", Double),
+    Column("identity_method", String(24)),
+    Column("identity_result", String(16)),
+    Column("readback_at", Double),
+    Column("readback_sha256", String(64)),
+    Column("signed_at", Double),
+    Column("signature_file", String(32)),
+    Column("receipt", String(24), unique=True),
+    Column("receiving_district", String(6)),
+    Column("mode", String(16)),
+    Column("organ", String(32)),
+    Column("delegation", String(64)),
+    Column("received_at", Double),
+    Column("acknowledged_at", Double),
+    Column("accepted_at", Double),
+    Column("decided_at", Double),
+    Column("due_at", Double),
+    Column("corrections", JSON, nullable=False),
+    Column("correction_rounds", Integer, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index(None, "home_district", "state"),
+)
+
+field_value = Table(
+    "field_value",
+    metadata,
+    Column("application", String(32), ForeignKey("application.id"), primary_key=True),
+    Column("field", String(48), primary_key=True),
+    Column("value_sealed", Text, nullable=False, comment="canonical JSON"),
+    Column("standing", String(12), nullable=False),
+    Column("author_kind", String(8), nullable=False),
+    Column("author", String(32), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+material = Table(
+    "material",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("application", String(32), ForeignKey("application.id"), nullable=False, index=True),
+    Column("rule", String(48), nullable=False),
+    Column("file", String(32), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("hints", JSON, nullable=False),
+    Column("added_by", String(8), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("verdict_by", String(32)),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("application", String(32), ForeignKey("application.id"), primary_key=True),
+    Column("kind", String(24), primary_key=True, comment="handling or recording"),
+    Column("given", Boolean, nullable=False),
+    Column("text_version", Integer, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+handover = Table(
+    "handover",
+    metadata,
+    Column("application", String(32), ForeignKey("application.id"), primary_key=True),
+    Column("from_district", String(6), nullable=False),
+    Column("to_district", String(6), nullable=False),
+    Column("organ", String(32), nullable=False),
+    Column("sent_at", Double, nullable=False),
+    Column("acknowledge_by", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("acknowledged_by", String(32)),
+    Column("acknowledged_at", Double),
+    Column("version", Integer, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("application", String(32), ForeignKey("application.id"), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("organ", String(32), nullable=False),
+    Column("verification_code", String(32), nullable=False, unique=True),
+    Column("file", String(32), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("issued_at", Double, nullable=False),
+)
+
+rating = Table(
+    "rating",
+    metadata,
+    Column("ticket", String(32), ForeignKey("ticket.id"), primary_key=True),
+    Column("stars", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
 )

@@ -1,0 +1,148 @@
+"""
+How much there is to do and who is there to do it; from that, a place in line and a range of waiting time.
+
+Rule 1: a place counts those who will be served before me by agents who could serve me, in any district.
+Rule 2: with nobody on duty there is no honest waiting time, so none is given.
+Rule 3: never estimate from one lane's own pace: lanes are too thin (7 to 14 minutes off when
+simulated).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
+from cloudwindow.domain.match import NEIGHBOURS, RING_DELAYS_SECONDS, AgentProfile, Lane, openings, ring_of
+from cloudwindow.domain.presence import State
+
+ON_DUTY = frozenset({State.IDLE, State.OFFERED, State.IN_CALL, State.WRAP_UP})
+"""States in which an agent is at work: they count for rings and for waiting times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneLoad:
+    """``waiting`` tickets in ``lane``; the head of the line joined at ``longest_since`` (seconds)."""
+
+    lane: Lane
+    waiting: int
+    longest_since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPresence:
+    """One agent as the line sees them; ``since`` is when ``state`` began, in seconds since the epoch."""
+
+    agent: StaffId
+    district: DistrictCode
+    state: State
+    since: float
+    profile: AgentProfile
+    reason: str = ""
+    ticket: TicketId | None = None
+    offer: OfferId | None = None
+    present: bool = True
+
+
+class Handling(NamedTuple):
+    """Measured time of one case, call and wrap-up together, in seconds."""
+
+    mean: float
+    deviation: float
+
+
+PRIOR_CASES = 5
+PRIOR = Handling(600.0, 480.0)
+"""Until cases have been measured: ten minutes, as spread out as handling times usually are."""
+
+
+def handling(cases: float, total: float, squares: float) -> Handling:
+    """Mean and deviation from count, sum and sum of squares, leaning on the prior while cases are few."""
+    count = cases + PRIOR_CASES
+    mean = (total + PRIOR_CASES * PRIOR.mean) / count
+    square = (squares + PRIOR_CASES * (PRIOR.mean**2 + PRIOR.deviation**2)) / count
+    return Handling(mean, sqrt(max(square - mean * mean, 1.0)))
+
+
+class Rival(NamedTuple):
+    """A lane that draws on the same agents: tickets with a score below mine less ``lead`` go before me."""
+
+    lane: Lane
+    lead_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """How many agents on duty share one profile; the agent's name in it means nothing."""
+
+    profile: AgentProfile
+    agents: int
+
+
+def crews(agents: Sequence[AgentPresence]) -> tuple[Crew, ...]:
+    """Gather the agents on duty by what they can do: a city has few kinds of desk."""
+    kinds: dict[tuple[object, ...], list[AgentProfile]] = {}
+    for presence in agents:
+        if presence.state in ON_DUTY:
+            one = presence.profile
+            kind = (one.district, one.skills, one.languages, one.modes, one.serves_districts)
+            kinds.setdefault(kind, []).append(one)
+    return tuple(Crew(profile=same[0], agents=len(same)) for same in kinds.values())
+
+
+def able_by_ring(
+    lane: Lane,
+    on_duty: Sequence[Crew],
+    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+) -> tuple[int, int, int]:
+    """How many agents on duty can serve ``lane`` in each ring."""
+    count = [0, 0, 0]
+    for crew in on_duty:
+        if crew.profile.able(lane):
+            count[ring_of(crew.profile.district, lane.home_district, neighbours)] += crew.agents
+    return count[0], count[1], count[2]
+
+
+def rivals(
+    mine: Lane,
+    lanes: Sequence[Lane],
+    on_duty: Sequence[Crew],
+    *,
+    delays: Sequence[float] = RING_DELAYS_SECONDS,
+    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+) -> tuple[Rival, ...]:
+    """
+    The lanes whose tickets stand before one of ``mine`` in the eyes of the agents who will serve it.
+
+    Those are the agents of the nearest ring that has any; with nobody on duty only my own lane remains.
+    """
+
+    def opening(lane: Lane, crew: Crew) -> float:
+        ring = ring_of(crew.profile.district, lane.home_district, neighbours)
+        return openings(able_by_ring(lane, on_duty, neighbours), delays)[ring]
+
+    able = [crew for crew in on_duty if crew.profile.able(mine)]
+    nearest = min((opening(mine, crew) for crew in able), default=0.0)
+    servers = [crew for crew in able if opening(mine, crew) == nearest]
+    found = [Rival(mine, 0.0)]
+    for lane in lanes:
+        leads = [opening(lane, crew) - nearest for crew in servers if crew.profile.able(lane)]
+        if leads and lane != mine:
+            found.append(Rival(lane, min(leads)))
+    return tuple(found)
+
+
+def wait_range(ahead: int, agents: int, near: int, case: Handling) -> tuple[int, int] | None:
+    """
+    A range of seconds until ``ahead`` people and then I have found a free agent.
+
+    ``agents`` can serve me in the end, ``near`` of them from the first moment: the range reaches from
+    "everybody helps" to "only the nearest ring does", and one deviation of that many cases beyond.
+    """
+    if agents <= 0:
+        return None
+    turns = ahead + 1
+    spread = case.deviation * sqrt(turns)
+    soonest = (case.mean * turns - spread) / agents
+    latest = (case.mean * turns + spread) / max(1, near)
+    return max(0, round(soonest)), max(60, round(latest))

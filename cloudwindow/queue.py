@@ -1,0 +1,546 @@
+"""
+The line on Redis: who waits, who is free, and which ticket goes to which agent.
+
+Rule 1: each public method that changes something is one script of ``lua/``: the change and its announcement
+happen together or not at all, and a repeated call changes nothing more.
+Rule 2: Redis holds the present only. What is lost is rebuilt from the ledger, in order (``rebuild``).
+Rule 3: times go in as seconds since the epoch and into the scripts as milliseconds; no script asks a clock.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from time import monotonic
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as TooSlow
+
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, Unavailable
+from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
+from cloudwindow.domain.load import (
+    AgentPresence,
+    Handling,
+    LaneLoad,
+    able_by_ring,
+    crews,
+    handling,
+    rivals,
+    wait_range,
+)
+from cloudwindow.domain.match import (
+    ACCEPT_SECONDS,
+    AWAY_LEASE_SECONDS,
+    CREDIT_LIMIT_SECONDS,
+    GRACE_SECONDS,
+    LEASE_SECONDS,
+    NEIGHBOURS,
+    PASS_SECONDS,
+    RING_DELAYS_SECONDS,
+    AgentProfile,
+    Lane,
+    Offer,
+    Place,
+    openings,
+    plain,
+)
+from cloudwindow.domain.presence import State
+
+STREAM_LENGTH = 100_000
+"""Announcements kept, about: a quarter of an hour at five times a city's peak."""
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.1
+REBUILD_BATCH = 500
+
+REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
+    "OFFER_GONE": (Gone, "offer_gone"),
+    "NOT_SIGNED_IN": (Conflict, "agent_not_signed_in"),
+    "STATE_FORBIDS": (Conflict, "state_forbids"),
+    "TICKET_ELSEWHERE": (Conflict, "ticket_elsewhere"),
+}
+"""First words of the scripts' errors and what they are outside."""
+
+
+def connect(url: str) -> Redis:
+    """
+    A client for ``url`` (redis://, rediss:// or unix://) that never repeats a command by itself.
+
+    The library's own retries run a script twice when only its answer was lost; ``Line`` repeats what may be.
+    """
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=5.0,
+        socket_connect_timeout=2.0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """One thing that happened in the line; ``id`` orders them all, ``at`` is seconds since the epoch."""
+
+    id: str
+    kind: str
+    at: float
+    ticket: TicketId | None = None
+    agent: StaffId | None = None
+    offer: OfferId | None = None
+    epoch: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Line:
+    """
+    A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer.
+
+    ``ring_delays``: waiting seconds after which own district, neighbours and city may serve a ticket.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        prefix: str = "cw",
+        ring_delays: Sequence[float] = RING_DELAYS_SECONDS,
+        accept_seconds: float = ACCEPT_SECONDS,
+        misses_before_away: int = 2,
+        neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+        lease_seconds: float = LEASE_SECONDS,
+        away_lease_seconds: float = AWAY_LEASE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
+        pass_seconds: float = PASS_SECONDS,
+        stream_length: int = STREAM_LENGTH,
+        snapshot_seconds: float = 0.0,
+    ) -> None:
+        if len(ring_delays) != 3 or list(ring_delays) != sorted(ring_delays) or ring_delays[0] < 0:
+            raise ValueError("three ring delays, none before the one inside it")
+        self._redis = redis
+        self._key = "{" + prefix + "}"
+        self._delays = tuple(ring_delays)
+        self._neighbours = neighbours
+        self._rules = _rules(
+            ring_delays=ring_delays,
+            neighbours=neighbours,
+            milliseconds={
+                "accept": accept_seconds,
+                "lease": lease_seconds,
+                "away_lease": away_lease_seconds,
+                "grace": grace_seconds,
+                "pass": pass_seconds,
+            },
+            counts={"misses": misses_before_away, "stream": stream_length},
+        )
+        self._snapshot_seconds = snapshot_seconds
+        self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence]] | None = None
+
+    # -- citizens ------------------------------------------------------------------------------------------
+
+    async def join(
+        self,
+        ticket: TicketId,
+        lane: Lane,
+        *,
+        joined_at: float,
+        credit_seconds: float = 0.0,
+        now: float,
+        epoch: int = 0,
+    ) -> None:
+        """
+        Put ``ticket`` into ``lane`` at the place its joining time gives it; offered at once if it can be.
+
+        A ticket already in the line stays as it is. ``epoch``: the highest the ledger knows, for a ticket
+        that has been offered before. Raises BadInput lane_unknown, ticket_unusable or joining_time_unusable.
+        """
+        await self._run("join", now, *self._entry(ticket, lane, joined_at, credit_seconds, now, epoch))
+
+    async def leave(self, ticket: TicketId, *, now: float, reason: str = "citizen") -> bool:
+        """
+        Take ``ticket`` out of the line for good; whether it is out now.
+
+        A running offer is withdrawn and the agent free again. A ticket in a call stays: ``wrap_up`` ends it.
+        """
+        return bool(await self._run("leave", now, ticket, reason))
+
+    async def detach(self, ticket: TicketId, *, now: float) -> bool:
+        """The citizen's last page closed: nobody is offered the ticket, its place is kept for the grace."""
+        return bool(await self._run("detach", now, ticket))
+
+    async def attach(self, ticket: TicketId, *, now: float) -> bool:
+        """The citizen is back: the ticket takes its old place. False when the line does not know it."""
+        return bool(await self._run("attach", now, ticket))
+
+    async def knows(self, ticket: TicketId) -> str | None:
+        """``waiting``, ``detached``, ``offered`` or ``serving``; ``None`` when not in the line."""
+        state = await self._ask("hget", f"{self._key}:ticket:{ticket}", "state")
+        return None if state is None else _text(state)
+
+    # -- agents --------------------------------------------------------------------------------------------
+
+    async def sign_in(self, profile: AgentProfile, *, now: float) -> State:
+        """
+        Make an agent known, away at first; a repeated sign-in keeps their state and takes the new profile.
+
+        Raises BadInput("district_unknown").
+        """
+        served = profile.serves_districts
+        if not {profile.district, *(served or ())} <= self._neighbours.keys():
+            raise BadInput("district_unknown", {"district": profile.district})
+        state = await self._run(
+            "sign_in",
+            now,
+            profile.agent,
+            profile.district,
+            _list(profile.skills),
+            _list(profile.languages),
+            _list(profile.modes),
+            "*" if served is None else _list(served | {profile.district}),
+        )
+        return State(_text(state))
+
+    async def set_available(self, agent: StaffId, *, now: float) -> None:
+        """
+        Free for the next citizen, who is offered at once.
+
+        Raises Conflict agent_not_signed_in, or state_forbids in a call or its wrap-up.
+        """
+        await self._run("set_available", now, agent)
+
+    async def set_away(self, agent: StaffId, *, reason: str = "break", now: float) -> None:
+        """Take no more calls; a running offer returns to its old place. Raises Conflict as set_available."""
+        await self._run("set_away", now, agent, reason)
+
+    async def sign_out(self, agent: StaffId, *, now: float) -> None:
+        """Forget the agent; a running offer returns. Raises Conflict("state_forbids") in a call."""
+        await self._run("sign_out", now, agent)
+
+    async def beat(self, agent: StaffId, *, now: float) -> None:
+        """Still here: renew the lease. Raises Conflict("agent_not_signed_in"): sign in again."""
+        await self._run("beat", now, agent)
+
+    async def accept(self, agent: StaffId, offer: OfferId, *, now: float) -> Offer:
+        """
+        Take the offered ticket; the same answer when repeated.
+
+        Raises Gone("offer_gone") if it is over, was withdrawn or was never this agent's.
+        """
+        return _offer(json.loads(await self._run("accept", now, agent, offer)))
+
+    async def decline(self, agent: StaffId, offer: OfferId, *, reason: str, now: float) -> None:
+        """Give the ticket back to its old place; the agent is free for others. Raises Gone("offer_gone")."""
+        await self._run("decline", now, agent, offer, reason)
+
+    async def release(
+        self, agent: StaffId, ticket: TicketId, *, now: float, reason: str = "released"
+    ) -> None:
+        """The call did not come about: the ticket returns to its old place, the agent goes to wrap-up."""
+        await self._run("release", now, agent, ticket, reason)
+
+    async def wrap_up(self, agent: StaffId, ticket: TicketId, *, now: float) -> None:
+        """The call is over: the ticket leaves the line for good, the agent does the after-work."""
+        await self._run("wrap_up", now, agent, ticket)
+
+    async def finish(
+        self, agent: StaffId, *, now: float, then: Literal["available", "away"] = "available"
+    ) -> None:
+        """The after-work is done. Raises Conflict("state_forbids") in a call."""
+        await self._run("finish", now, agent, then)
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    async def tick(self, *, now: float) -> int:
+        """Carry out a bounded piece of what is due; how much was done. Any number of processes may call."""
+        return int(await self._run("tick", now))
+
+    # -- looking -------------------------------------------------------------------------------------------
+
+    async def place(self, ticket: TicketId, *, now: float) -> Place | None:
+        """Where a waiting ticket stands and how long it may take; ``None`` when it does not wait."""
+        standing = await self._ask("hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state")
+        if standing[2] is None or _text(standing[2]) not in {"waiting", "detached"}:
+            return None
+        lane, score = Lane.parse(_text(standing[0])), float(standing[1])
+        loads, agents = await self._present()
+        on_duty = crews(agents)
+        found = rivals(
+            lane,
+            [load.lane for load in loads],
+            on_duty,
+            delays=self._delays,
+            neighbours=self._neighbours,
+        )
+        cuts = [(rival.lane.key, score - rival.lead_seconds * 1000) for rival in found]
+        ahead, of = await self._run("ahead", now, *(str(part) for cut in cuts for part in cut))
+        able = able_by_ring(lane, on_duty, self._neighbours)
+        near = next((count for count in able if count), 0)
+        span = wait_range(ahead, sum(able), near, await self._handling(lane.skill))
+        low, high = span or (None, None)
+        return Place(
+            ahead=ahead, of=max(of, ahead + 1), agents_on_duty=sum(able), low_seconds=low, high_seconds=high
+        )
+
+    async def load(self) -> Sequence[LaneLoad]:
+        """Every lane in which somebody waits."""
+        lanes = json.loads(await self._run("board", 0.0))
+        return [
+            LaneLoad(lane=Lane.parse(key), waiting=int(waiting), longest_since=float(since) / 1000)
+            for key, waiting, since in lanes
+        ]
+
+    async def agents(self) -> Sequence[AgentPresence]:
+        """Every agent who is signed in."""
+        return [_presence(one) for one in json.loads(await self._run("roster", 0.0))]
+
+    async def agent_counts(self) -> Mapping[DistrictCode, Mapping[State, int]]:
+        """How many agents of each district are in each state, from counters."""
+        counts: dict[DistrictCode, dict[State, int]] = {}
+        for name, count in (await self._ask("hgetall", f"{self._key}:staff")).items():
+            district, state = _text(name).split("|")
+            if int(count):
+                counts.setdefault(DistrictCode(district), {})[State(state)] = int(count)
+        return counts
+
+    async def opening_seconds(self, lane: Lane) -> tuple[float, float, float]:
+        """When each ring opens for ``lane`` as things stand, in seconds of waiting."""
+        able = able_by_ring(lane, crews(await self.agents()), self._neighbours)
+        return openings(able, self._delays)
+
+    # -- after a loss --------------------------------------------------------------------------------------
+
+    async def generation_missing(self) -> bool:
+        """Whether Redis was emptied or replaced since the last ``rebuild``."""
+        return not await self._ask("exists", f"{self._key}:generation")
+
+    async def rebuild(
+        self,
+        waiting: Sequence[tuple[TicketId, Lane, float, float]],
+        *,
+        now: float,
+        epochs: Mapping[TicketId, int] | None = None,
+    ) -> int:
+        """
+        Put back every ticket of ``waiting`` (ticket, lane, joined at, credit seconds) the line does not know.
+
+        Answers how many were missing. Nothing is offered before all are in; then the oldest are first.
+        ``epochs``: the highest the ledger knows, so that no offer from before the loss
+        can be taken for a new one.
+        """
+        known = epochs or {}
+        added = 0
+        for start in range(0, len(waiting), REBUILD_BATCH):
+            batch = waiting[start : start + REBUILD_BATCH]
+            entries = [
+                self._entry(ticket, lane, joined, credit, now, known.get(ticket, 0))
+                for ticket, lane, joined, credit in batch
+            ]
+            added += int(await self._run("rebuild", now, *(part for entry in entries for part in entry)))
+        await self._run("rebuilt", now, str(added))
+        while await self.tick(now=now):
+            pass
+        return added
+
+    # -- news ----------------------------------------------------------------------------------------------
+
+    async def announcements(self, after: str = "$") -> AsyncIterator[Announcement]:
+        """
+        What happens from now on, or since the announcement ``after``, in order and for ever.
+
+        Raises Unavailable("line_unavailable") when Redis goes away: begin again after the last one received.
+        """
+        stream = f"{self._key}:announcements"
+        last = await self._latest(stream) if after == "$" else after
+        while True:
+            answer = await self._ask("xread", {stream: last}, count=200, block=1000)
+            for last, fields in _entries(answer):
+                yield _announcement(last, fields)
+
+    async def latest(self) -> str:
+        """The id of the latest announcement, to read on from after a snapshot."""
+        return await self._latest(f"{self._key}:announcements")
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _entry(
+        self, ticket: TicketId, lane: Lane, joined_at: float, credit_seconds: float, now: float, epoch: int
+    ) -> tuple[str, ...]:
+        if lane.home_district not in self._neighbours:
+            raise BadInput("lane_unknown", {"lane": lane.key})
+        if not plain(ticket):
+            raise BadInput("ticket_unusable")
+        if not 0 < joined_at <= now + 60 or not 0 <= credit_seconds <= CREDIT_LIMIT_SECONDS:
+            raise BadInput("joining_time_unusable")
+        score = (joined_at - credit_seconds) * 1000
+        return ticket, lane.key, f"{score:.3f}", str(round(joined_at * 1000)), str(epoch)
+
+    async def _latest(self, stream: str) -> str:
+        newest = await self._ask("xrevrange", stream, count=1)
+        return _text(newest[0][0]) if newest else "0-0"
+
+    async def _handling(self, skill: str) -> Handling:
+        sums = await self._ask("hmget", f"{self._key}:handling", *(f"{skill}|{part}" for part in "nts"))
+        cases, total, squares = (float(part or 0) for part in sums)
+        return handling(cases, total, squares)
+
+    async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence]]:
+        """Loads and agents, at most ``snapshot_seconds`` old: a page of places reads them once."""
+        if self._snapshot is None or monotonic() - self._snapshot[0] >= self._snapshot_seconds:
+            self._snapshot = monotonic(), await self.load(), await self.agents()
+        return self._snapshot[1:]
+
+    async def _run(self, name: str, now: float, *args: str) -> Any:
+        if not 0 <= now < 1e11:
+            raise BadInput("time_unusable")
+        text, digest = _script(name, self._rules)
+        keys_and_args = (self._key, str(round(now * 1000)), *args)
+
+        async def once() -> Any:
+            try:
+                return await self._redis.evalsha(digest, 1, *keys_and_args)
+            except NoScriptError:
+                return await self._redis.eval(text, 1, *keys_and_args)
+
+        return await self._patiently(once)
+
+    async def _ask(self, command: str, *args: Any, **options: Any) -> Any:
+        async def once() -> Any:
+            return await getattr(self._redis, command)(*args, **options)
+
+        return await self._patiently(once)
+
+    async def _patiently(self, once: Any) -> Any:
+        """Repeat what a lost connection cut short: every script answers a repetition with the same state."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await once()
+            except (Disconnected, TooSlow, OSError) as away:
+                if attempt == ATTEMPTS:
+                    raise Unavailable("line_unavailable") from away
+                await asyncio.sleep(PAUSE_SECONDS * attempt)
+            except ResponseError as refusal:
+                raise _refusal(refusal) from refusal
+            except RedisError as broken:
+                raise Unavailable("line_unavailable") from broken
+        raise AssertionError("unreachable")
+
+
+@cache
+def _lua(name: str) -> str:
+    return files("cloudwindow").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
+@cache
+def _script(name: str, rules: str) -> tuple[str, str]:
+    """The whole text of a script (rules, what all share, its own part) and its SHA-1, its name in Redis."""
+    text = "\n".join((rules, _lua("line"), _lua(name)))
+    return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _rules(
+    *,
+    ring_delays: Sequence[float],
+    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
+    milliseconds: Mapping[str, float],
+    counts: Mapping[str, int],
+) -> str:
+    """The head of every script: its constants, so that a script's digest also pins the rules it follows."""
+    borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
+    delays = ", ".join(str(round(delay * 1000)) for delay in ring_delays)
+    numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
+    rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
+    return f"local NEIGHBOURS = {{{borders}}}\nlocal DELAYS = {{{delays}}}\nlocal RULES = {{{rules}}}"
+
+
+def _refusal(refusal: ResponseError) -> CloudWindowError:
+    words = str(refusal).removeprefix("ERR ").split()
+    kind, code = REFUSALS.get(words[0] if words else "", (Unavailable, "line_unavailable"))
+    if code == "state_forbids":
+        return kind(code, {"state": words[1], "event": words[2]})
+    return kind(code)
+
+
+def _text(reply: str | bytes) -> str:
+    return reply.decode() if isinstance(reply, bytes) else reply
+
+
+def _list(words: frozenset[str] | frozenset[DistrictCode]) -> str:
+    return ",".join(sorted(words))
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split(","))
+
+
+def _offer(parts: Mapping[str, Any]) -> Offer:
+    return Offer(
+        offer=OfferId(parts["offer"]),
+        ticket=TicketId(parts["ticket"]),
+        agent=StaffId(parts["agent"]),
+        epoch=int(parts["epoch"]),
+        expires_at=float(parts["expires_ms"]) / 1000,
+        ring=int(parts["ring"]),
+        why=parts["why"],
+        lane=Lane.parse(parts["lane"]),
+    )
+
+
+def offer_of(announcement: Announcement) -> Offer:
+    """The offer an ``offer.made`` announcement tells of."""
+    return _offer(announcement.extra)
+
+
+def _presence(parts: Mapping[str, Any]) -> AgentPresence:
+    served = parts["serves"]
+    profile = AgentProfile(
+        agent=StaffId(parts["agent"]),
+        district=DistrictCode(parts["district"]),
+        skills=_set(parts["skills"]),
+        languages=_set(parts["languages"]),
+        modes=_set(parts["modes"]),
+        serves_districts=None if served == "*" else frozenset(map(DistrictCode, served.split(","))),
+    )
+    return AgentPresence(
+        agent=profile.agent,
+        district=profile.district,
+        state=State(parts["state"]),
+        since=float(parts["since"]) / 1000,
+        profile=profile,
+        reason=parts["reason"],
+        ticket=TicketId(parts["ticket"]) if parts["ticket"] else None,
+        offer=OfferId(parts["offer"]) if parts["offer"] else None,
+        present=bool(parts["present"]),
+    )
+
+
+def _entries(answer: Any) -> list[tuple[str, Mapping[str, str]]]:
+    """The entries of one stream out of an XREAD answer, in whichever of its two shapes."""
+    if not answer:
+        return []
+    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]
+    found = next(iter(streams))
+    if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], list | tuple):
+        found = found[0]
+    return [
+        (_text(id), {_text(name): _text(value) for name, value in fields.items()}) for id, fields in found
+    ]
+
+
+def _announcement(id: str, fields: Mapping[str, str]) -> Announcement:
+    extra = json.loads(fields.get("extra") or "{}")
+    return Announcement(
+        id=id,
+        kind=fields["kind"],
+        at=float(fields["at"]) / 1000,
+        ticket=TicketId(fields["ticket"]) if fields.get("ticket") else None,
+        agent=StaffId(fields["agent"]) if fields.get("agent") else None,
+        offer=OfferId(fields["offer"]) if fields.get("offer") else None,
+        epoch=int(fields.get("epoch") or 0),
+        extra=extra if isinstance(extra, dict) else {},
+    )

@@ -23,6 +23,8 @@ ItemId = NewType("ItemId", str)
 # Crockford's base 32 without I, L, O, U: can be read aloud and typed without doubt.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+READ_AS = str.maketrans("ILO", "110", " -")
+
 
 def word(random_bytes: bytes) -> str:
     """Spell ``random_bytes`` as lower-case base 32; 10 bytes give 16 characters."""
@@ -58,7 +60,7 @@ def normal_code(typed: str) -> str | None:
 
     Case, spaces and hyphens do not matter; I, L and O are read as 1, 1 and 0.
     """
-    text = typed.upper().translate(str.maketrans({" ": "", "-": "", "I": "1", "L": "1", "O": "0"}))
+    text = typed.upper().translate(READ_AS)
     if not 2 <= len(text) <= 64 or any(letter not in CROCKFORD for letter in text):
         return None
     return in_groups(text) if check_character(text[:-1]) == text[-1] else None

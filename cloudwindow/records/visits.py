@@ -1,0 +1,220 @@
+"""Tickets, sessions and chat."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloudwindow.domain import session as sessions
+from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.errors import Conflict, NotFound
+from cloudwindow.domain.session import Session
+from cloudwindow.domain.ticket import Ticket
+from cloudwindow.records import tables
+from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLine:
+    """One line of chat; ``author`` is citizen or agent, ``at`` seconds since the epoch."""
+
+    id: int
+    author: str
+    name: str
+    text: str
+    at: float
+
+
+class Visits:
+    """The ledger's tickets and calls."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    # --- tickets -----------------------------------------------------------------------------------------
+
+    async def add_ticket(self, conn: AsyncConnection, ticket: Ticket, *, resume_secret: str) -> None:
+        """Keep a new ticket. Raises Conflict("ticket_exists") if a live one is held for the item."""
+        secrets = self._resume(ticket.id, resume_secret)
+        try:
+            await conn.execute(
+                insert(tables.ticket).values(
+                    **as_row(ticket), live_key=_live_key(ticket), devices={}, **secrets
+                )
+            )
+        except IntegrityError as exc:
+            raise Conflict("ticket_exists") from exc
+
+    async def save_ticket(self, conn: AsyncConnection, ticket: Ticket, *, seen: int) -> None:
+        """Write a moved ticket over version ``seen``. Raises Conflict("version_stale")."""
+        await overwrite(conn, tables.ticket, as_row(ticket) | {"live_key": _live_key(ticket)}, seen=seen)
+
+    async def ticket(self, conn: AsyncConnection, ticket: str, *, lock: bool = False) -> Ticket:
+        """The ticket, locked until the commit if asked. Raises NotFound("unknown_ticket")."""
+        query = select(tables.ticket).where(tables.ticket.c.id == ticket)
+        row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
+        if row is None:
+            raise NotFound("unknown_ticket")
+        return from_row(Ticket, row)
+
+    async def live_ticket(self, conn: AsyncConnection, citizen: str, item: str) -> Ticket | None:
+        """The live ticket this citizen holds for ``item``."""
+        query = select(tables.ticket).where(tables.ticket.c.live_key == f"{citizen}/{item}")
+        row = (await conn.execute(query)).one_or_none()
+        return from_row(Ticket, row) if row else None
+
+    async def tickets_in(
+        self, conn: AsyncConnection, states: Sequence[tickets.State], *, limit: int = 50_000
+    ) -> Sequence[Ticket]:
+        """Tickets in ``states``, first come first."""
+        table = tables.ticket
+        query = select(table).where(table.c.state.in_(states)).order_by(table.c.joined_at).limit(limit)
+        return [from_row(Ticket, row) for row in await conn.execute(query)]
+
+    async def tickets_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Ticket]:
+        """Live tickets whose deadline has passed, the longest overdue first."""
+        table = tables.ticket
+        query = (
+            select(table)
+            .where(table.c.state.in_(tickets.LIVE), table.c.deadline <= now)
+            .order_by(table.c.deadline)
+            .limit(limit)
+        )
+        return [from_row(Ticket, row) for row in await conn.execute(query)]
+
+    async def waiting_before(self, conn: AsyncConnection, ticket: Ticket) -> int:
+        """How many wait before ``ticket`` in its district for its item: the place when the line is away."""
+        table = tables.ticket
+        query = select(func.count()).where(
+            table.c.state == tickets.State.WAITING,
+            table.c.home_district == ticket.home_district,
+            table.c.joined_at - table.c.credit_seconds < ticket.joined_at - ticket.credit_seconds,
+        )
+        return int((await conn.execute(query)).scalar_one())
+
+    async def resume_secret(self, conn: AsyncConnection, ticket: str) -> str:
+        """The secret of the ticket's link, to be shown to its holder."""
+        query = select(tables.ticket.c.resume_sealed).where(tables.ticket.c.id == ticket)
+        sealed = (await conn.execute(query)).scalar_one()
+        return self._sealer.open(sealed, place=place("ticket", "resume", ticket))
+
+    async def resume(self, conn: AsyncConnection, secret: str, *, fresh_secret: str) -> Ticket:
+        """
+        Spend the secret of a link: it works once, ``fresh_secret`` takes its place.
+
+        Raises NotFound("link_unknown") for any secret we do not know, used ones too.
+        """
+        table = tables.ticket
+        query = select(table).where(table.c.resume_hash == self._sealer.hash_token(secret)).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("link_unknown")
+        change = update(table).where(table.c.id == row.id).values(**self._resume(row.id, fresh_secret))
+        await conn.execute(change)
+        return from_row(Ticket, row)
+
+    def _resume(self, ticket: str, secret: str) -> dict[str, str]:
+        return {
+            "resume_hash": self._sealer.hash_token(secret),
+            "resume_sealed": self._sealer.seal(secret, place=place("ticket", "resume", ticket)),
+        }
+
+    async def keep_devices(self, conn: AsyncConnection, ticket: str, report: Mapping[str, Any]) -> None:
+        """Keep the outcome of the device test."""
+        await conn.execute(
+            update(tables.ticket).where(tables.ticket.c.id == ticket).values(devices=dict(report))
+        )
+
+    async def devices(self, conn: AsyncConnection, ticket: str) -> Mapping[str, Any]:
+        """The last outcome of the device test, empty if there was none."""
+        query = select(tables.ticket.c.devices).where(tables.ticket.c.id == ticket)
+        found: Mapping[str, Any] = (await conn.execute(query)).scalar_one()
+        return found
+
+    # --- sessions ----------------------------------------------------------------------------------------
+
+    async def add_session(self, conn: AsyncConnection, session: Session) -> None:
+        """Keep a new call; one for each epoch of a ticket. Raises Conflict("epoch_stale")."""
+        try:
+            await conn.execute(insert(tables.session).values(**as_row(session)))
+        except IntegrityError as exc:
+            raise Conflict("epoch_stale") from exc
+
+    async def save_session(self, conn: AsyncConnection, session: Session, *, seen: int) -> None:
+        """Write a moved call over version ``seen``. Raises Conflict("version_stale")."""
+        await overwrite(conn, tables.session, as_row(session), seen=seen)
+
+    async def session(self, conn: AsyncConnection, session: str) -> Session:
+        """The call. Raises NotFound("unknown_session")."""
+        query = select(tables.session).where(tables.session.c.id == session)
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("unknown_session")
+        return from_row(Session, row)
+
+    async def session_of_ticket(self, conn: AsyncConnection, ticket: str) -> Session | None:
+        """The ticket's last call."""
+        table = tables.session
+        query = select(table).where(table.c.ticket == ticket).order_by(table.c.epoch.desc()).limit(1)
+        row = (await conn.execute(query)).one_or_none()
+        return from_row(Session, row) if row else None
+
+    async def session_of_agent(self, conn: AsyncConnection, agent: str) -> Session | None:
+        """The call this agent has not closed yet."""
+        table = tables.session
+        query = (
+            select(table)
+            .where(table.c.agent == agent, table.c.state != sessions.State.CLOSED)
+            .order_by(table.c.started_at.desc())
+            .limit(1)
+        )
+        row = (await conn.execute(query)).one_or_none()
+        return from_row(Session, row) if row else None
+
+    async def sessions_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Session]:
+        """Calls whose deadline has passed."""
+        table = tables.session
+        query = (
+            select(table)
+            .where(table.c.state != sessions.State.CLOSED, table.c.deadline <= now)
+            .order_by(table.c.deadline)
+            .limit(limit)
+        )
+        return [from_row(Session, row) for row in await conn.execute(query)]
+
+    # --- chat --------------------------------------------------------------------------------------------
+
+    async def say(
+        self, conn: AsyncConnection, *, case: str, session: str, author: str, name: str, text: str, at: float
+    ) -> ChatLine:
+        """Keep one line of chat."""
+        sealed = self._sealer.seal(text, place=place("chat_line", "text", case))
+        row = await conn.execute(
+            insert(tables.chat_line)
+            .values(case_id=case, session=session, author=author, name=name, text_sealed=sealed, at=at)
+            .returning(tables.chat_line.c.id)
+        )
+        return ChatLine(id=int(row.scalar_one()), author=author, name=name, text=text, at=at)
+
+    async def chat(self, conn: AsyncConnection, case: str, *, limit: int = 200) -> Sequence[ChatLine]:
+        """The last lines of a case, oldest first."""
+        table = tables.chat_line
+        query = select(table).where(table.c.case_id == case).order_by(table.c.id.desc()).limit(limit)
+        rows = list(await conn.execute(query))
+        return [
+            ChatLine(
+                id=row.id,
+                author=row.author,
+                name=row.name,
+                text=self._sealer.open(row.text_sealed, place=place("chat_line", "text", case)),
+                at=row.at,
+            )
+            for row in reversed(rows)
+        ]
+
+
+def _live_key(ticket: Ticket) -> str | None:
+    return f"{ticket.citizen}/{ticket.item}" if ticket.live else None

@@ -1,0 +1,193 @@
+// socket.js — one WebSocket that comes back by itself; a request ends in an answer, a refusal or a lost line.
+
+/** @typedef {{ type: string } & Record<string, any>} Message one flat JSON object; `messages.js` names them all */
+/** @typedef {"connecting" | "open" | "lost" | "replaced" | "signed_out" | "closed"} SocketState */
+
+const REPLACED = 4409;
+const SIGNED_OUT = 4401;
+const ANSWER_WITHIN_MS = 15_000;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** The server said no, or no answer came: `code` is stable, `message` a sentence for the person. */
+export class Refused extends Error {
+  /**
+   * @param {string} code
+   * @param {string} text
+   * @param {string | null} [field]
+   */
+  constructor(code, text, field = null) {
+    super(text);
+    this.code = code;
+    this.field = field;
+  }
+
+  /** Whether the same request may be sent again: nobody has said no. */
+  get again() {
+    return this.code === "connection_lost" || this.code === "no_answer";
+  }
+}
+
+/**
+ * @typedef {object} Pending
+ * @property {Message} message
+ * @property {() => void} done
+ * @property {(reason: Refused) => void} refuse
+ * @property {ReturnType<typeof setTimeout>} limit
+ */
+
+/**
+ * Events: "state" (CustomEvent<SocketState>), "message" (every message) and one named like each message's type,
+ * both CustomEvent<Message>.
+ */
+export class Socket extends EventTarget {
+  /** @type {WebSocket | null} */
+  #line = null;
+  /** @type {SocketState} */
+  #state = "closed";
+  /** @type {Map<string, Pending>} */
+  #pending = new Map();
+  #attempts = 0;
+  #made = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #next;
+
+  /** @param {string} url ws: or wss: address */
+  constructor(url) {
+    super();
+    this.url = url;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Connect, and go on connecting until `close`. */
+  open() {
+    clearTimeout(this.#next);
+    if (this.#line) return;
+    this.#become("connecting");
+    const line = new WebSocket(this.url);
+    this.#line = line;
+    line.addEventListener("open", () => this.#opened(line));
+    line.addEventListener("message", (event) => this.#heard(String(event.data)));
+    line.addEventListener("close", (event) => this.#lost(line, event.code));
+  }
+
+  /** End for good. */
+  close() {
+    clearTimeout(this.#next);
+    const line = this.#line;
+    this.#line = null;
+    line?.close(1000);
+    this.#refuseAll("connection_lost");
+    this.#become("closed");
+  }
+
+  /**
+   * Send a request and wait for its `ack`; while the line is down it waits for the line, at most 15 s.
+   * @param {string} type
+   * @param {Record<string, unknown>} [fields]
+   * @returns {Promise<void>} rejects with Refused
+   */
+  request(type, fields = {}) {
+    const id = `${Date.now().toString(36)}-${(this.#made += 1)}`;
+    const message = { type, ...fields, id };
+    return new Promise((done, refuse) => {
+      const limit = setTimeout(() => this.#settle(id)?.refuse(new Refused("no_answer", "")), ANSWER_WITHIN_MS);
+      this.#pending.set(id, { message, done, refuse, limit });
+      this.#write(message);
+    });
+  }
+
+  /**
+   * Send without waiting for an answer; said to nobody while the line is down.
+   * @param {string} type
+   * @param {Record<string, unknown>} [fields]
+   */
+  say(type, fields = {}) {
+    this.#write({ type, ...fields });
+  }
+
+  /**
+   * Hear messages of one type.
+   * @param {string} type
+   * @param {(message: any) => void} hear
+   */
+  on(type, hear) {
+    this.addEventListener(type, (event) => hear(/** @type {CustomEvent<Message>} */ (event).detail));
+  }
+
+  /** @param {Message} message */
+  #write(message) {
+    if (this.#line?.readyState === WebSocket.OPEN) this.#line.send(JSON.stringify(message));
+  }
+
+  /** @param {WebSocket} line */
+  #opened(line) {
+    if (line !== this.#line) return;
+    this.#attempts = 0;
+    this.#become("open");
+    for (const { message } of this.#pending.values()) this.#write(message);
+  }
+
+  /** @param {string} text */
+  #heard(text) {
+    /** @type {Message} */
+    const message = JSON.parse(text);
+    const answered = "re" in message && message.re ? this.#settle(message.re) : undefined;
+    if (message.type === "ack") return answered?.done();
+    if (message.type === "error" && answered) {
+      return answered.refuse(new Refused(message.code, message.text, message.field));
+    }
+    this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+    this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+
+  /**
+   * @param {WebSocket} line
+   * @param {number} code
+   */
+  #lost(line, code) {
+    if (line !== this.#line) return;
+    this.#line = null;
+    this.#refuseAll("connection_lost");
+    if (code === REPLACED || code === SIGNED_OUT) {
+      return this.#become(code === REPLACED ? "replaced" : "signed_out");
+    }
+    this.#become("lost");
+    // The first return is spread over one second, so that a restarted server is not met by everybody at once.
+    const longest = Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
+    this.#attempts += 1;
+    this.#next = setTimeout(() => this.open(), Math.random() * longest);
+  }
+
+  /** @param {string} id */
+  #settle(id) {
+    const pending = this.#pending.get(id);
+    if (pending) clearTimeout(pending.limit);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  /** @param {string} code */
+  #refuseAll(code) {
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.refuse(new Refused(code, ""));
+  }
+
+  /** @param {SocketState} state */
+  #become(state) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+}
+
+/**
+ * The WebSocket address beside this page.
+ * @param {string} path
+ */
+export function socketUrl(path) {
+  const url = new URL(path, globalThis.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

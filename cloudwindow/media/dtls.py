@@ -1,0 +1,97 @@
+"""
+DTLS-SRTP for one member: aiortc's transport over a carrier that is only a bounded queue.
+
+We are always the DTLS server; the member's certificate must match the fingerprints in their offer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+
+from cloudwindow.media.srtp import InPlaceCipher
+
+MAX_WAITING: Final = 32
+"""Handshake datagrams that may wait; more are dropped, DTLS repeats them."""
+
+
+class Carrier:
+    """What the DTLS transport asks of an ICE transport, and no more."""
+
+    role = "controlled"
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send_datagram = send
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._closed = False
+
+    def deliver(self, datagram: bytes) -> None:
+        """Hand over a datagram from a validated address."""
+        if not self._arrived.full():
+            self._arrived.put_nowait(datagram)
+
+    def close(self) -> None:
+        """Let the reader end, even when the queue is full."""
+        self._closed = True
+        if not self._arrived.full():
+            self._arrived.put_nowait(b"")
+
+    async def _recv(self) -> bytes:
+        datagram = b"" if self._closed else await self._arrived.get()
+        if not datagram:
+            raise ConnectionError
+        return datagram
+
+    async def _send(self, datagram: bytes) -> None:
+        self._send_datagram(datagram)
+
+
+class SecureChannel:
+    """One member's handshake; ``on_up`` gets the two ciphers, ``on_down`` is called once when it ends."""
+
+    def __init__(
+        self,
+        *,
+        fingerprints: list[RTCDtlsFingerprint],
+        send: Callable[[bytes], None],
+        on_up: Callable[[InPlaceCipher, InPlaceCipher], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        self._on_up, self._on_down = on_up, on_down
+        self._certificate = RTCCertificate.generateCertificate()
+        self._carrier = Carrier(send)
+        self._transport = RTCDtlsTransport(cast(Any, self._carrier), [self._certificate])
+        self._transport._set_role("server")
+        self._transport.on("statechange", self._on_state)
+        self._ended = False
+        self._task = asyncio.create_task(self._run(RTCDtlsParameters(fingerprints=fingerprints)))
+
+    @property
+    def fingerprint(self) -> tuple[str, str]:
+        """The SHA-256 fingerprint of our certificate, for the answer."""
+        marks = self._certificate.getFingerprints()
+        return next((mark.algorithm, mark.value) for mark in marks if mark.algorithm == "sha-256")
+
+    def deliver(self, datagram: bytes) -> None:
+        """Hand over a DTLS datagram from a validated address."""
+        self._carrier.deliver(datagram)
+
+    async def close(self) -> None:
+        """Say goodbye to the member's browser and stop; ``on_down`` is not called for this."""
+        self._ended = True
+        self._carrier.close()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._transport.stop()
+
+    async def _run(self, remote: RTCDtlsParameters) -> None:
+        await self._transport.start(remote)
+        if self._transport.state == "connected" and not self._ended:
+            self._on_up(InPlaceCipher(self._transport._rx_srtp), InPlaceCipher(self._transport._tx_srtp))
+
+    def _on_state(self) -> None:
+        if self._transport.state in ("closed", "failed") and not self._ended:
+            self._ended = True
+            self._on_down()

@@ -1,0 +1,270 @@
+"""
+The forwarder: one UDP socket, many rooms, no decoding.
+
+Everything happens in one event loop: reading is a loop over ``recvfrom_into`` on one buffer until the
+socket is empty. A datagram from an address that never passed a STUN check is looked at as a STUN check
+and otherwise dropped; nothing of it is kept.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from secrets import randbits, token_bytes
+from typing import Final
+
+from cloudwindow.domain.errors import Conflict
+from cloudwindow.media.answer import Answer, Credentials, write_answer
+from cloudwindow.media.ice import Address, CheckList
+from cloudwindow.media.peer import Peer
+from cloudwindow.media.plane import EventHandler, MediaEvent, MediaEventKind, RoomStats
+from cloudwindow.media.rights import rights_of
+from cloudwindow.media.room import Room
+from cloudwindow.media.sdp import Offer, parse_offer
+from cloudwindow.media.srtp import MAX_PACKET_OCTETS, PacketBuffer
+
+READS_PER_WAKE: Final = 128
+TICK_SECONDS: Final = 0.1
+SOCKET_OCTETS: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwarderSettings:
+    """Where the forwarder listens, and the addresses browsers are told (literal IPs, best first)."""
+
+    udp_host: str = "127.0.0.1"
+    udp_port: int = 0
+    advertised_hosts: tuple[str, ...] = ("127.0.0.1",)
+    max_members_per_room: int = 6
+
+
+class Forwarder:
+    """All rooms of one worker. Create it inside a running event loop, ``close_all`` it at the end."""
+
+    def __init__(
+        self,
+        settings: ForwarderSettings,
+        on_event: EventHandler,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.scratch = PacketBuffer()
+        self.stray = 0
+        """Datagrams dropped because their address never passed a check."""
+        self.unsent = 0
+        self.received = 0
+        self._settings, self._on_event, self._clock = settings, on_event, clock
+        self._checks = CheckList(token_bytes)
+        self._by_address: dict[Address, Peer] = {}
+        self._buffer = PacketBuffer()
+        self._window = self._buffer.view[: MAX_PACKET_OCTETS + 1]
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._socket = _open_socket(settings)
+        self.port: int = self._socket.getsockname()[1]
+        self._loop.add_reader(self._socket.fileno(), self._on_readable)
+        self._ticked_at = clock()
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+
+    # --- what the control side asks -----------------------------------------------------------------
+
+    def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
+        """Let a member in, or renegotiate; see ``MediaPlane.answer``."""
+        rights = rights_of(role)
+        parsed = parse_offer(offer)
+        now = self._clock()
+        place = self.rooms.get(room) or Room(room)
+        known = place.members.get(member)
+        if known is None and len(place.members) >= self._settings.max_members_per_room:
+            raise Conflict("room_full")
+        if known is not None and not (known.continues(parsed) and (known.role, known.echo) == (role, echo)):
+            self._part(known, now)
+            known = None
+        peer = known or Peer(
+            self, parsed, room=room, member=member, role=role, rights=rights, echo=echo, now=now
+        )
+        self.rooms[room] = place
+        place.members[member] = peer
+        return self._write(peer, parsed, place, now)
+
+    def _write(self, peer: Peer, offer: Offer, place: Room, now: float) -> str:
+        lines = peer.apply(offer, now)
+        self._arrange(place, now)
+        return write_answer(
+            Answer(
+                session=peer.session,
+                version=peer.version,
+                hosts=self._settings.advertised_hosts,
+                port=self.port,
+                credentials=peer.credentials,
+                fingerprint=peer.fingerprint,
+                lines=lines,
+            )
+        )
+
+    def remove(self, room: str, member: str) -> None:
+        """End a member's connection; nothing happens for a stranger."""
+        place = self.rooms.get(room)
+        peer = place.members.pop(member, None) if place else None
+        if place is not None and peer is not None:
+            self._part(peer, self._clock())
+            self._arrange(place, self._clock())
+
+    def close(self, room: str) -> None:
+        """Remove everybody from a room."""
+        place = self.rooms.get(room)
+        for member in list(place.members) if place else []:
+            self.remove(room, member)
+
+    def stats(self, room: str) -> RoomStats:
+        """Count what flows in a room."""
+        place = self.rooms.get(room)
+        return place.stats(self._clock()) if place else RoomStats(room=room)
+
+    @property
+    def member_count(self) -> int:
+        """Members in all rooms."""
+        return sum(len(room.members) for room in self.rooms.values())
+
+    async def close_all(self) -> None:
+        """Say goodbye to everybody and give the socket back."""
+        self._timer.cancel()
+        for room in list(self.rooms):
+            self.close(room)
+        self._loop.remove_reader(self._socket.fileno())
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._socket.close()
+
+    # --- what members ask (Office) ------------------------------------------------------------------
+
+    def send(self, datagram: memoryview | bytes, address: Address) -> None:
+        """Send now or never: a full socket loses the packet, as the network would."""
+        try:
+            self._socket.sendto(datagram, address)
+        except OSError:
+            self.unsent += 1
+
+    def invite(self, remote_fragment: str, member: Peer) -> Credentials:
+        """Make ICE credentials for a member."""
+        return self._checks.invite(remote_fragment, member)
+
+    def forget_fragment(self, fragment: str) -> None:
+        """Refuse checks under an old user fragment."""
+        self._checks.forget(fragment)
+
+    def watch(self, address: Address, member: Peer) -> None:
+        """Accept packets from a validated address as this member's."""
+        self._by_address[address] = member
+
+    def forget_address(self, address: Address, member: Peer) -> None:
+        """Drop packets from ``address`` again, unless another member has proved to be there since."""
+        if self._by_address.get(address) is member:
+            del self._by_address[address]
+
+    def random_word(self) -> int:
+        """Return 31 random bits, never 0: an SSRC or a session number."""
+        return randbits(31) | 1
+
+    def connected(self, member: Peer) -> None:
+        """A member's transport is up."""
+        self._arrange(self.rooms[member.room], self._clock())
+        self._tell(MediaEventKind.CONNECTED, member)
+
+    def ended(self, member: Peer) -> None:
+        """A member's transport has ended by itself."""
+        place = self.rooms.get(member.room)
+        if place is not None and place.members.get(member.member) is member:
+            self.remove(member.room, member.member)
+            self._tell(MediaEventKind.GONE, member)
+
+    # --- rooms --------------------------------------------------------------------------------------
+
+    def _part(self, peer: Peer, now: float) -> None:
+        self._keep(peer.close(now))
+
+    def _arrange(self, place: Room, now: float) -> None:
+        if not place.members:
+            self.rooms.pop(place.name, None)
+            return
+        for peer in place.connect(now):
+            self._tell(MediaEventKind.RENEGOTIATE, peer)
+        place.choose_leaders()
+
+    def _tell(self, kind: MediaEventKind, peer: Peer) -> None:
+        async def deliver() -> None:
+            await self._on_event(MediaEvent(kind=kind, room=peer.room, member=peer.member))
+
+        self._keep(asyncio.ensure_future(deliver()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the socket ---------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        receive, window, peers, buffer = (
+            self._socket.recvfrom_into,
+            self._window,
+            self._by_address,
+            self._buffer,
+        )
+        now = self._clock()
+        for _ in range(READS_PER_WAKE):
+            try:
+                length, address = receive(window)
+            except OSError:
+                return
+            if not 0 < length <= MAX_PACKET_OCTETS:
+                continue
+            self.received += 1
+            peer = peers.get(address)
+            if buffer.octets[0] < 4:
+                self._on_check(bytes(buffer.view[:length]), address)
+            elif peer is not None:
+                peer.on_datagram(buffer, length, now)
+            else:
+                self.stray += 1
+
+    def _on_check(self, datagram: bytes, address: Address) -> None:
+        response = self._checks.answer(datagram, address)
+        if response is None:
+            self.stray += 1
+        else:
+            self.send(response, address)
+
+    def _tick(self) -> None:
+        now = self._clock()
+        passed, self._ticked_at = now - self._ticked_at, now
+        for room in list(self.rooms.values()):
+            for peer in list(room.members.values()):
+                self._look_after(peer, now, passed)
+            room.choose_leaders()
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+
+    def _look_after(self, peer: Peer, now: float, passed: float) -> None:
+        peer.tick(now, passed)
+        if peer.overdue(now):
+            self.ended(peer)
+        elif peer.is_quiet(now) != peer.silent:
+            peer.silent = not peer.silent
+            self._tell(MediaEventKind.SILENT if peer.silent else MediaEventKind.RESUMED, peer)
+
+
+def _open_socket(settings: ForwarderSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.udp_host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.setblocking(False)
+    with suppress(OSError):
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_OCTETS)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_OCTETS)
+    try:
+        opened.bind((settings.udp_host, settings.udp_port))
+    except OSError:
+        opened.close()
+        raise
+    return opened

@@ -1,0 +1,74 @@
+"""
+ICE-lite (RFC 8445 §2.5): answer authenticated STUN checks, and send nothing to anybody else.
+
+An address counts only once a check with a valid MESSAGE-INTEGRITY came from it.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from aioice import stun
+
+from cloudwindow.domain.ids import word
+from cloudwindow.media.answer import Credentials
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+
+SMALLEST_CHECK: Final = 20 + 24
+"""Octets of a STUN header and a MESSAGE-INTEGRITY attribute."""
+MAX_ADDRESSES: Final = 16
+"""Validated addresses remembered per member; the oldest is forgotten first."""
+_BINDING_REQUEST: Final = b"\x00\x01"
+_COOKIE: Final = b"\x21\x12\xa4\x42"
+
+
+class Checked(Protocol):
+    """What the checks of one member are told to."""
+
+    def on_check(self, fragment: str, address: Address, *, nominated: bool) -> None:
+        """Note a valid check from ``address``."""
+
+
+class CheckList:
+    """Every member's credentials by our user fragment."""
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._random = random
+        self._expected: dict[str, tuple[bytes, str, Checked]] = {}
+
+    def invite(self, remote_fragment: str, member: Checked) -> Credentials:
+        """Make new credentials under which ``member`` may send checks."""
+        mine = Credentials(fragment=word(self._random(8)), password=word(self._random(20)))
+        self._expected[mine.fragment] = (mine.password.encode(), remote_fragment, member)
+        return mine
+
+    def forget(self, fragment: str) -> None:
+        """Refuse the credentials under ``fragment`` from now on."""
+        self._expected.pop(fragment, None)
+
+    def answer(self, datagram: bytes, address: Address) -> bytes | None:
+        """Check one datagram from anywhere; return the response to send, or ``None`` to stay silent."""
+        if len(datagram) < SMALLEST_CHECK or datagram[:2] != _BINDING_REQUEST or datagram[4:8] != _COOKIE:
+            return None
+        try:
+            request = stun.parse_message(datagram)
+            mine, _, theirs = str(request.attributes["USERNAME"]).partition(":")
+        except (ValueError, KeyError, IndexError, struct.error):
+            return None
+        password, remote, member = self._expected.get(mine, (b"", "", None))
+        if member is None or remote != theirs or not request.check_message_integrity(password):
+            return None
+        member.on_check(mine, address, nominated="USE-CANDIDATE" in request.attributes)
+        return _response(request, address, password)
+
+
+def _response(request: stun.Message, address: Address, password: bytes) -> bytes:
+    response = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.RESPONSE,
+        transaction_id=request.transaction_id,
+        attributes={"XOR-MAPPED-ADDRESS": address[:2]},
+    )
+    response.add_message_integrity(password)
+    return bytes(response)

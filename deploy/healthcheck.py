@@ -9,6 +9,7 @@ import http.client
 import os
 import socket
 import sys
+from contextlib import closing
 from urllib.parse import urlsplit
 
 LIMIT_SECONDS = 2.0
@@ -16,9 +17,10 @@ LIMIT_SECONDS = 2.0
 
 def http_is_well(host: str, port: int, path: str, public_host: str | None) -> bool:
     """Whether GET ``path`` answers 200; raises OSError when nobody is there."""
-    connection = http.client.HTTPConnection(host, port, timeout=LIMIT_SECONDS)
-    connection.request("GET", path, headers={"Host": public_host} if public_host else {})
-    return connection.getresponse().status == 200
+    with closing(http.client.HTTPConnection(host, port, timeout=LIMIT_SECONDS)) as connection:
+        connection.request("GET", path, headers={"Host": public_host} if public_host else {})
+        with connection.getresponse() as response:
+            return response.status == 200
 
 
 def is_well(address: str, public_url: str) -> bool:
@@ -35,4 +37,4 @@ def is_well(address: str, public_url: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if is_well(sys.argv[1], os.environ.get("PUBLIC_URL", "")) else 1)
+    sys.exit(0 if is_well(sys.argv[1], os.environ.get("CW_PUBLIC_URL", "")) else 1)

@@ -1,34 +1,22 @@
 """
 Write ``deploy/env/*.env`` from the examples beside them, with fresh random secrets.
 
-``{{secret NAME}}`` becomes 32 random bytes in hex, ``{{key NAME}}`` 32 in base64; the same name is the same
-secret in every file. Files are readable by their owner alone. Nothing that exists is written over.
+``{{secret NAME}}`` becomes 32 random bytes in hex; the same name is the same secret in every file. Files are
+readable by their owner alone. Nothing that exists is written over.
 """
 
 import re
 import secrets
 import sys
-from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "env"
-BLANK = re.compile(r"\{\{(secret|key) (\w+)\}\}")
-
-SPELLINGS: dict[str, Callable[[bytes], str]] = {
-    "secret": bytes.hex,
-    "key": lambda random: b64encode(random).decode(),
-}
+BLANK = re.compile(r"\{\{secret (\w+)\}\}")
 
 
-def filled(example: str, known: dict[str, bytes]) -> str:
+def filled(example: str, known: dict[str, str]) -> str:
     """Fill the blanks of ``example``; secrets drawn for new names are added to ``known``."""
-
-    def fill(blank: re.Match[str]) -> str:
-        random = known.setdefault(blank[2], secrets.token_bytes(32))
-        return SPELLINGS[blank[1]](random)
-
-    return BLANK.sub(fill, example)
+    return BLANK.sub(lambda blank: known.setdefault(blank[1], secrets.token_hex(32)), example)
 
 
 def write(folder: Path) -> list[Path]:
@@ -39,7 +27,7 @@ def write(folder: Path) -> list[Path]:
     for target in examples:
         if target.exists():
             raise FileExistsError(target)
-    known: dict[str, bytes] = {}
+    known: dict[str, str] = {}
     for target, example in examples.items():
         target.touch(mode=0o600)
         target.write_text(filled(example, known), "utf-8")

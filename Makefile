@@ -1,6 +1,6 @@
 # Cloud Window's commands. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check screenshots fmt lock clean setup
+.PHONY: help run test check screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
 PYTHON := .venv/bin/python
@@ -33,6 +33,9 @@ fmt: setup ## format the Python code and mend what ruff can
 
 lock: setup ## lock the Python packages anew after a change in pyproject.toml
 	@$(PYTHON) scripts/lock.py
+
+fresh-clone: ## prove in a clone with an empty home that `make run` and `make test` work as written
+	@python3 scripts/fresh_clone_check.py --test
 
 clean: ## remove what set-up and tools made; .data (the demo's ledger) stays
 	rm -rf .venv .setup web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \

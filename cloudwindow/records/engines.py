@@ -92,6 +92,13 @@ async def take_turn(conn: AsyncConnection) -> None:
         await conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LEDGER_LOCK})")
 
 
+async def take_a_look(conn: AsyncConnection) -> None:
+    """Begin to read, and find out now rather than later if the connection died while it lay idle."""
+    await conn.begin()
+    if conn.dialect.name == "postgresql":
+        await conn.exec_driver_sql("SELECT 1")
+
+
 async def refuse_early_answers(conn: AsyncConnection) -> None:
     """Raise ValueError if the database answers a commit before its disk has it (law 1 of the design)."""
     if conn.dialect.name == "postgresql":

@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloudwindow.records import engines
 
@@ -107,6 +107,11 @@ class Ledger:
             raise engines.away() from None
         return cast(T, await unit.answer)
 
+    @property
+    def is_away(self) -> bool:
+        """Tell whether the database could not be reached when last tried; it is tried again all the time."""
+        return self._away
+
     @asynccontextmanager
     async def read(self, *, limit_seconds: float = 10.0) -> AsyncIterator[AsyncConnection]:
         """
@@ -143,15 +148,9 @@ class Ledger:
 
     async def _connect_reader(self) -> AsyncConnection:
         try:
-            conn = await self._readers.connect()
+            return await _begin(self._readers, engines.take_a_look)
         except (OSError, DBAPIError, PoolTimeout) as error:
             raise engines.away() from error
-        try:
-            await conn.begin()
-        except BaseException:
-            await conn.close()
-            raise
-        return conn
 
     async def _check_durability(self) -> None:
         async with self.read() as conn:
@@ -203,23 +202,8 @@ class Ledger:
         await self._pass("after_commit")
 
     async def _begin(self) -> AsyncConnection:
-        """Begin a batch; if the connection died while it lay idle, on a new one."""
-        try:
-            return await self._begin_once()
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            return await self._begin_once()
-
-    async def _begin_once(self) -> AsyncConnection:
         async with asyncio.timeout(COMMIT_SECONDS):
-            conn = await self._writer.connect()
-            try:
-                await engines.take_turn(conn)
-            except BaseException:
-                await conn.close()
-                raise
-            return conn
+            return await _begin(self._writer, engines.take_turn)
 
     async def _pass(self, failpoint: str) -> None:
         hook = self.failpoints.get(failpoint)
@@ -257,6 +241,28 @@ class Ledger:
         except Exception:
             return False
         return True
+
+
+async def _begin(engine: AsyncEngine, begin: Callable[[AsyncConnection], Awaitable[None]]) -> AsyncConnection:
+    """Begin a transaction; if the connection died while it lay idle, on a new one."""
+    try:
+        return await _begin_once(engine, begin)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        return await _begin_once(engine, begin)
+
+
+async def _begin_once(
+    engine: AsyncEngine, begin: Callable[[AsyncConnection], Awaitable[None]]
+) -> AsyncConnection:
+    conn = await engine.connect()
+    try:
+        await begin(conn)
+    except BaseException:
+        await conn.close()
+        raise
+    return conn
 
 
 async def _run(unit: _Unit, conn: AsyncConnection) -> None:

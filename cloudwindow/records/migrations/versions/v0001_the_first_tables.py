@@ -285,7 +285,9 @@ def upgrade() -> None:
         sa.Column("number", sa.String(length=64), nullable=False),
         sa.Column("organ", sa.String(length=32), nullable=False),
         sa.Column("verification_code", sa.String(length=32), nullable=False),
-        sa.Column("file", sa.String(length=32), nullable=False),
+        sa.Column("handler", sa.String(length=64), nullable=False, comment="who issued it, as printed"),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("file", sa.String(length=32), nullable=False, comment="empty until it is printed"),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("issued_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -296,6 +298,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("document", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_document_application"), ["application"], unique=False)
+        batch_op.create_index(batch_op.f("ix_document_file"), ["file"], unique=False)
 
     op.create_table(
         "field_value",

@@ -1,4 +1,4 @@
-"""Serves the styleguide on http://127.0.0.1:PORT/: every component, with invented content. A tool for developers."""
+"""Serves the styleguide on http://127.0.0.1:PORT/: every component, with invented content."""
 
 import argparse
 import io
@@ -26,15 +26,19 @@ def icon(name: str) -> Markup:
     return Markup(drawing[drawing.index("<svg") :].replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704
 
 
+def first(form: str | list[str] | tuple[str, ...]) -> str:
+    """Return the singular of a message that may have a plural."""
+    return form if isinstance(form, str) else form[0]
+
+
 @cache
-def chinese() -> dict[str, str | tuple[str, ...]]:
+def chinese() -> dict[str, str]:
     """Read every Chinese catalogue: message to translation."""
-    texts: dict[str, str | tuple[str, ...]] = {}
+    texts: dict[str, str] = {}
     for path in sorted((HERE / "cloudwindow/locale/zh_CN").glob("*.po")):
         for message in read_po(io.BytesIO(path.read_bytes())):
             if message.id and message.string:
-                key = message.id[0] if isinstance(message.id, list | tuple) else message.id
-                texts[key] = message.string
+                texts[first(message.id)] = first(message.string)
     return texts
 
 
@@ -42,8 +46,7 @@ def gettext(language: str) -> tuple[Any, Any]:
     """Return the two translators for ``language``."""
 
     def one(message: str) -> str:
-        found = chinese().get(message, message) if language == CHINESE else message
-        return found if isinstance(found, str) else found[0]
+        return chinese().get(message, message) if language == CHINESE else message
 
     def many(singular: str, plural: str, count: int) -> str:
         return one(singular) if language == CHINESE or count == 1 else plural
@@ -118,8 +121,8 @@ async def photo(_: web.Request) -> web.Response:
 async def preferences(request: web.Request) -> web.Response:
     """POST /preferences: show the same page in the chosen way."""
     form = await request.post()
-    chosen = [f"{name}={form[name]}" for name in ("language", "theme", "text_size") if name in form]
-    raise web.HTTPSeeOther(f"{form.get('return_to', '/')}?{'&'.join(chosen)}")
+    chosen = [f"{name}={form[name]!s}" for name in ("language", "theme", "text_size") if name in form]
+    raise web.HTTPSeeOther(f"{form.get('return_to', '/')!s}?{'&'.join(chosen)}")
 
 
 def build() -> web.Application:

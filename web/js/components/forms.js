@@ -19,9 +19,18 @@ function forgetBusy(root) {
   for (const button of root.querySelectorAll('.button[aria-busy="true"]')) button.removeAttribute("aria-busy");
 }
 
+/** The browser's own words for a chosen file are in its language, not the page's. @param {Event} event */
+function nameFile(event) {
+  const input = event.target;
+  if (!(input instanceof HTMLInputElement) || input.type !== "file") return;
+  const place = input.closest(".file-drop")?.querySelector('[data-role="file-name"]');
+  if (place) place.textContent = [...(input.files ?? [])].map((file) => file.name).join(", ");
+}
+
 /** @param {Document} root */
 export function enhanceForms(root) {
   root.addEventListener("submit", markBusy);
+  root.addEventListener("change", nameFile);
   addEventListener("pageshow", (event) => event.persisted && forgetBusy(root));
   const mistakes = root.querySelector("[data-take-focus]");
   if (mistakes instanceof HTMLElement) mistakes.focus();

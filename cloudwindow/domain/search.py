@@ -27,9 +27,11 @@ LONGEST_QUERY = 60
 # Words around the matter itself: "我想…", "how do I …". They say that, not what, somebody wants.
 _AROUND = re.compile(
     r"我想要?|我要|想要|请问|怎么样?|如何|怎样|可以|能不能|办理|申请|帮我|帮忙|帮|去哪里?|哪里|在哪|一下|需要|什么"
-    r"|办|[的了吗呢啊呀吧给]"
+    r"|[办的了吗呢啊呀吧给想个]"
+    r"|\b(?:i|we|my|me|to|the|a|an|of|for|in|on|is|are|how|do|can|want|would|like|need|please|get|apply|about)\b"
 )
-_HAN = re.compile(r"[\u3400-\u9fff]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LATIN = re.compile(r"[a-z]+[0-9]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,23 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One way to call an item: ``text`` is normalised, ``written`` is what people see."""
+    """
+    One way to call an item: ``text`` is normalised, ``written`` is what people see.
+
+    ``starts`` are the places in ``text`` where a word or syllable begins; ``None``: everywhere.
+    """
 
     item: int
     text: str
     written: str
     weight: float
+    starts: frozenset[int] | None = None
+
+    def has_word(self, query: str) -> bool:
+        """Tell whether ``query`` stands in the text from the beginning of a word on."""
+        if self.starts is None:
+            return query in self.text
+        return any(self.text.startswith(query, start) for start in self.starts)
 
 
 class Search:
@@ -93,7 +106,11 @@ class Search:
         )
         for place in places:
             term = self._terms[place]
-            yield term, term.weight * _likeness(query, term.text, min(1.0, shared[place] / total))
+            yield (
+                term,
+                term.weight
+                * _likeness(query, term, shared[place] / (total + min(total, self._totals[place])) * 2),
+            )
 
     def _rarest(self, grams: frozenset[str]) -> frozenset[str]:
         """Return the groups that tell most: those that occur, the rarest first, at most ``RAREST_GRAMS``."""
@@ -102,7 +119,9 @@ class Search:
 
     def _idf(self, gram: str) -> float:
         width = 1.0 if len(gram) > 1 else 0.4
-        return width * math.log(2 + len(self._terms) / (1 + len(self._postings.get(gram, ()))))
+        # A group nobody uses tells little: people's fill words, a slip.
+        occurs = len(self._postings[gram]) if gram in self._postings else len(self._terms) // 8
+        return width * math.log(2 + len(self._terms) / (1 + occurs))
 
     def _weight(self, grams: frozenset[str]) -> float:
         return sum(map(self._idf, grams))
@@ -111,25 +130,35 @@ class Search:
 def _terms_of(number: int, item: ServiceItem) -> Iterator[_Term]:
     """Yield every way to call ``item``, normalised."""
     yield _Term(number, _normal(item.id), item.id, 1.0)
+    names = (item.name, item.short_name)
     for written, weight in (
-        (item.name.zh, 1.0),
-        (item.short_name.zh, 1.0),
-        *((w, 0.97) for w in item.synonyms.zh),
+        *((name.zh, 1.0) for name in names),
+        *((word, 0.97) for word in item.synonyms.zh),
     ):
         text = _normal(written)
         syllables = lazy_pinyin(text, style=Style.NORMAL, errors="ignore")
         yield _Term(number, text, written, weight)
-        yield _Term(number, "".join(syllables), written, weight * 0.92)
+        yield _Term(number, "".join(syllables), written, weight * 0.92, _starts(syllables))
         yield _Term(number, "".join(syllable[0] for syllable in syllables), written, weight * 0.9)
     for written, weight in (
-        (item.name.en, 1.0),
-        (item.short_name.en, 1.0),
-        *((w, 0.97) for w in item.synonyms.en),
+        *((name.en, 1.0) for name in names),
+        *((word, 0.97) for word in item.synonyms.en),
     ):
-        yield _Term(number, _normal(written), written, weight)
+        yield _words(number, written, written, weight)
     yield _Term(number, _normal(item.result.name.zh), item.result.name.zh, 0.9)
+    yield _words(number, item.result.name.en, item.result.name.en, 0.9)
     yield _Term(number, _normal(item.description.zh), item.name.zh, 0.6)
-    yield _Term(number, _normal(item.description.en), item.name.en, 0.6)
+    yield _words(number, item.description.en, item.name.en, 0.6)
+
+
+def _words(number: int, text: str, written: str, weight: float) -> _Term:
+    words = [_normal(word) for word in text.split()]
+    return _Term(number, "".join(words), written, weight, _starts(words))
+
+
+def _starts(parts: list[str]) -> frozenset[int]:
+    """Return where each of ``parts`` begins when they are joined."""
+    return frozenset(sum(map(len, parts[:place])) for place in range(len(parts)))
 
 
 def _unique(terms: Iterable[_Term]) -> Iterator[_Term]:
@@ -149,17 +178,17 @@ def _normal(text: str) -> str:
 
 def _queries(text: str) -> Iterator[tuple[str, float]]:
     """Yield what to look for, with the share of trust it has: the words, then how they sound."""
-    whole = _normal(text)
-    core = _normal(_AROUND.sub("", unicodedata.normalize("NFKC", text).casefold())) or whole
-    for query in dict.fromkeys((whole, core)):
-        han = "".join(_HAN.findall(query))
-        other = _HAN.sub("", query)
-        if len(other) >= 2:
-            yield other, 1.0 if not han else 0.9
-        if han:
-            yield han, 1.0
-        if len(han) >= 2:
-            yield "".join(lazy_pinyin(han, style=Style.NORMAL)), 0.85
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    core = _normal(_AROUND.sub(" ", folded))
+    for query in dict.fromkeys((_normal(folded), core)) if core else ():
+        if not _HAN.search(query):
+            yield query, 1.0
+            continue
+        for word in _LATIN.findall(query):
+            yield word, 0.9
+        han = _LATIN.sub("", query)
+        yield han, 1.0
+        yield "".join(lazy_pinyin(han, style=Style.NORMAL)), 0.85
 
 
 def _grams(text: str, *, query: bool = False) -> frozenset[str]:
@@ -174,17 +203,19 @@ def _grams(text: str, *, query: bool = False) -> frozenset[str]:
     return frozenset(padded[place : place + 3] for place in range(len(padded) - 2))
 
 
-def _likeness(query: str, term: str, overlap: float) -> float:
+def _likeness(query: str, term: _Term, overlap: float) -> float:
     """Return from 0 to 1 how well ``term`` answers ``query``; ``overlap`` is the share of common groups."""
-    if query == term:
+    text = term.text
+    if query == text:
         return 1.0
-    if query in term and len(query) > 1:
-        return 0.78 + 0.18 * len(query) / len(term)
-    if term in query and len(term) > 1:
-        return 0.6 + 0.35 * len(term) / len(query) if _HAN.search(term) or len(term) > 4 else 0.0
-    if min(len(query), len(term)) >= 3 and one_slip(query, term):
+    if len(query) > 1 and term.has_word(query):
+        return 0.78 + 0.18 * len(query) / len(text)
+    han = _HAN.search(text) is not None
+    if text in query and len(text) > (1 if han else 4):
+        return 0.6 + 0.35 * len(text) / len(query)
+    if min(len(query), len(text)) >= (3 if han else 5) and one_slip(query, text):
         return 0.76
-    return 0.66 * overlap
+    return 0.66 * min(1.0, overlap)
 
 
 def one_slip(one: str, other: str) -> bool:

@@ -52,7 +52,7 @@ lint:
 	@$(PYTHON) -m ruff check --quiet
 
 types:
-	@$(PYTHON) -m mypy --no-error-summary
+	@$(PYTHON) -m mypy --no-error-summary cloudwindow tests scripts deploy $(if $(wildcard benchmarks/*.py),benchmarks)
 
 contracts:
 	@.venv/bin/lint-imports --no-logo

@@ -486,7 +486,7 @@ def _offer(parts: Mapping[str, Any]) -> Offer:
         epoch=int(parts["epoch"]),
         expires_at=float(parts["expires_ms"]) / 1000,
         ring=int(parts["ring"]),
-        why=parts["why"],
+        why={"considered": [], **parts["why"]},
         lane=Lane.parse(parts["lane"]),
     )
 
@@ -520,15 +520,11 @@ def _presence(parts: Mapping[str, Any]) -> AgentPresence:
 
 
 def _entries(answer: Any) -> list[tuple[str, Mapping[str, str]]]:
-    """The entries of one stream out of an XREAD answer, in whichever of its two shapes."""
-    if not answer:
-        return []
-    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer]
-    found = next(iter(streams))
-    if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], list | tuple):
-        found = found[0]
+    """The entries of one stream out of an XREAD answer: ``[[stream, [(id, fields), ...]]]`` or nothing."""
     return [
-        (_text(id), {_text(name): _text(value) for name, value in fields.items()}) for id, fields in found
+        (_text(id), {_text(name): _text(value) for name, value in fields.items()})
+        for _, entries in answer or []
+        for id, fields in entries
     ]
 
 

@@ -1,0 +1,75 @@
+-- tick(prefix; now ms) -> how much was done
+-- Carries out what is due, at most 100 of each kind: leases, offers, passes, absences, rings that open.
+-- Acts on deadlines only, so any number of processes may call it and a repetition finds nothing.
+-- Keys: presence, offers, passes, grace, widen, and what their owners touch (line.lua).
+-- Announces agent.lost, agent.away, agent.signed_out, offer.missed, offer.returned, agent.available,
+-- offer.withdrawn, ticket.expired, offer.made.
+local function due(name)
+  return call("ZRANGEBYSCORE", K .. name, "-inf", ARGV[1], "LIMIT", 0, 100)
+end
+
+-- An agent whose heartbeat stopped.
+local function vanish(id)
+  local a = hash(K .. "agent:" .. id)
+  if a.state == "offered" then
+    return_and_go_away(id, a, "vanished")
+  elseif a.state == "idle" then
+    move(id, a, "away", "vanished")
+    tell_state("agent.away", id, a)
+  elseif a.state == "away" then
+    forget(id, a, "vanished")
+  else
+    call("ZREM", K .. "presence", id)
+    if a.state then tell_state("agent.lost", id, a) end
+  end
+end
+
+-- An offer nobody took. Others come first; the agent who missed it is free again, or away after too many.
+local function miss(ticket)
+  local t = hash(K .. "ticket:" .. ticket)
+  local id = t.agent
+  local a = hash(K .. "agent:" .. id)
+  local misses = call("HINCRBY", K .. "agent:" .. id, "misses", 1)
+  announce("offer.missed", ticket, id, t.offer, tonumber(t.epoch), {misses = misses, lane = t.lane})
+  if misses >= RULES.misses then return return_and_go_away(id, a, "missed") end
+  give_back(ticket, t, "missed")
+  drop_claim(id, a)
+  match_lane(t.lane)
+  move(id, a, "idle", "missed")
+  tell_state("agent.available", id, a)
+  seek(id)
+end
+
+local function forgive(id)
+  call("ZREM", K .. "passes", id)
+  call("HDEL", K .. "agent:" .. id, "passed", "passed_lane")
+  seek(id)
+end
+
+-- A citizen who did not come back in time.
+local function expire(ticket)
+  local t = hash(K .. "ticket:" .. ticket)
+  if t.state == "offered" then withdraw(ticket, t, "expired") end
+  end_ticket(ticket)
+  announce("ticket.expired", ticket, nil, nil, tonumber(t.epoch), {lane = t.lane})
+  if t.state == "offered" then seek(t.agent) end
+end
+
+local function widen(lane)
+  if match_lane(lane) == 100 then return end
+  local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
+  if head[1] then settle(lane, tonumber(head[2])) else call("ZREM", K .. "widen", lane) end
+end
+
+-- One by one, each looked at again before its turn: the one before may have changed it.
+local done = 0
+for _, step in ipairs({{"presence", vanish}, {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}}) do
+  for _, member in ipairs(due(step[1])) do
+    local deadline = call("ZSCORE", K .. step[1], member)
+    if deadline and tonumber(deadline) <= now then
+      step[2](member)
+      done = done + 1
+    end
+  end
+end
+return done

@@ -20,14 +20,17 @@ from cloudwindow.domain.catalogue import ServiceItem
 LEAST_SCORE = 0.36
 """Below this a term has too little in common with what was typed."""
 
-CANDIDATES = 150
-RAREST_GRAMS = 14
+SURE = 0.9
+"""From here on there is no need to ask how the words sound."""
+
+CANDIDATES = 100
+RAREST_GRAMS = 10
 LONGEST_QUERY = 60
 
 # Words around the matter itself: "我想…", "how do I …". They say that, not what, somebody wants.
 _AROUND = re.compile(
     r"我想要?|我要|想要|请问|怎么样?|如何|怎样|可以|能不能|办理|申请|帮我|帮忙|帮|去哪里?|哪里|在哪|一下|需要|什么"
-    r"|[办的了吗呢啊呀吧给想个]"
+    r"|[办的了吗呢啊呀吧给想]|个(?![人体])"
     r"|\b(?:i|we|my|me|to|the|a|an|of|for|in|on|is|are|how|do|can|want|would|like|need|please|get|apply|about)\b"
 )
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -76,12 +79,15 @@ class Search:
         for place, term in enumerate(self._terms):
             for gram in _grams(term.text):
                 self._postings[gram].append(place)
+        self._idf = {gram: self._rarity(gram, len(places)) for gram, places in self._postings.items()}
         self._totals = [self._weight(_grams(term.text)) for term in self._terms]
 
     def find(self, text: str, limit: int = 10) -> list[Hit]:
         """Return at most ``limit`` items that fit ``text``, best first; nothing fits, nothing is returned."""
         best: dict[int, tuple[float, _Term]] = {}
         for query, share in _queries(text[:LONGEST_QUERY]):
+            if share < 0.9 and any(score >= SURE for score, _ in best.values()):
+                break
             for term, score in self._scored(query):
                 score = round(score * share, 4)
                 if score >= LEAST_SCORE and score > best.get(term.item, (0.0, None))[0]:
@@ -97,34 +103,31 @@ class Search:
         grams = self._rarest(_grams(query, query=True))
         shared: defaultdict[int, float] = defaultdict(float)
         for gram in grams:
-            weight = self._idf(gram)
+            weight = self._idf.get(gram, 0.0)
             for place in self._postings.get(gram, ()):
                 shared[place] += weight
         total = self._weight(grams) or 1.0
-        places = nlargest(
-            CANDIDATES, shared, key=lambda place: shared[place] / min(total, self._totals[place])
-        )
-        for place in places:
+
+        def promise(place: int) -> float:
+            mine = self._totals[place]
+            return shared[place] * (1 / min(total, mine) + 0.2 / max(total, mine))
+
+        for place in nlargest(CANDIDATES, shared, key=promise):
             term = self._terms[place]
-            yield (
-                term,
-                term.weight
-                * _likeness(query, term, shared[place] / (total + min(total, self._totals[place])) * 2),
-            )
+            overlap = 2 * shared[place] / (total + min(total, self._totals[place]))
+            yield term, term.weight * _likeness(query, term, overlap)
 
     def _rarest(self, grams: frozenset[str]) -> frozenset[str]:
         """Return the groups that tell most: those that occur, the rarest first, at most ``RAREST_GRAMS``."""
         known = sorted(grams & self._postings.keys(), key=lambda gram: (len(self._postings[gram]), gram))
         return frozenset(known[:RAREST_GRAMS]) | (grams - self._postings.keys())
 
-    def _idf(self, gram: str) -> float:
-        width = 1.0 if len(gram) > 1 else 0.4
-        # A group nobody uses tells little: people's fill words, a slip.
-        occurs = len(self._postings[gram]) if gram in self._postings else len(self._terms) // 8
-        return width * math.log(2 + len(self._terms) / (1 + occurs))
+    def _rarity(self, gram: str, occurs: int) -> float:
+        return (1.0 if len(gram) > 1 else 0.4) * math.log(2 + len(self._terms) / (1 + occurs))
 
     def _weight(self, grams: frozenset[str]) -> float:
-        return sum(map(self._idf, grams))
+        """Add up what ``grams`` tell; one that nobody uses (fill words, a slip) tells little."""
+        return sum(self._idf.get(gram) or self._rarity(gram, len(self._terms) // 8) for gram in grams)
 
 
 def _terms_of(number: int, item: ServiceItem) -> Iterator[_Term]:
@@ -135,7 +138,7 @@ def _terms_of(number: int, item: ServiceItem) -> Iterator[_Term]:
         *((name.zh, 1.0) for name in names),
         *((word, 0.97) for word in item.synonyms.zh),
     ):
-        text = _normal(written)
+        text = _normal(_core(written))
         syllables = lazy_pinyin(text, style=Style.NORMAL, errors="ignore")
         yield _Term(number, text, written, weight)
         yield _Term(number, "".join(syllables), written, weight * 0.92, _starts(syllables))
@@ -152,7 +155,7 @@ def _terms_of(number: int, item: ServiceItem) -> Iterator[_Term]:
 
 
 def _words(number: int, text: str, written: str, weight: float) -> _Term:
-    words = [_normal(word) for word in text.split()]
+    words = [_normal(word) for word in (_core(text) or text).split()]
     return _Term(number, "".join(words), written, weight, _starts(words))
 
 
@@ -176,19 +179,22 @@ def _normal(text: str) -> str:
     return "".join(letter for letter in folded if letter.isalnum())
 
 
+def _core(text: str) -> str:
+    """Return ``text`` without the words around the matter, which may leave nothing."""
+    return _AROUND.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+
+
 def _queries(text: str) -> Iterator[tuple[str, float]]:
     """Yield what to look for, with the share of trust it has: the words, then how they sound."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    core = _normal(_AROUND.sub(" ", folded))
-    for query in dict.fromkeys((_normal(folded), core)) if core else ():
-        if not _HAN.search(query):
-            yield query, 1.0
-            continue
-        for word in _LATIN.findall(query):
-            yield word, 0.9
-        han = _LATIN.sub("", query)
-        yield han, 1.0
-        yield "".join(lazy_pinyin(han, style=Style.NORMAL)), 0.85
+    query = _normal(_core(text))
+    if not _HAN.search(query):
+        yield query, 1.0
+        return
+    for word in _LATIN.findall(query):
+        yield word, 0.9
+    han = _LATIN.sub("", query)
+    yield han, 1.0
+    yield "".join(lazy_pinyin(han, style=Style.NORMAL)), 0.85
 
 
 def _grams(text: str, *, query: bool = False) -> frozenset[str]:

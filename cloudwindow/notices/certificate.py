@@ -41,15 +41,15 @@ class Certificate(Letter):
     def set(self) -> None:
         """Set the whole certificate."""
         sheet, notice = self._sheet, self._notice
-        sheet.space(9)
-        self._pair_centred(phrases.title(notice), TITLE, TITLE_SECOND)
-        sheet.space(9)
-        self._person()
         sheet.space(7)
+        self._pair_centred(phrases.title(notice), TITLE, TITLE_SECOND)
+        sheet.space(7)
+        self._person()
+        sheet.space(5)
         self._pair_paragraph(phrases.opening(notice))
         sheet.space(3)
         self._table(notice.rows, ROW_WIDTHS)
-        sheet.space(6)
+        sheet.space(4)
         self._small_print()
         self.closing()
 
@@ -77,14 +77,14 @@ class Certificate(Letter):
             label = words("Photograph")
             middle = x + PHOTO_WIDTH / 2
             for passage, drop in (
-                (Passage(text=self.main(label), type=BODY), -7.0),
+                (Passage(text=self.main(label), type=BODY), -6.5),
                 (Passage(text=self.other(label), type=SMALL), 0.0),
             ):
                 width = sheet.measure(passage.text, passage.type)
                 sheet.line_at(middle - width / 2, y + PHOTO_HEIGHT / 2 + drop, passage.text, passage.type)
         sheet.frame(x, y, PHOTO_WIDTH, PHOTO_HEIGHT, colour=HAIRLINE, thickness=0.3)
 
-    def _received(self) -> None:
+    def _received(self, top: float) -> None:
         """A certificate is not signed for on its face."""
 
     def _table(self, rows: tuple[Row, ...], widths: tuple[float, ...]) -> None:
@@ -93,5 +93,5 @@ class Certificate(Letter):
 
 def draw_border(sheet: Sheet) -> None:
     """Draw the double border of a certificate."""
-    sheet.frame(12, 12, PAGE_WIDTH - 24, 264, colour=RED, thickness=0.8)
-    sheet.frame(13.8, 13.8, PAGE_WIDTH - 27.6, 260.4, colour=RED, thickness=0.2)
+    sheet.frame(12, 12, PAGE_WIDTH - 24, 267, colour=RED, thickness=0.8)
+    sheet.frame(13.8, 13.8, PAGE_WIDTH - 27.6, 263.4, colour=RED, thickness=0.2)

@@ -35,9 +35,11 @@ TITLE_SECOND: Final = Type(points=9.5, colour=QUIET, leading=1.5)
 NUMBER: Final = Type(points=10.5, leading=1.6)
 HEADING: Final = Type(points=11, bold=True, leading=1.6)
 CLOSING: Final = Type(points=11, leading=1.7)
-CODE_SIZE: Final = 27.0
-CLOSING_HEIGHT: Final = 62.0
-FACT_WIDTHS: Final = (25.0, 56.0, 25.0, 56.0)
+SMALL_PRINT: Final = Type(points=9)
+CODE_SIZE: Final = 26.0
+CLOSING_HEIGHT: Final = 39.5
+LATIN_SCALE: Final = 0.78  # Latin capitals in a headline look larger than ideographs
+FACT_WIDTHS: Final = (28.0, 53.0, 28.0, 53.0)
 ROW_WIDTHS: Final = (50.0, 112.0)
 CORRECTION_WIDTHS: Final = (12.0, 55.0, 95.0)
 PAPER_WIDTHS: Final = (12.0, 50.0, 37.0, 13.0, 25.0, 25.0)
@@ -72,17 +74,17 @@ class Letter:
         self._pair_centred(notice.organ, ORGAN, ORGAN_SECOND)
         self._sheet.space(2.5)
         self._sheet.rule(colour=RED, thickness=0.7)
-        self._sheet.space(7)
+        self._sheet.space(5.5)
         self._pair_centred(phrases.title(notice), TITLE, TITLE_SECOND)
         self._sheet.space(1)
         self._sheet.centred(notice.number, NUMBER)
-        self._sheet.space(5)
+        self._sheet.space(3.5)
 
     def _opening(self) -> None:
         greeting = words("Dear %(name)s,", name=self._notice.applicant.name)
         self._sheet.paragraph(Passage(text=self.main(greeting), type=BODY))
         self._pair_paragraph(phrases.opening(self._notice))
-        self._sheet.space(4)
+        self._sheet.space(3.5)
 
     def _facts(self) -> None:
         facts = list(self._all_facts())
@@ -90,7 +92,7 @@ class Letter:
             [*self._fact(left), *self._fact(right)] for left, right in zip_longest(facts[::2], facts[1::2])
         ]
         self._sheet.table(FACT_WIDTHS, rows)
-        self._sheet.space(5)
+        self._sheet.space(3.5)
 
     def _all_facts(self) -> Iterator[Fact]:
         notice = self._notice
@@ -98,25 +100,31 @@ class Letter:
         yield words("ID number"), same(notice.applicant.masked_id)
         if notice.delegate is not None:
             yield words("Delegate"), same(notice.delegate.name)
-            yield words("Delegate's ID number"), same(notice.delegate.masked_id)
-        yield words("Item"), _with_code(notice.item, notice.item_code)
+            yield words("Delegate's ID"), same(notice.delegate.masked_id)
+        yield words("Item"), self._with_code(notice.item, notice.item_code)
         yield words("Case number"), same(notice.case_number)
         if notice.situation is not None:
             yield words("Situation"), notice.situation
-        yield words("Mobile number"), same(notice.applicant.masked_mobile)
+        yield words("Mobile"), same(notice.applicant.masked_mobile)
         yield words("Handled by"), same(notice.handler)
-        yield words("Office telephone"), same(notice.handler_phone)
+        yield words("Office phone"), same(notice.handler_phone)
         yield words("Delivery"), notice.delivery
 
     def _fact(self, fact: Fact | None) -> Sequence[Cell]:
         return ((), ()) if fact is None else (self.label(fact[0]), self.value(fact[1]))
+
+    def _with_code(self, item: Text, code: str) -> Text:
+        """Add the item's code to its name in the first language; once is enough."""
+        if self._first == "en":
+            return replace(item, en=f"{item.en} ({code})")
+        return replace(item, zh=f"{item.zh}（{code}）")
 
     def _particulars(self) -> None:
         if self._notice.rows:
             self.heading(words("Registered particulars"))
             rows = [[self.label(row.label), self.value(row.value)] for row in self._notice.rows]
             self._sheet.table(ROW_WIDTHS, rows)
-            self._sheet.space(5)
+            self._sheet.space(3.5)
 
     def _papers(self) -> None:
         notice = self._notice
@@ -129,7 +137,7 @@ class Letter:
         rows = [[self.value(same(str(place))), *line(paper)] for place, paper in enumerate(notice.papers, 1)]
         self.heading(words(phrases.PAPER_HEADINGS.get(notice.kind, "Papers received")))
         self._sheet.table(CORRECTION_WIDTHS if correcting else PAPER_WIDTHS, rows, head=head)
-        self._sheet.space(5)
+        self._sheet.space(3.5)
 
     def _correction_row(self, paper: NoticePaper) -> Sequence[Cell]:
         return self.value(paper.name), self.value(paper.standard or same("—"))
@@ -150,20 +158,26 @@ class Letter:
             many = len(notice.reasons) > 1
             for place, reason in enumerate(notice.reasons, 1):
                 self._pair_paragraph(_numbered(reason, place) if many else reason)
-            self._sheet.space(4)
+            self._sheet.space(3.5)
         if notice.right_organ is not None:
             self.heading(words("Where to apply instead"))
             self._pair_paragraph(notice.right_organ)
-            self._sheet.space(4)
+            self._sheet.space(3.5)
         if notice.remedy is not None:
             self.heading(words("If you disagree"))
             self._pair_paragraph(notice.remedy)
-            self._sheet.space(4)
+            self._sheet.space(3.5)
 
     def _small_print(self) -> None:
-        self._pair_small(self._basis())
+        """Set basis and delegation; they keep the seal company, which never stands on a page alone."""
+        texts = [self._basis()]
         if self._notice.delegation is not None:
-            self._pair_small(self.delegation())
+            texts.append(self.delegation())
+        passages = [passage for text in texts for passage in self._pair(text, SMALL_PRINT, TINY)]
+        self._sheet.need(sum(map(self._sheet.height, passages)) + 2 + CLOSING_HEIGHT)
+        for passage in passages:
+            self._sheet.paragraph(passage)
+        self._sheet.space(1)
 
     def _basis(self) -> Text:
         basis = self._notice.legal_basis
@@ -186,12 +200,11 @@ class Letter:
     def closing(self) -> None:
         """Set code, organ, date and seal; they stay together on one page."""
         self._sheet.need(CLOSING_HEIGHT)
-        self._sheet.space(5)
-        top = self._sheet.y
+        top = self._sheet.y + 2
         self._code(MARGIN, top)
-        self._signed(top + 6)
-        self._sheet.y = top + CLOSING_HEIGHT - 18
-        self._received()
+        self._signed(top)
+        self._received(top + CODE_SIZE + 4)
+        self._sheet.y = top + CLOSING_HEIGHT
 
     def _code(self, x: float, top: float) -> None:
         draw_code(self._sheet, x - 1, top, CODE_SIZE, self._verify_url)
@@ -209,28 +222,25 @@ class Letter:
 
     def _signed(self, top: float) -> None:
         middle = PAGE_WIDTH - MARGIN - 38
-        organ = Passage(text=self.main(self._notice.organ), type=CLOSING)
+        points = CLOSING.points * (0.85 if self._first == "en" else 1)
+        organ = Passage(text=self.main(self._notice.organ), type=replace(CLOSING, points=points))
         day = Passage(text=self.main(day_words(day_of(self._notice.issued_at))), type=CLOSING)
-        y = top + 6
-        for passage in (organ, day):
-            for line in self._sheet.lines(passage, 74):
-                width = self._sheet.measure(line, passage.type)
-                self._sheet.line_at(middle - width / 2, y, line, passage.type)
-                y += passage.type.line_height
+        for passage, y in ((organ, top), (day, top + 26.5)):
+            for place, line in enumerate(self._sheet.lines(passage, 76)):
+                x = middle - self._sheet.measure(line, passage.type) / 2
+                self._sheet.line_at(x, y + place * passage.type.line_height, line, passage.type)
         if self._notice.demo:
-            draw_demo_seal(self._sheet, middle, top + 12, self._notice.organ.zh)
+            draw_demo_seal(self._sheet, middle, top + 20, self._notice.organ.zh)
         else:
-            draw_seal_place(self._sheet, middle, top - 2, self.main(words("Seal of the organ")))
+            draw_seal_place(self._sheet, middle, top + 14, self.main(words("Seal of the organ")))
 
-    def _received(self) -> None:
+    def _received(self, top: float) -> None:
         """Somebody who gets it on paper signs here; an electronic one is delivered by record."""
-        y = self._sheet.y + 4
-        parts = ((MARGIN, words("Received by")), (MARGIN + 62, words("Date")))
-        for x, text in parts:
-            said = f"{self.main(text)} {self.other(text)}"
-            self._sheet.line_at(x, y, said, SMALL)
+        for x, end, text in ((0.0, 42.0, words("Received by")), (45.0, 76.0, words("Date"))):
+            said = self.main(text)
+            self._sheet.line_at(MARGIN + x, top, said, SMALL)
             after = x + self._sheet.measure(said, SMALL) + 2
-            self._sheet.line(after, y + 4.2, x + 56, y + 4.2)
+            self._sheet.line(MARGIN + after, top + 4.2, MARGIN + end, top + 4.2)
 
     def heading(self, text: Text) -> None:
         """Set a small heading; at least two lines of what follows stay with it."""
@@ -266,7 +276,8 @@ class Letter:
         return [*passages, Passage(text=other, type=second)] if other else passages
 
     def _pair_centred(self, text: Text, first: Type, second: Type) -> None:
-        for passage in self._pair(text, first, second):
+        scaled = replace(first, points=first.points * LATIN_SCALE) if self._first == "en" else first
+        for passage in self._pair(text, scaled, second):
             self._sheet.centred(passage.text, passage.type)
 
     def _pair_paragraph(self, text: Text) -> None:
@@ -274,15 +285,6 @@ class Letter:
         self._sheet.paragraph(Passage(text=self.main(text), type=BODY), indent=indent)
         if other := self.other(text):
             self._sheet.paragraph(Passage(text=other, type=SMALL))
-
-    def _pair_small(self, text: Text) -> None:
-        for passage in self._pair(text, replace(VALUE, points=9), TINY):
-            self._sheet.paragraph(passage)
-        self._sheet.space(1.5)
-
-
-def _with_code(item: Text, code: str) -> Text:
-    return Text(zh=f"{item.zh}（{code}）", en=f"{item.en} ({code})")
 
 
 def _numbered(text: Text, place: int) -> Text:

@@ -7,8 +7,8 @@ import segno
 
 from cloudwindow.notices.sheet import INK, RED, Sheet, Type
 
-SEAL_RADIUS: Final = 19.0
-NAME_RADIUS: Final = 14.6
+SEAL_RADIUS: Final = 18.0
+NAME_RADIUS: Final = 13.8
 NAME_TYPE: Final = Type(points=9.5, bold=True, colour=RED)
 WIDEST_ARC: Final = 250.0  # degrees the organ's name may take
 ARC_PER_CHARACTER: Final = 19.0

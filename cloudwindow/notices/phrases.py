@@ -26,31 +26,31 @@ TITLES: Final = {
 
 OPENINGS: Final = {
     Kind.RECEIPT_SLIP: _(
-        "On %(received)s we received the papers listed below for “%(item)s”. This receipt confirms only that "
+        'On %(received)s we received the papers listed below for "%(item)s". This receipt confirms only that '
         "they have arrived; it does not yet mean that the application is accepted."
     ),
-    Kind.CERTIFICATE: _("This is to certify the following particulars, registered under “%(item)s”."),
+    Kind.CERTIFICATE: _('This is to certify the following particulars, registered under "%(item)s".'),
     Kind.CONFIRMATION_RESULT: _(
-        "The particulars for “%(item)s” have been checked and confirmed. The result is as follows."
+        'The particulars for "%(item)s" have been checked and confirmed. The result is as follows.'
     ),
     Kind.ACCEPTANCE_NOTICE: _(
-        "Your application for “%(item)s” is complete and in the required form. We accepted it on "
+        'Your application for "%(item)s" is complete and in the required form. We accepted it on '
         "%(accepted)s and will decide no later than %(due)s."
     ),
     Kind.CORRECTION_NOTICE: _(
-        "We have examined your application for “%(item)s”. What is listed below still needs to be "
+        'We have examined your application for "%(item)s". What is listed below still needs to be '
         "supplied. This is the whole list, told to you once. Please send it by %(reply)s (that day "
         "included); your case number stays the same."
     ),
     Kind.NON_ACCEPTANCE_NOTICE: _(
-        "We have examined your application for “%(item)s” and cannot accept it, for the reasons given below."
+        'We have examined your application for "%(item)s" and cannot accept it, for the reasons given below.'
     ),
     Kind.APPROVAL: _(
-        "We have examined your application for “%(item)s”. It meets the conditions and standards laid down, "
+        'We have examined your application for "%(item)s". It meets the conditions and standards laid down, '
         "and we decide to approve it."
     ),
     Kind.DENIAL: _(
-        "We have examined your application for “%(item)s”. It does not meet the conditions and standards "
+        'We have examined your application for "%(item)s". It does not meet the conditions and standards '
         "laid down, and we decide not to approve it, for the reasons given below."
     ),
 }

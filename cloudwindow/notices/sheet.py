@@ -27,10 +27,11 @@ RED: Final[Colour] = (176, 32, 32)
 PAGE_WIDTH: Final = 210.0
 PAGE_HEIGHT: Final = 297.0
 MARGIN: Final = 24.0
-FOOT: Final = 24.0
+TOP: Final = 20.0
+FOOT: Final = 20.0
 MM_PER_POINT: Final = 25.4 / 72
 ASCENT: Final = 0.86  # of the em, Noto Sans SC capitals and ideographs
-CELL_PADDING: Final = 1.7
+CELL_PADDING: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,8 @@ class Sheet:
         self._paper.set_producer("Cloud Window")
         self._paper.add_font("notice", "", fonts.regular)
         self._paper.add_font("notice", "B", fonts.bold)
-        self.y = MARGIN
+        self._glyphs = self._paper.fonts["notice"].cmap.keys() & self._paper.fonts["noticeB"].cmap.keys()
+        self.y = TOP
         self.new_page()
 
     @property
@@ -146,7 +148,7 @@ class Sheet:
             self._draw_watermark()
         if self._border is not None:
             self._border(self)
-        self.y = MARGIN
+        self.y = TOP
 
     def need(self, height: float) -> None:
         """Start a new page unless ``height`` still fits on this one."""
@@ -162,19 +164,23 @@ class Sheet:
 
     def lines(self, passage: Passage, width: float, *, indent: float = 0) -> list[str]:
         self._use(passage.type)
-        return break_lines(passage.text, width, self._paper.get_string_width, indent=indent)
+        return break_lines(self._printable(passage.text), width, self._paper.get_string_width, indent=indent)
 
     def line_at(self, x: float, top: float, text: str, type: Type) -> None:
         """Set one line with its box's upper left corner at ``x``, ``top``."""
         self._use(type)
         above = (type.line_height - type.em) / 2
-        self._paper.text(x, top + above + type.em * ASCENT, text)
+        self._paper.text(x, top + above + type.em * ASCENT, self._printable(text))
 
     def centred(self, text: str, type: Type, *, middle: float = PAGE_WIDTH / 2, width: float = 162) -> None:
         for line in self.lines(Passage(text=text, type=type), width):
             self.need(type.line_height)
             self.line_at(middle - self.measure(line, type) / 2, self.y, line, type)
             self.y += type.line_height
+
+    def height(self, passage: Passage, *, width: float = PAGE_WIDTH - 2 * MARGIN) -> float:
+        """Return how much room a paragraph takes."""
+        return len(self.lines(passage, width)) * passage.type.line_height
 
     def paragraph(
         self,
@@ -234,7 +240,7 @@ class Sheet:
 
     def draw_foot(self) -> None:
         """The warning or the origin on the left, the page's number on the right."""
-        top = PAGE_HEIGHT - 15
+        top = PAGE_HEIGHT - 14
         self._paper.set_draw_color(*HAIRLINE)
         self._paper.set_line_width(0.2)
         self._paper.line(MARGIN, top - 1.5, PAGE_WIDTH - MARGIN, top - 1.5)
@@ -276,6 +282,10 @@ class Sheet:
             )
             for width, cell in zip(widths, row, strict=True)
         )
+
+    def _printable(self, text: str) -> str:
+        """Put 〓, the printer's sign for a character not in the case, where the font has none."""
+        return "".join(letter if letter == "\n" or ord(letter) in self._glyphs else "〓" for letter in text)
 
     def _use(self, type: Type) -> None:
         self._paper.set_font("notice", "B" if type.bold else "", type.points)

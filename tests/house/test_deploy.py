@@ -49,6 +49,13 @@ def settings(service: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def written(value: object) -> str:
+    """Return a default as somebody would write it into the environment."""
+    if isinstance(value, tuple):
+        return ",".join(written(part) for part in value)
+    return f"{value:g}" if isinstance(value, bool | int | float) else str(value)
+
+
 def test_the_compose_file_follows_the_compose_specification() -> None:
     schema = get_builtin_schema("vendor.compose-spec")
     errors = [error.message for error in Draft202012Validator(schema).iter_errors(COMPOSE)]
@@ -85,10 +92,13 @@ def test_the_web_nodes_know_every_media_worker_by_its_address() -> None:
     assert workers == [f"{name}:{port}" for name, port in ports.items()]
 
 
-def test_operations_describes_every_setting_and_no_other() -> None:
+def test_operations_describes_every_setting_with_its_default_and_no_other() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    described = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
-    assert sorted(described) == sorted(SETTINGS)
+    described = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", text, re.MULTILINE)
+    defaults = Config()
+    assert sorted(described) == sorted(
+        (variable(field.name), written(getattr(defaults, field.name))) for field in fields(Config)
+    )
 
 
 def test_every_mounted_file_of_the_repository_exists() -> None:

@@ -46,10 +46,10 @@ setup:
 	@scripts/setup test
 
 format:
-	@$(PYTHON) -m ruff format --check --quiet --diff
+	@$(PYTHON) -m ruff format --check
 
 lint:
-	@$(PYTHON) -m ruff check --quiet
+	@$(PYTHON) -m ruff check --quiet --output-format concise
 
 types:
 	@$(PYTHON) -m mypy --no-error-summary cloudwindow tests scripts deploy $(if $(wildcard benchmarks/*.py),benchmarks)

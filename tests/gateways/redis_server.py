@@ -1,0 +1,115 @@
+"""
+Fixtures for everything that needs the line: a real Valkey, started once, empty for each test.
+
+It listens on a Unix socket only and ends with the test process whatever happens to that. A Redis of the
+machine (6.2 or later, as Debian has it) is tested beside it when there is one on the PATH.
+"""
+
+import asyncio
+import ctypes
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from cloudwindow.embedded import find_binary
+from cloudwindow.queue import connect
+
+START_SECONDS = 20.0
+PR_SET_PDEATHSIG = 1
+MACHINES_OWN = [found for found in (shutil.which("redis-server"), shutil.which("valkey-server")) if found]
+
+
+@dataclass(slots=True)
+class RedisServer:
+    """A server program in a folder of its own; ``options`` follow it on the command line."""
+
+    folder: Path
+    binary: Path
+    options: tuple[str, ...] = ("--appendonly", "no")
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "s"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        libc = ctypes.CDLL(None)
+        where = ("--dir", str(self.folder), "--unixsocket", str(self.socket), "--logfile", "log")
+        self.process = subprocess.Popen(
+            [str(self.binary), *where, "--port", "0", "--save", "", *self.options],
+            preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
+            stdout=subprocess.DEVNULL,
+        )
+        limit = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert time.monotonic() < limit, "the server did not start"
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        """End the server without a chance to tidy up."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(START_SECONDS)
+            self.process = None
+
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(1)
+            asking.connect(str(self.socket))
+            asking.sendall(b"PING\r\n")
+            return asking.recv(64).startswith(b"+PONG")
+        return False
+
+
+@contextmanager
+def running_server(binary: Path | None = None, *options: str) -> Iterator[RedisServer]:
+    """A server of its own for the length of the block."""
+    with tempfile.TemporaryDirectory(prefix="cw-redis-") as folder:
+        server = RedisServer(Path(folder), binary or wheel())
+        if options:
+            server.options = options
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def wheel() -> Path:
+    """The program that the product itself uses."""
+    return asyncio.run(find_binary())
+
+
+@pytest.fixture(scope="session", params=["wheel", *MACHINES_OWN], ids=lambda name: Path(name).name)
+def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """One server for the whole session."""
+    chosen = None if request.param == "wheel" else Path(request.param)
+    with running_server(chosen) as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    """A client of the session's server, which is empty."""
+    client = connect(redis_server.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+__all__ = ["RedisServer", "redis", "redis_server", "running_server", "wheel"]

@@ -6,6 +6,7 @@ holds until its commit. So the order of events is the order of commits, a check 
 unit of work cannot be overtaken, and writers cannot deadlock.
 """
 
+import os
 import sqlite3
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloudwindow.domain.errors import Unavailable
+from cloudwindow.records.sqlite import connector
 
 DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -124,11 +126,16 @@ def away() -> Unavailable:
 
 
 def _sqlite(where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(where, pool_size=pool_size, max_overflow=0, pool_timeout=CONNECT_SECONDS)
+    engine = create_async_engine(
+        where,
+        async_creator=connector(os.path.abspath(where.database or "")),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_SECONDS,
+    )
     always = (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL")
 
     def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin by itself: we do, at "begin" below
         cursor = connection.cursor()
         for pragma in (*always, *pragmas):
             cursor.execute(f"PRAGMA {pragma}")

@@ -19,6 +19,12 @@ LIMIT_SECONDS = 10
 Add = Callable[[AsyncConnection], Awaitable[str]]
 
 
+@pytest.fixture(autouse=True)
+def _patient_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a batch take as long as a slow machine needs, so that what gathers stays together."""
+    monkeypatch.setattr(ledger_module, "BATCH_SECONDS", 60.0)
+
+
 def _adds(name: str) -> Add:
     """Return a unit of work that leaves a row called ``name`` and returns the name."""
 
@@ -100,6 +106,19 @@ async def test_units_that_gather_are_committed_together_in_the_order_they_came(l
         assert await asyncio.gather(*tasks) == [f"{number:02}" for number in range(30)]
     assert order == list(range(30))
     assert gate.passed == 2
+
+
+async def test_a_batch_that_has_been_open_long_enough_leaves_the_rest_to_the_next(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "BATCH_SECONDS", 0.0)
+    async with _busy_writer(ledger) as gate:
+        tasks = _start(ledger, *(_adds(f"{number}") for number in range(5)))
+        await asyncio.sleep(0)
+        gate.opened.set()
+        await asyncio.gather(*tasks)
+    assert gate.passed == 6
+    assert await _rows(ledger) == ["0", "0-first", "1", "2", "3", "4"]
 
 
 async def test_nobody_is_answered_before_the_commit(ledger: Ledger) -> None:
@@ -208,9 +227,9 @@ async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
 async def test_a_unit_cut_off_inside_a_statement_does_not_stop_the_writer(
     ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.2)
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.05)
     counting = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) FROM n"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
     )
     slow = "SELECT pg_sleep(60)" if ledger_url.startswith("postgresql") else counting
 
@@ -371,8 +390,10 @@ async def _closed_database(url: str) -> AsyncIterator[None]:
         await conn.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         sessions = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
         await conn.execute(sessions, {"name": name})
-        yield
-        await conn.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        try:
+            yield
+        finally:
+            await conn.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     await administrator.dispose()
 
 

@@ -1,0 +1,47 @@
+"""Every page of staff with its sample, by a short name."""
+
+from typing import Any
+
+from tests.pages import staff_views as sample
+from tests.pages.environment import context, environment
+from tests.pages.sample_catalogue import DISTRICTS
+
+LINKS = {"/": "citizen", "/desk": "agent", "/inbox": "approver", "/board": "admin"}
+
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sign-in": ("staff/sign_in.html", {}),
+    "sign-in-wrong": (
+        "staff/sign_in.html",
+        {"errors": [(None, "sign_in_wrong", "账号、密码或验证码不正确，请重新输入。")], "typed": {"account": "yuexiu-agent"}},
+    ),
+    "demo": ("staff/demo.html", {"accounts": sample.ACCOUNTS, "messages": sample.MESSAGES, "links": LINKS}),
+    "side-by-side": ("staff/side_by_side.html", {}),
+    "inbox": ("approver/inbox.html", {"inbox": sample.INBOX, "staff": sample.APPROVER}),
+    "inbox-empty": ("approver/inbox.html", {"inbox": sample.EMPTY_INBOX, "staff": sample.APPROVER}),
+    "case": ("approver/case.html", {"page": sample.CASE_PAGE, "staff": sample.APPROVER}),
+    "case-new": ("approver/case.html", {"page": sample.NEW_CASE_PAGE, "staff": sample.APPROVER}),
+    "case-deciding": ("approver/case.html", {"page": sample.DECIDING_CASE_PAGE, "staff": sample.APPROVER}),
+    "case-wrong": (
+        "approver/case.html",
+        {
+            "page": sample.CASE_PAGE,
+            "staff": sample.APPROVER,
+            "errors": [("reasons", "reasons_required", "请写明理由，再提交。")],
+            "typed": {"reasons": ""},
+        },
+    ),
+    "board": ("admin/board.html", {"board": sample.BOARD, "districts": DISTRICTS, "staff": sample.CITY_ADMIN}),
+    "board-district": ("admin/board.html", {"board": sample.DISTRICT_BOARD, "staff": sample.DISTRICT_BOARD.staff}),
+} | {f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT}) for name, view in sample.DESKS.items()}
+
+PANELS: dict[str, tuple[str, dict[str, Any]]] = {
+    f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view})
+    for state, view in sample.DESKS.items()
+    for panel in ("status", "offer", "citizen", "form", "materials", "read_back", "decision", "chat", "outcome")
+} | {f"board-{panel}": (f"admin/panels/{panel}.html", {"board": sample.BOARD}) for panel in ("figures", "lines", "agents", "today")}
+
+
+def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
+    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
+    template, values = (PAGES | PANELS)[name]
+    return environment(language, unknown).get_template(template).render(context(language, **values, **more))

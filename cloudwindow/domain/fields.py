@@ -204,8 +204,8 @@ def canonical(form: Form, values: Values) -> bytes:
 
 
 def _tidy(raw: object) -> object:
-    """Bring typed text to NFC without outer spaces; other shapes stay as they are."""
-    return unicodedata.normalize("NFC", raw).strip() if isinstance(raw, str) else raw
+    """Bring typed text to NFC without outer spaces, lines ended by ``\\n``; other shapes stay as they are."""
+    return unicodedata.normalize("NFC", raw).replace("\r\n", "\n").strip() if isinstance(raw, str) else raw
 
 
 def _string(typed: object) -> str:
@@ -217,13 +217,19 @@ def _string(typed: object) -> str:
 
 
 def _compact(typed: object) -> str:
-    """Return a code as people type it in half-width capitals, without spaces and hyphens."""
-    text = unicodedata.normalize("NFKC", _string(typed)).upper()
-    return re.sub(r"[\s\-\u2010-\u2015]", "", text)
+    """
+    Return a code in half-width capitals without the spaces and hyphens people type.
+
+    Numbers copied from a phone's contacts come wrapped in invisible marks of direction: they go too.
+    """
+    if not isinstance(typed, str):
+        raise Wrong("wrong_shape")
+    shown = "".join(letter for letter in typed if unicodedata.category(letter) != "Cf")
+    return re.sub(r"[\s\-\u2010-\u2015]", "", unicodedata.normalize("NFKC", _string(shown)).upper())
 
 
 def _text(question: Field, typed: object) -> str:
-    return _string(typed).replace("\r\n", "\n")
+    return _string(typed)
 
 
 # The middle dot of names of national minorities is typed in many ways; GB 18030 names use U+00B7.
@@ -415,8 +421,8 @@ def luhn(digits: str) -> bool:
     return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
 
 
-_YES = frozenset(("true", "on", "yes", "1", "是"))
-_NO = frozenset(("false", "off", "no", "0", "否"))
+_YES = ("true", "on", "yes", "1", "是")
+_NO = ("false", "off", "no", "0", "否")
 
 
 def _bool(question: Field, typed: object) -> bool:

@@ -1,8 +1,12 @@
 """The one writer: what gathers is committed together, and nobody hears of it before."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -14,6 +18,7 @@ from cloudwindow.records import engines
 from cloudwindow.records import ledger as ledger_module
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.tables import serial_number
+from tests.gateways.databases import DATABASES, PostgresServer
 
 LIMIT_SECONDS = 10
 Add = Callable[[AsyncConnection], Awaitable[str]]
@@ -460,4 +465,47 @@ async def test_a_ledger_can_be_closed_while_the_database_is_away(
     async with asyncio.timeout(LIMIT_SECONDS), _database_away(ledger_url):
         with pytest.raises(Unavailable):
             await ledger.write(_adds("lost"))
+        await ledger.close()
+
+
+@contextmanager
+def _frozen(server: PostgresServer) -> Iterator[None]:
+    """Stop the server and its children in their tracks: connections stay open and nothing answers."""
+    parent = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    family = [parent, *map(int, children)]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.skipif(
+    "postgresql" not in DATABASES or sys.platform != "linux", reason="needs PostgreSQL, /proc"
+)
+async def test_a_frozen_database_is_given_up_and_taken_up_again(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("UNIT_SECONDS", "COMMIT_SECONDS"):
+        monkeypatch.setattr(ledger_module, limit, 0.3)
+    await postgres_server.empty("migrated")
+    ledger = await Ledger.open(postgres_server.url("migrated"))
+    try:
+        await ledger.write(_adds("before"))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            with _frozen(postgres_server):
+                outcomes = await asyncio.gather(
+                    *_start(ledger, *(_adds(f"lost {number}") for number in range(5))),
+                    return_exceptions=True,
+                )
+                with pytest.raises(Unavailable):
+                    async with ledger.read(limit_seconds=0.3) as conn:
+                        await conn.exec_driver_sql("SELECT 1")
+            await _until_written(ledger, "after")
+        assert [getattr(outcome, "code", outcome) for outcome in outcomes] == ["ledger_unavailable"] * 5
+        assert {"after", "before"} <= set(await _rows(ledger))
+    finally:
         await ledger.close()

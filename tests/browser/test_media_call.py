@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -110,7 +109,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def until(page: Page, question: str, *, within: float) -> None:
-    """Return when ``question``, an expression over the page's ``stats``, is true; raise after ``within`` s."""
+    """Return when ``question`` about the page's ``stats`` is true; fail after ``within`` seconds."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
     answered = await page.evaluate(
         f"""async () => {{

@@ -1,0 +1,276 @@
+"""
+The media plane as the web process sees it: rooms on workers in other processes.
+
+A room stays on its worker. When the worker dies, everybody this process brought there is reported
+``gone`` and the room is placed anew at the next ``answer``. Several web processes share the choice by
+``place``, ``worker_of`` and ``adopt``.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from cloudwindow.domain.errors import Unavailable
+from cloudwindow.media.plane import EventHandler, MediaEvent, MediaEventKind, RoomStats, WorkerAddress
+from cloudwindow.media.wire import (
+    CALL_SECONDS,
+    Broken,
+    Line,
+    Message,
+    dial,
+    read_error,
+    read_event,
+    read_stats,
+)
+
+PING_SECONDS: Final = 2.0
+MISTRUST_SECONDS: Final = 5.0
+"""How long a worker that failed is passed over, if there is another."""
+
+Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
+
+
+class WorkerLine:
+    """One admitted connection to one worker: calls out, answers and events in."""
+
+    def __init__(self, address: WorkerAddress, line: Line, on_event: EventHandler) -> None:
+        self.address = address
+        self._line, self._on_event = line, on_event
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def call(self, name: str, values: Mapping[str, str | bool]) -> Any:
+        """
+        Ask and wait for the answer, at most five seconds.
+
+        Raises what the worker raised, or Unavailable ``media_unavailable``.
+        """
+        self._last += 1
+        number = self._last
+        answered = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._line.send({"id": number, "call": name, "values": dict(values)})
+            async with asyncio.timeout(CALL_SECONDS):
+                return await answered
+        except (Broken, TimeoutError) as exc:
+            raise Unavailable("media_unavailable") from exc
+        finally:
+            del self._waiting[number]
+
+    def hang_up(self) -> None:
+        """Let ``run`` end."""
+        self._line.cut()
+
+    async def run(self) -> None:
+        """Read until the line ends or the worker stops answering pings; then fail all who wait."""
+        reading = asyncio.ensure_future(self._read())
+        watching = asyncio.ensure_future(self._watch())
+        try:
+            await asyncio.wait((reading, watching), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reading, watching, *self._tasks):
+                task.cancel()
+            await asyncio.gather(reading, watching, *self._tasks, return_exceptions=True)
+            for answered in self._waiting.values():
+                if not answered.done():
+                    answered.set_exception(Unavailable("media_unavailable"))
+            await self._line.close()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                message = await self._line.receive()
+            except Broken:
+                return
+            if "event" in message:
+                self._pass_on(message)
+            else:
+                self._settle(message)
+
+    def _pass_on(self, message: Message) -> None:
+        try:
+            event = read_event(message)
+        except (KeyError, TypeError, ValueError):
+            return
+        task = asyncio.ensure_future(self._tell(event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, event: MediaEvent) -> None:
+        await self._on_event(event)
+
+    def _settle(self, message: Message) -> None:
+        answered = self._waiting.get(message.get("id", 0))
+        if answered is None or answered.done():
+            return
+        if "error" in message:
+            answered.set_exception(read_error(message["error"]))
+        else:
+            answered.set_result(message.get("value"))
+
+    async def _watch(self) -> None:
+        """A worker that hangs is as good as dead."""
+        try:
+            while True:
+                await asyncio.sleep(PING_SECONDS)
+                await self.call("ping", {})
+        except Unavailable:
+            return
+
+
+class RemoteMediaPlane:
+    """``MediaPlane`` over workers; ``workers`` lists those alive, ``on_event`` hears of our rooms only."""
+
+    def __init__(self, workers: Workers, on_event: EventHandler, token: str) -> None:
+        self._workers, self._on_event, self._token = workers, on_event, token
+        self._rooms: dict[str, str] = {}
+        self._members: dict[str, set[str]] = {}
+        self._lines: dict[str, WorkerLine] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._mistrusted: dict[str, float] = {}
+        self._dialling: dict[str, asyncio.Lock] = {}
+
+    # --- where rooms are ----------------------------------------------------------------------------
+
+    async def place(self, room: str) -> str:
+        """
+        Return the worker that holds ``room``, choosing the least loaded one if none does.
+
+        Raises Unavailable ``media_unavailable`` when no worker is there.
+        """
+        known = self._rooms.get(room)
+        if known is not None:
+            return known
+        chosen = self._best([worker for worker in await self._workers() if not worker.draining])
+        return self._rooms.setdefault(room, chosen.name)
+
+    def _best(self, free: list[WorkerAddress]) -> WorkerAddress:
+        if not free:
+            raise Unavailable("media_unavailable")
+        now = asyncio.get_running_loop().time()
+        trusted = [worker for worker in free if self._mistrusted.get(worker.name, now) <= now]
+        rooms = Counter(self._rooms.values())
+        return min(trusted or free, key=lambda worker: (worker.members + rooms[worker.name], worker.name))
+
+    def worker_of(self, room: str) -> str | None:
+        """Return the worker that this process believes to hold ``room``."""
+        return self._rooms.get(room)
+
+    def adopt(self, room: str, worker: str) -> None:
+        """Take over another process's choice for ``room``."""
+        self._rooms[room] = worker
+
+    # --- MediaPlane ---------------------------------------------------------------------------------
+
+    async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
+        """See ``MediaPlane.answer``; a room whose worker does not answer is placed once more."""
+        values: dict[str, str | bool] = {"room": room, "member": member, "role": role, "offer": offer}
+        values["echo"] = echo
+        worker = await self.place(room)
+        try:
+            answer = await (await self._line_to(worker)).call("answer", values)
+        except Unavailable:
+            self._give_up(worker, room)
+            worker = await self.place(room)
+            answer = await (await self._line_to(worker)).call("answer", values)
+        self._members.setdefault(room, set()).add(member)
+        return str(answer)
+
+    def _give_up(self, worker: str, room: str) -> None:
+        """Count a worker that did not answer as dead, with all its rooms."""
+        line = self._lines.pop(worker, None)
+        if line is not None:
+            line.hang_up()
+        self._bury(worker)
+        self._rooms.pop(room, None)
+
+    async def remove(self, room: str, member: str) -> None:
+        """See ``MediaPlane.remove``. Raises Unavailable if the worker does not answer."""
+        self._members.get(room, set()).discard(member)
+        if room in self._rooms:
+            await (await self._line_to(self._rooms[room])).call("remove", {"room": room, "member": member})
+
+    async def close(self, room: str) -> None:
+        """See ``MediaPlane.close``. The room is forgotten even if its worker does not answer."""
+        worker = self._rooms.pop(room, None)
+        self._members.pop(room, None)
+        if worker is not None:
+            await (await self._line_to(worker)).call("close", {"room": room})
+
+    async def stats(self, room: str) -> RoomStats:
+        """See ``MediaPlane.stats``."""
+        if room not in self._rooms:
+            return RoomStats(room=room)
+        return read_stats(await (await self._line_to(self._rooms[room])).call("stats", {"room": room}))
+
+    async def stop(self) -> None:
+        """Hang up; the calls go on."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    # --- lines --------------------------------------------------------------------------------------
+
+    async def _line_to(self, worker: str) -> WorkerLine:
+        async with self._dialling.setdefault(worker, asyncio.Lock()):
+            if worker not in self._lines:
+                self._lines[worker] = await self._open(worker)
+            return self._lines[worker]
+
+    async def _open(self, worker: str) -> WorkerLine:
+        address = next((known for known in await self._workers() if known.name == worker), None)
+        if address is None:
+            raise Unavailable("media_unavailable")
+        try:
+            line = await dial(address.control)
+        except Broken as exc:
+            raise Unavailable("media_unavailable") from exc
+        await self._introduce(line)
+        opened = WorkerLine(address, line, self._hear)
+        self._mistrusted.pop(worker, None)
+        self._keep(asyncio.create_task(self._run(worker, opened)))
+        return opened
+
+    async def _introduce(self, line: Line) -> None:
+        try:
+            line.send({"token": self._token})
+            async with asyncio.timeout(CALL_SECONDS):
+                admitted = (await line.receive()).get("ok") is True
+        except (Broken, TimeoutError):
+            admitted = False
+        if not admitted:
+            await line.close()
+            raise Unavailable("media_unavailable")
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, worker: str, line: WorkerLine) -> None:
+        await line.run()
+        if self._lines.get(worker) is line:
+            del self._lines[worker]
+            self._bury(worker)
+
+    def _bury(self, worker: str) -> None:
+        """Forget the rooms of a dead worker and report their members."""
+        self._mistrusted[worker] = asyncio.get_running_loop().time() + MISTRUST_SECONDS
+        lost = [room for room, name in self._rooms.items() if name == worker]
+        gone = [(room, member) for room in lost for member in self._members.pop(room, set())]
+        for room in lost:
+            del self._rooms[room]
+        self._keep(asyncio.create_task(self._mourn(gone)))
+
+    async def _mourn(self, gone: list[tuple[str, str]]) -> None:
+        for room, member in gone:
+            await self._on_event(MediaEvent(kind=MediaEventKind.GONE, room=room, member=member))
+
+    async def _hear(self, event: MediaEvent) -> None:
+        if event.room not in self._rooms:
+            return
+        if event.kind is MediaEventKind.GONE:
+            self._members.get(event.room, set()).discard(event.member)
+        await self._on_event(event)

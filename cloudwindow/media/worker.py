@@ -1,0 +1,243 @@
+"""
+The media worker: a process of its own that forwards packets and obeys the web processes.
+
+Losing a web process ends no call; members leave when they are removed or when their consent ends.
+"""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
+from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
+from cloudwindow.media.plane import MediaEvent, WorkerLoad
+from cloudwindow.media.wire import (
+    CALL_SECONDS,
+    MAX_LINE_OCTETS,
+    Broken,
+    Line,
+    Message,
+    error_message,
+    event_message,
+    split_address,
+    stats_message,
+)
+
+REGISTER_SECONDS: Final = 2.0
+MAX_CALLERS: Final = 64
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSettings:
+    """
+    One worker: its ``name``, where it is commanded and where it forwards.
+
+    ``control`` is ``unix:/path`` or ``host:port`` (port 0: any free one); ``udp_port`` 0 is any free one;
+    ``advertised_hosts`` are the literal addresses browsers are told, best first; ``token`` is the secret
+    that every caller must know.
+    """
+
+    name: str
+    control: str
+    token: str
+    udp_host: str = "127.0.0.1"
+    udp_port: int = 0
+    advertised_hosts: tuple[str, ...] = ("127.0.0.1",)
+    max_members_per_room: int = 6
+
+    def forwarder(self) -> ForwarderSettings:
+        """The part that the forwarder needs."""
+        return ForwarderSettings(
+            udp_host=self.udp_host,
+            udp_port=self.udp_port,
+            advertised_hosts=self.advertised_hosts,
+            max_members_per_room=self.max_members_per_room,
+        )
+
+
+class Desk:
+    """The worker's side of the control lines: answers calls, tells events to every caller."""
+
+    def __init__(self, name: str, token: str) -> None:
+        self._name, self._token = name, token
+        self._forwarder: Forwarder | None = None
+        self._callers: set[Line] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def attach(self, forwarder: Forwarder) -> None:
+        """Set what the calls are carried out on."""
+        self._forwarder = forwarder
+
+    async def tell(self, event: MediaEvent) -> None:
+        """Pass an event on to every caller."""
+        for line in list(self._callers):
+            with suppress(Broken):
+                line.send(event_message(event))
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one caller until the line ends."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        line = Line(reader, writer)
+        try:
+            if len(self._callers) < MAX_CALLERS and await self._admit(line):
+                self._callers.add(line)
+                while True:
+                    line.send(self._reply(await line.receive()))
+        except (Broken, TimeoutError):
+            pass
+        finally:
+            self._callers.discard(line)
+            await line.close()
+
+    async def hang_up(self) -> None:
+        """End every line."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _admit(self, line: Line) -> bool:
+        """The first line must carry the token, in time."""
+        async with asyncio.timeout(CALL_SECONDS):
+            token = (await line.receive()).get("token")
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), self._token.encode()):
+            return False
+        line.send({"ok": True, "name": self._name})
+        return True
+
+    def _reply(self, message: Message) -> Message:
+        number = message.get("id")
+        try:
+            return {"id": number, "value": self._carry_out(message)}
+        except CloudWindowError as error:
+            return {"id": number, "error": error_message(error)}
+        except Exception:
+            log.exception("a call failed")
+            return {"id": number, "error": {"kind": "Unavailable", "code": "media_unavailable"}}
+
+    def _carry_out(self, message: Message) -> object:
+        values = message.get("values")
+        if not isinstance(values, dict) or not all(
+            isinstance(value, str | bool) for value in values.values()
+        ):
+            raise BadInput("bad_media_call")
+        call = _CALLS.get(str(message.get("call")))
+        if call is None or self._forwarder is None:
+            raise NotFound("bad_media_call")
+        return call(self._forwarder, values)
+
+
+def _answer(forwarder: Forwarder, values: Message) -> str:
+    return forwarder.answer(
+        values["room"],
+        values["member"],
+        role=values["role"],
+        offer=values["offer"],
+        echo=bool(values.get("echo", False)),
+    )
+
+
+_CALLS: Final[dict[str, Callable[[Forwarder, Message], object]]] = {
+    "answer": _answer,
+    "remove": lambda forwarder, values: forwarder.remove(values["room"], values["member"]),
+    "close": lambda forwarder, values: forwarder.close(values["room"]),
+    "stats": lambda forwarder, values: stats_message(forwarder.stats(values["room"])),
+    "ping": lambda _forwarder, _values: True,
+}
+"""Rule: what a caller may ask of a worker."""
+
+
+class Worker:
+    """A forwarder with its control line, running."""
+
+    def __init__(
+        self, settings: MediaSettings, forwarder: Forwarder, desk: Desk, server: asyncio.Server
+    ) -> None:
+        self.settings, self.forwarder = settings, forwarder
+        self._desk, self._server = desk, server
+        self._counted, self._counted_at = 0, asyncio.get_running_loop().time()
+
+    @property
+    def control(self) -> str:
+        """Where callers reach this worker, with the real port."""
+        if self.settings.control.startswith("unix:"):
+            return self.settings.control
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"{host}:{port}"
+
+    def load(self) -> WorkerLoad:
+        """Say what this worker carries; the packet rate counts since the call before."""
+        now, counted = asyncio.get_running_loop().time(), self.forwarder.received
+        rate = (counted - self._counted) / max(now - self._counted_at, 0.001)
+        self._counted, self._counted_at = counted, now
+        return WorkerLoad(
+            name=self.settings.name,
+            control=self.control,
+            rooms=len(self.forwarder.rooms),
+            members=self.forwarder.member_count,
+            packets_per_second=round(rate, 1),
+        )
+
+    async def close(self) -> None:
+        """Say goodbye to every member and caller, and stop listening."""
+        self._server.close()
+        await self.forwarder.close_all()
+        await self._desk.hang_up()
+        await self._server.wait_closed()
+        _clear(self.settings.control)
+
+
+async def start_worker(settings: MediaSettings) -> Worker:
+    """Open both sockets and return the running worker. Raises OSError when an address is taken."""
+    desk = Desk(settings.name, settings.token)
+    server = await _listen(desk, settings.control)
+    try:
+        forwarder = Forwarder(settings.forwarder(), desk.tell)
+    except OSError:
+        server.close()
+        raise
+    desk.attach(forwarder)
+    return Worker(settings, forwarder, desk, server)
+
+
+async def _listen(desk: Desk, control: str) -> asyncio.Server:
+    place = split_address(control)
+    if not isinstance(place, str):
+        return await asyncio.start_server(desk.serve, *place, limit=MAX_LINE_OCTETS)
+    _clear(control)  # left by a worker that was killed
+    server = await asyncio.start_unix_server(desk.serve, place, limit=MAX_LINE_OCTETS)
+    _make_private(place)
+    return server
+
+
+def _clear(control: str) -> None:
+    place = split_address(control)
+    if isinstance(place, str):
+        Path(place).unlink(missing_ok=True)
+
+
+def _make_private(place: str) -> None:
+    Path(place).chmod(0o600)
+
+
+async def run_worker(settings: MediaSettings, *, register: Callable[[WorkerLoad], Awaitable[None]]) -> None:
+    """Run a worker until cancelled, telling ``register`` its load at once and every two seconds."""
+    worker = await start_worker(settings)
+    try:
+        while True:
+            try:
+                await register(worker.load())
+            except CloudWindowError as error:
+                log.warning("could not register the worker: %s", error.code)
+            await asyncio.sleep(REGISTER_SECONDS)
+    finally:
+        await worker.close()

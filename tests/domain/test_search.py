@@ -122,6 +122,7 @@ def test_the_right_item_is_found_among_thousands() -> None:
     """2,800 classes as in the city's list; names share most of their words."""
     acts = ["登记", "注销", "变更", "备案", "申领", "补换", "认定", "查询", "年检", "延续"]
     things = [
+        
         "个体工商户",
         "食品经营许可",
         "养老保险",

@@ -65,7 +65,7 @@ class Forwarder:
         self._loop = asyncio.get_running_loop()
         self._socket = _open_socket(settings)
         self.port: int = self._socket.getsockname()[1]
-        self._loop.add_reader(self._socket.fileno(), self._on_readable)
+        self._loop.add_reader(self._socket.fileno(), self.read_waiting)
         self._ticked_at = clock()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
@@ -206,7 +206,8 @@ class Forwarder:
 
     # --- the socket ---------------------------------------------------------------------------------
 
-    def _on_readable(self) -> None:
+    def read_waiting(self) -> None:
+        """Read what has arrived, at most 128 datagrams at a time, so that nothing else starves."""
         receive, window, peers, buffer = (
             self._socket.recvfrom_into,
             self._window,
@@ -238,13 +239,17 @@ class Forwarder:
             self.send(response, address)
 
     def _tick(self) -> None:
+        self.look_round()
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+
+    def look_round(self) -> None:
+        """Do what is due now: repeats, reports, silences, deadlines; the forwarder does it by itself."""
         now = self._clock()
         passed, self._ticked_at = now - self._ticked_at, now
         for room in list(self.rooms.values()):
             for peer in list(room.members.values()):
                 self._look_after(peer, now, passed)
             room.choose_leaders()
-        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _look_after(self, peer: Peer, now: float, passed: float) -> None:
         peer.tick(now, passed)

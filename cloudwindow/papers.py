@@ -21,6 +21,7 @@ CHILD: Final = Path(__file__).with_name("papers_child.py")
 ANSWER_BYTES: Final = 16 * 1024 * 1024
 
 Task = Literal["photo", "signature"]
+MAGIC: Final[dict[Task, bytes]] = {"photo": b"\xff\xd8\xff", "signature": b"\x89PNG\r\n\x1a\n"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,12 @@ class Hints:
     dark: bool
     small: bool
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What was noticed, as the case file keeps it: of ``blurry``, ``dark``, ``small``."""
+        noticed = {"blurry": self.blurry, "dark": self.dark, "small": self.small}
+        return tuple(word for word, there in noticed.items() if there)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
@@ -76,7 +83,10 @@ class Signature:
 class Papers:
     """Re-encodes uploads, ``children`` at a time with ``queue`` more waiting."""
 
-    def __init__(self, *, limits: PaperLimits | None = None, children: int = 2, queue: int = 20) -> None:
+    def __init__(
+        self, *, limits: PaperLimits | None = None, children: int = 2, queue: int = 20, child: Path = CHILD
+    ) -> None:
+        self._child = child
         self._limits = limits or PaperLimits()
         self._seats = asyncio.Semaphore(children)
         self._room = children + queue
@@ -90,7 +100,7 @@ class Papers:
         ``image_broken``; TooOften ``papers_busy``; Unavailable ``papers_unavailable``.
         """
         about, jpeg = await self._make_anew("photo", raw, self._limits.photo_bytes)
-        hints = Hints(**about["hints"])
+        hints = _hints(about.get("hints"))
         return Paper(jpeg=jpeg, width=about["width"], height=about["height"], hints=hints)
 
     async def signature_png(self, raw: bytes) -> Signature:
@@ -107,7 +117,7 @@ class Papers:
             raise TooLarge("upload_too_large", values={"megabytes": round(most_bytes / 1024**2, 1)})
         async with self._turn():
             answer = await self._ask_child(task, raw)
-        return self._read_answer(answer)
+        return self._read_answer(task, answer)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -125,12 +135,15 @@ class Papers:
         try:
             async with asyncio.timeout(self._limits.seconds):
                 order = json.dumps({"task": task, **asdict(self._limits)}).encode() + b"\n"
-                return await _converse(process, order + raw)
+                answer = await _converse(process, order + raw)
         except TimeoutError as exc:
             raise BadInput("image_broken") from exc
         finally:
             if process.returncode is None:
                 await _end(process)
+        if process.returncode == 1:  # it never came as far as the picture: not installed, no memory
+            raise Unavailable("papers_unavailable")
+        return answer
 
     async def _start_child(self) -> asyncio.subprocess.Process:
         """``-I``: the child sees neither our environment's Python settings nor the working folder."""
@@ -138,28 +151,45 @@ class Papers:
         nothing = asyncio.subprocess.DEVNULL
         try:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-I", str(CHILD), stdin=pipe, stdout=pipe, stderr=nothing, env={}, cwd="/"
+                *(sys.executable, "-I", str(self._child)),
+                stdin=pipe,
+                stdout=pipe,
+                stderr=nothing,
+                env={},
+                cwd="/",
             )
         except OSError as exc:
             raise Unavailable("papers_unavailable") from exc
 
-    def _read_answer(self, answer: bytes) -> tuple[dict[str, Any], bytes]:
+    def _read_answer(self, task: Task, answer: bytes) -> tuple[dict[str, Any], bytes]:
         """Take the child at its word only as far as its shape: it has decoded hostile bytes."""
-        head, line_end, content = answer.partition(b"\n")
-        if not line_end:  # killed by its own limits, or broken by the picture
-            raise BadInput("image_broken")
-        about: dict[str, Any] = json.loads(head)
-        match about.get("code"):
-            case None:
+        head, _, content = answer.partition(b"\n")
+        try:
+            about = json.loads(head)
+        except ValueError as exc:  # ended by its own limits, or broken by the picture
+            raise BadInput("image_broken") from exc
+        match about:
+            case {"width": int(), "height": int()} if content.startswith(MAGIC[task]):
                 return about, content
-            case "image_too_many_pixels":
+            case {"code": "image_too_many_pixels"}:
                 raise TooLarge("image_too_many_pixels", values={"megapixels": self._limits.pixels // 10**6})
-            case "papers_unavailable":
-                raise Unavailable("papers_unavailable")
-            case "not_an_image" | "signature_empty" as code:
+            case {"code": "not_an_image" | "signature_empty" as code}:
                 raise BadInput(code)
             case _:
                 raise BadInput("image_broken")
+
+
+def _hints(told: object) -> Hints:
+    match told:
+        case {
+            "sharpness": float(sharpness),
+            "blurry": bool(blurry),
+            "dark": bool(dark),
+            "small": bool(small),
+        }:
+            return Hints(sharpness=sharpness, blurry=blurry, dark=dark, small=small)
+        case _:
+            raise BadInput("image_broken")
 
 
 async def _converse(process: asyncio.subprocess.Process, order: bytes) -> bytes:

@@ -150,7 +150,7 @@ def _hints(picture: Image.Image, seen: tuple[int, int]) -> dict[str, Any]:
     edges = grey.filter(LAPLACIAN)
     if min(edges.size) > 2:  # the filter leaves the border as it was
         edges = edges.crop((1, 1, edges.width - 1, edges.height - 1))
-    sharpness = round(ImageStat.Stat(edges).var[0], 1)
+    sharpness = round(float(ImageStat.Stat(edges).var[0]), 1)
     return {
         "sharpness": sharpness,
         "blurry": sharpness < BLURRY_BELOW,

@@ -58,7 +58,9 @@ class Press:
 
 def _sheet(notice: Notice, language: str, fonts: Fonts) -> Sheet:
     first, second = ("en", "zh") if language.startswith("en") else ("zh", "en")
-    said = words("Demonstration document, without legal effect" if notice.demo else ISSUED_THROUGH)
+    said = words("Issued through Guangzhou Cloud Window")
+    if notice.demo:
+        said = words("Demonstration document, without legal effect")
     colour = RED if notice.demo else TINY.colour
     foot = Passage(
         text=f"{said.in_language(first)}  ·  {said.in_language(second)}",
@@ -73,6 +75,3 @@ def _sheet(notice: Notice, language: str, fonts: Fonts) -> Sheet:
         watermark=words("DEMO").zh if notice.demo else "",
         border=draw_border if notice.kind is Kind.CERTIFICATE else None,
     )
-
-
-ISSUED_THROUGH = "Issued through Guangzhou Cloud Window"

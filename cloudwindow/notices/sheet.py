@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from fpdf import FPDF
+from fpdf.fonts import CoreFont, TTFFont
 
 from cloudwindow.domain.errors import Unavailable
 from cloudwindow.notices.lines import break_lines
@@ -129,7 +130,7 @@ class Sheet:
         self._paper.set_producer("Cloud Window")
         self._paper.add_font("notice", "", fonts.regular)
         self._paper.add_font("notice", "B", fonts.bold)
-        self._glyphs = self._paper.fonts["notice"].cmap.keys() & self._paper.fonts["noticeB"].cmap.keys()
+        self._glyphs = frozenset.intersection(*map(_characters, self._paper.fonts.values()))
         self.y = TOP
         self.new_page()
 
@@ -290,3 +291,7 @@ class Sheet:
     def _use(self, type: Type) -> None:
         self._paper.set_font("notice", "B" if type.bold else "", type.points)
         self._paper.set_text_color(*type.colour)
+
+
+def _characters(font: CoreFont | TTFFont) -> frozenset[int]:
+    return frozenset(font.cmap) if isinstance(font, TTFFont) else frozenset()

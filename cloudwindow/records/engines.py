@@ -129,6 +129,7 @@ def _sqlite(where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
     engine = create_async_engine(
         where,
         async_creator=connector(os.path.abspath(where.database or "")),
+        hide_parameters=True,  # an error is logged; the row it is about is not
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
@@ -152,6 +153,7 @@ def _sqlite(where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
 def _postgresql(where: URL, settings: dict[str, str], *, pool_size: int, **options: Any) -> AsyncEngine:
     return create_async_engine(
         where,
+        hide_parameters=True,  # an error is logged; the row it is about is not
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,

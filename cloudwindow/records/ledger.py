@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from cloudwindow.domain.errors import Unavailable
 from cloudwindow.records import engines
 
 T = TypeVar("T")
@@ -98,6 +99,8 @@ class Ledger:
         lost in the middle of a commit the work may still be there. Cancelling the caller does not undo a unit
         that has begun.
         """
+        if asyncio.current_task() is self._task:
+            raise RuntimeError("a unit of work must use the connection it was given, not the ledger")
         if not self._open or self._away:
             raise engines.away()
         unit = _Unit(work, asyncio.get_running_loop().create_future())
@@ -212,35 +215,31 @@ class Ledger:
 
     def _settle(self, units: list[_Unit], *, failure: Exception | None = None) -> None:
         """Answer ``units``; if their batch failed, with Unavailable whatever became of each."""
-        if failure is not None:
-            log.error("ledger batch failed", exc_info=failure, extra={"units": len(units)})
+        if failure is not None and units:
+            log.error("ledger batch failed", extra={"units": len(units), "reason": _reason(failure)})
         for unit in units:
             if failure is not None:
-                unit.error = engines.away()
-                unit.error.__cause__ = failure
+                unit.error = _away_because(failure)
             unit.deliver()
             self._waiting.task_done()
 
     async def _until_it_answers(self, batch: deque[_Unit]) -> None:
         """After a failure: refuse everything at once until the database lets us begin again."""
-        while not await self._answers():
+        while (failure := await self._trouble()) is not None:
             self._away = True
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            for unit in _take_all(batch):
-                unit.error = engines.away()
-                unit.deliver()
-                self._waiting.task_done()
+            self._settle(_take_all(batch), failure=failure)
             await asyncio.sleep(RETRY_SECONDS)
         self._away = False
 
-    async def _answers(self) -> bool:
+    async def _trouble(self) -> Exception | None:
+        """Return what keeps us from beginning a batch, if anything does."""
         try:
-            conn = await self._begin()
-            await _let_go(conn)
-        except Exception:
-            return False
-        return True
+            await _let_go(await self._begin())
+        except Exception as error:
+            return error
+        return None
 
 
 async def _begin(engine: AsyncEngine, begin: Callable[[AsyncConnection], Awaitable[None]]) -> AsyncConnection:
@@ -298,9 +297,20 @@ def _told(error: BaseException, *, too_slow: bool) -> Exception:
     """Return what the caller of a unit that raised ``error`` is told."""
     if not too_slow and isinstance(error, Exception) and not engines.is_not_now(error):
         return error
+    return _away_because(error)
+
+
+def _away_because(error: BaseException) -> Unavailable:
     told = engines.away()
     told.__cause__ = error
     return told
+
+
+def _reason(error: Exception) -> str:
+    """Name ``error`` without its message, which may quote somebody's row."""
+    origin = getattr(error, "orig", None) or error
+    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
+    return " ".join(filter(None, [type(error).__name__, code]))
 
 
 def _being_cancelled() -> bool:

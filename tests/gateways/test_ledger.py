@@ -257,6 +257,32 @@ async def test_a_wrong_statement_is_told_to_its_author_not_called_an_outage(ledg
             await conn.exec_driver_sql("SELECT * FROM nowhere")
 
 
+async def test_a_unit_that_writes_through_the_ledger_is_told_so_instead_of_waiting_for_itself(
+    ledger: Ledger,
+) -> None:
+    async def writes_within(_conn: AsyncConnection) -> str:
+        return await ledger.write(_adds("inner"))
+
+    with pytest.raises(RuntimeError, match="the connection it was given"):
+        await ledger.write(writes_within)
+
+
+async def test_an_error_does_not_quote_the_row_it_is_about(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def quotes_a_row() -> None:
+        raise OSError("13800138000")
+
+    await ledger.write(_adds("13800138000"))
+    with pytest.raises(IntegrityError) as refused:
+        await ledger.write(_adds("13800138000"))
+    ledger.failpoints["before_commit"] = quotes_a_row
+    with pytest.raises(Unavailable):
+        await ledger.write(_adds("a"))
+    assert "ledger batch failed" in caplog.text
+    assert "13800138000" not in caplog.text + str(refused.value)
+
+
 async def test_a_caller_who_leaves_while_waiting_leaves_no_row(ledger: Ledger) -> None:
     async with _busy_writer(ledger) as gate:
         (leaver, stayer) = _start(ledger, _adds("leaver"), _adds("stayer"))

@@ -20,7 +20,11 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SHIPPED, tmp_path / "catalogue"))
 
 
-class _Plain(yaml.SafeLoader):
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Plain(_Safe):  # type: ignore[misc]  # the C loader has no types
     """Reads dates as text, as the catalogue does."""
 
 
@@ -35,7 +39,7 @@ def alter(folder: Path, name: str, change: Callable[[Any], object]) -> None:
     path = folder / name
     tree = yaml.load(path.read_text("utf-8"), _Plain)  # noqa: S506
     change(tree)
-    path.write_text(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), "utf-8")
+    path.write_text(yaml.dump(tree, Dumper=_Dumper, allow_unicode=True, sort_keys=False), "utf-8")
 
 
 def found(folder: Path) -> set[tuple[str, str, str]]:

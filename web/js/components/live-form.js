@@ -71,7 +71,7 @@ export class LiveForm {
     wrapper.dataset.standing = message.standing;
     wrapper.hidden = message.hidden;
     if (!this.#waiting.has(message.field) && !this.#unsent.has(message.field)) fill(wrapper, message.shown);
-    setText(wrapper, "author", authorText(this.side, message.standing, message.author));
+    setText(wrapper, "author", authorText(this.side, wrapper, message.author));
     setText(wrapper, "error", message.error_text ?? "");
     wrapper.toggleAttribute("data-invalid", Boolean(message.error_code));
     for (const control of controlsOf(wrapper)) control.setAttribute("aria-invalid", String(Boolean(message.error_code)));
@@ -174,9 +174,8 @@ export class LiveForm {
     this.#leases.delete(field);
     const wrapper = this.#wrapper(field);
     if (!wrapper || wrapper.dataset.state !== "typing") return;
-    const standing = wrapper.dataset.standing ?? "empty";
-    wrapper.dataset.state = standing;
-    setText(wrapper, "author", authorText(this.side, standing, ""));
+    wrapper.dataset.state = wrapper.dataset.standing ?? "empty";
+    setText(wrapper, "author", authorText(this.side, wrapper, wrapper.dataset.author ?? ""));
   }
 
   /** @param {Event} event */
@@ -304,14 +303,17 @@ function setText(wrapper, role, text) {
 /**
  * What a field's standing means to the person reading.
  * @param {Side} side
- * @param {string} standing
+ * @param {HTMLElement} wrapper
  * @param {string} author
  */
-function authorText(side, standing, author) {
+function authorText(side, wrapper, author) {
+  wrapper.dataset.author = author;
+  const standing = wrapper.dataset.standing;
+  if (standing === "empty" && side === "agent" && "required" in wrapper.dataset) return t("Not filled in");
   if (standing === "proposed") {
-    return side === "agent" ? t("Waiting for the citizen to confirm") : t("Filled in by the agent; please check");
+    return side === "agent" ? t("To be confirmed") : t("Filled in by the agent; please check");
   }
   if (standing !== "confirmed") return "";
-  if (side === "agent") return author === "citizen" ? t("Filled in by the citizen") : t("Confirmed by the citizen");
+  if (side === "agent") return author === "citizen" ? t("Entered by the citizen") : t("Citizen confirmed");
   return t("Confirmed by you");
 }

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, MaterialId, StaffId
-from cloudwindow.domain.machine import step
+from cloudwindow.domain.machine import allowed, step
 
 
 class State(StrEnum):
@@ -114,7 +114,7 @@ PASSING = frozenset({Verdict.OK, Verdict.NEED_ORIGINAL, Verdict.DEFERRED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """One filled field: the canonical ``value``, who wrote it (``citizen`` or ``agent``), and its standing."""
+    """One filled field: its canonical ``value``, who wrote it (citizen or agent), its standing."""
 
     field: str
     value: Any
@@ -169,6 +169,7 @@ class Application:
     declared: Mapping[str, float]
     identity_checked_at: float | None = None
     identity_method: str | None = None
+    identity_result: str | None = None
     readback_at: float | None = None
     readback_sha256: str | None = None
     signed_at: float | None = None
@@ -177,6 +178,7 @@ class Application:
     receiving_district: DistrictCode | None = None
     mode: str | None = None
     organ: str | None = None
+    delegation: str | None = None
     received_at: float | None = None
     acknowledged_at: float | None = None
     accepted_at: float | None = None
@@ -195,12 +197,17 @@ class Application:
 
 
 def advance(application: Application, event: Event, now: float) -> Application:
-    """Move the case; an edit voids read-back, declarations and signature. Raises Conflict("state_forbids")."""
+    """Move the case; an edit voids what followed the draft. Raises Conflict("state_forbids")."""
     state = step(TRANSITIONS, application.state, event)
     moved = replace(application, state=state, version=application.version + 1)
     if event is Event.EDIT and application.state is not State.DRAFT:
         return void(moved)
     return STAMPS[event](moved, now) if event in STAMPS else moved
+
+
+def allowed_events(state: State) -> frozenset[Event]:
+    """The events a case in ``state`` answers to."""
+    return allowed(TRANSITIONS, state)
 
 
 def _decided(application: Application, now: float) -> Application:
@@ -230,12 +237,14 @@ def void(application: Application) -> Application:
     )
 
 
-def summary_sha256(application: Application, declarations: Mapping[str, str]) -> str:
+def summary_sha256(
+    application: Application, form: bytes, declarations: Mapping[str, int], principal: Delegate | None
+) -> str:
     """
-    The digest that a signature binds: item and version, applicant, form, papers, declarations.
+    The digest that a signature binds: item and version, who applies for whom, form, papers, declarations.
 
-    ``declarations`` maps each declaration's key to the version of its text. Canonical JSON: sorted keys,
-    UTF-8, no spaces.
+    ``form`` is the canonical form (``fields.canonical``); ``declarations`` maps each key to the
+    version of its text. Canonical JSON: sorted keys, UTF-8, no spaces.
     """
     summary = {
         "application": application.id,
@@ -244,7 +253,8 @@ def summary_sha256(application: Application, declarations: Mapping[str, str]) ->
         "item_version": application.item_version,
         "home": [application.home_district, application.home_street],
         "capacity": application.capacity,
-        "form": {name: value.value for name, value in sorted(application.values.items())},
+        "principal": None if principal is None else [principal.name, principal.id_number, principal.relation],
+        "form_sha256": hashlib.sha256(form).hexdigest(),
         "materials": sorted([paper.rule, paper.sha256] for paper in application.materials),
         "declarations": dict(sorted(declarations.items())),
     }

@@ -9,6 +9,7 @@ Rule 3: a ticket leaves the line only into a final state or into a call.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from cloudwindow.domain.errors import Conflict
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, StaffId, TicketId
 from cloudwindow.domain.machine import step
 
@@ -135,16 +136,23 @@ def deadline_of(state: State, now: float) -> float | None:
 
 
 def advance(
-    ticket: Ticket, event: Event, now: float, *, agent: StaffId | None = None
+    ticket: Ticket, event: Event, now: float, *, agent: StaffId | None = None, epoch: int | None = None
 ) -> tuple[Ticket, tuple[Effect, ...]]:
-    """Move ``ticket``; a call names its ``agent`` and raises the epoch. Raises Conflict("state_forbids")."""
+    """
+    Move ``ticket``. A call names its ``agent`` and the ``epoch`` of the offer, or takes the next one.
+
+    Raises Conflict("state_forbids"), and Conflict("epoch_stale") for a call older than the last.
+    """
     state = step(TRANSITIONS, ticket.state, event)
     called = event is Event.CALL
+    fence = ticket.epoch + 1 if epoch is None else epoch
+    if called and fence <= ticket.epoch:
+        raise Conflict("epoch_stale")
     keeps_agent = state in {State.CALLED, State.SERVING, State.ON_HOLD, State.DONE}
     moved = replace(
         ticket,
         state=state,
-        epoch=ticket.epoch + called,
+        epoch=fence if called else ticket.epoch,
         recalls=ticket.recalls + 1 if event is Event.RECALL else (0 if called else ticket.recalls),
         agent=agent if called else (ticket.agent if keeps_agent else None),
         deadline=deadline_of(state, now),

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudwindow.domain.catalogue import Declaration, District, Field, MaterialRule, Section, ServiceItem, Text
+from cloudwindow.domain.catalogue import (
+    Declaration,
+    District,
+    Field,
+    MaterialRule,
+    Section,
+    ServiceItem,
+    Text,
+)
 from cloudwindow.domain.match import Place
 from cloudwindow.domain.ticket import Ticket
 
@@ -69,7 +77,7 @@ class DeclarationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadBackView:
-    """The application in plain words: ``lines`` are (label, sentence); ``sha256`` is what a signature binds."""
+    """The application in plain words: ``lines`` are (label, sentence), ``sha256`` is what is signed."""
 
     opening: Text
     lines: Sequence[tuple[str, str]]

@@ -1,1 +1,5 @@
-"""The ledger: everything that is acknowledged is a committed row here."""
+"""The ledger: tables, migrations and the queries that everything reads."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+
+__all__ = ["Connection"]

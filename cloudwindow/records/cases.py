@@ -21,7 +21,7 @@ ELSEWHERE = ("values", "materials")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A notice or certificate; the file is encrypted, ``sha256`` is of the PDF."""
+    """A notice or certificate; ``file`` is empty until it is printed, ``sha256`` is of the PDF."""
 
     id: str
     application: ApplicationId
@@ -29,9 +29,11 @@ class Document:
     number: str
     organ: str
     verification_code: str
-    file: str
-    sha256: str
+    handler: str
+    language: str
     issued_at: float
+    file: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,18 @@ class Cases:
     async def add_document(self, conn: AsyncConnection, document: Document) -> None:
         """Keep a notice that was issued."""
         await conn.execute(insert(tables.document).values(**as_row(document)))
+
+    async def print_document(self, conn: AsyncConnection, document: Document) -> None:
+        """Note where the printed PDF is kept."""
+        table = tables.document
+        change = table.update().where(table.c.id == document.id)
+        await conn.execute(change.values(file=document.file, sha256=document.sha256))
+
+    async def unprinted(self, conn: AsyncConnection, *, limit: int = 20) -> Sequence[Document]:
+        """Notices that were issued and not printed yet, oldest first."""
+        table = tables.document
+        query = select(table).where(table.c.file == "").order_by(table.c.issued_at).limit(limit)
+        return [from_row(Document, row) for row in await conn.execute(query)]
 
     async def documents(self, conn: AsyncConnection, application: str) -> Sequence[Document]:
         """The case's notices, oldest first."""

@@ -313,7 +313,9 @@ document = Table(
     Column("number", String(64), nullable=False),
     Column("organ", String(32), nullable=False),
     Column("verification_code", String(32), nullable=False, unique=True),
-    Column("file", String(32), nullable=False),
+    Column("handler", String(64), nullable=False, comment="who issued it, as printed"),
+    Column("language", String(8), nullable=False),
+    Column("file", String(32), nullable=False, index=True, comment="empty until it is printed"),
     Column("sha256", String(64), nullable=False),
     Column("issued_at", Double, nullable=False),
 )

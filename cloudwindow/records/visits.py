@@ -162,6 +162,12 @@ class Visits:
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
 
+    async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
+        """The call that meets in this media room."""
+        query = select(tables.session).where(tables.session.c.room == room)
+        row = (await conn.execute(query)).one_or_none()
+        return from_row(Session, row) if row else None
+
     async def session_of_agent(self, conn: AsyncConnection, agent: str) -> Session | None:
         """The call this agent has not closed yet."""
         table = tables.session

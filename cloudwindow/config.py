@@ -1,0 +1,123 @@
+"""
+Every setting, read once from the environment. Names end in their unit.
+
+A security setting that makes no sense stops the start (``ConfigError``); nothing falls back silently.
+"""
+
+from __future__ import annotations  # the reader below goes by the spelled types
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the text names it and says what would do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings; each is described in docs/operations.md."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    data_dir: Path = Path(".data")
+    public_url: str = ""
+    database_url: str = ""
+    redis_url: str = ""
+    catalogue_dir: Path = Path("catalogue")
+    web_dir: Path = Path("web")
+    demo: bool = True
+    always_open: bool = True
+    node_name: str = ""
+    trusted_proxy_hops: int = 0
+    root_key: str = ""
+    media_workers: str = ""
+    media_token: str = ""
+    media_name: str = "media-1"
+    media_control: str = ""
+    media_udp_host: str = "127.0.0.1"
+    media_udp_port: int = 0
+    media_advertised_hosts: tuple[str, ...] = ()
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str = ""
+    ring_delays_seconds: tuple[float, ...] = (0.0, 120.0, 300.0)
+    offer_seconds: float = 20.0
+    log_level: str = "INFO"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that browsers see."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def ledger_url(self) -> str:
+        """Where the ledger lives; SQLite in the data folder by default."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'ledger.sqlite3'}"
+
+
+PREFIX = "CW_"
+PLAIN = {"PORT": "port", "DATA_DIR": "data_dir", "DATABASE_URL": "database_url", "REDIS_URL": "redis_url"}
+"""Names without our prefix that people expect to work."""
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    plain = {setting: outside for outside, setting in PLAIN.items()}
+    return plain.get(name, PREFIX + name.upper())
+
+
+def from_env(environ: Mapping[str, str] | None = None) -> Config:
+    """Read the environment. Raises ConfigError for an unknown ``CW_…`` name or a value of the wrong kind."""
+    outside = os.environ if environ is None else environ
+    names = {variable(field.name): field for field in fields(Config)}
+    unknown = sorted(name for name in outside if name.startswith(PREFIX) and name not in names)
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]}")
+    given: dict[str, Any] = {
+        field.name: _read(name, str(field.type), outside[name])
+        for name, field in names.items()
+        if outside.get(name)
+    }
+    return _checked(Config(**given))
+
+
+def _read(name: str, kind: str, text: str) -> object:
+    try:
+        if "Path" in kind:
+            return Path(text).expanduser()
+        if kind == "bool":
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                text.lower()
+            ]
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+        if kind == "tuple[float, ...]":
+            return tuple(float(part) for part in text.split(","))
+        if kind == "tuple[str, ...]":
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+    except (ValueError, KeyError) as exc:
+        raise ConfigError(f"{name} must be a {kind}") from exc
+    return text
+
+
+def _checked(config: Config) -> Config:
+    if not 0 <= config.port < 65536:
+        raise ConfigError("PORT must lie between 0 and 65535")
+    if config.public_url and not config.public_url.startswith(
+        ("https://", "http://localhost", "http://127.")
+    ):
+        raise ConfigError("CW_PUBLIC_URL must be https (cameras and cookies need it)")
+    if config.root_key and len(config.root_key) != 64:
+        raise ConfigError("CW_ROOT_KEY must be 64 hexadecimal digits")
+    if not config.demo and config.public_url.startswith("http://"):
+        raise ConfigError("without CW_DEMO the public address must be https")
+    if config.media_workers and not config.media_token:
+        raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
+    if config.turn_urls and not config.turn_secret:
+        raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
+    return config

@@ -1,0 +1,58 @@
+"""The visit in order: what handlers may ask for. Order, no rules, no state of its own."""
+
+from dataclasses import dataclass
+
+from cloudwindow.journey.board import Boards
+from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.filling import Filling
+from cloudwindow.journey.follow import Following
+from cloudwindow.journey.house import House
+from cloudwindow.journey.inbox import Inboxes
+from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.staff import Door
+from cloudwindow.journey.visit import Visits
+from cloudwindow.journey.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """All steps, wired once."""
+
+    house: House
+    door: Door
+    intakes: Intakes
+    calls: Calls
+    filling: Filling
+    visits: Visits
+    desks: Desks
+    following: Following
+    inboxes: Inboxes
+    boards: Boards
+    printing: Printing
+    watch: Watch
+
+
+def build(house: House, *, demo_password: str = "") -> Journey:
+    """Wire the steps to the rooms of ``house``."""
+    calls = Calls(house)
+    filling = Filling(house, calls)
+    following = Following(house)
+    printing = Printing(house)
+    visits = Visits(house, calls, filling, following)
+    desks = Desks(house, calls, filling, following, printing)
+    return Journey(
+        house=house,
+        door=Door(house, demo_password),
+        intakes=Intakes(house),
+        calls=calls,
+        filling=filling,
+        visits=visits,
+        desks=desks,
+        following=following,
+        inboxes=Inboxes(house, filling, following, printing),
+        boards=Boards(house),
+        printing=printing,
+        watch=Watch(house, calls, visits, desks, printing),
+    )

@@ -1,0 +1,601 @@
+"""
+The call from the accepted offer to the outcome: who is called, who joins, who is lost, how it ends.
+
+Rule: the ledger moves first and fences by epoch; the line follows; the pages are told last.
+"""
+
+from dataclasses import dataclass, replace
+
+from cloudwindow.domain import session as sessions
+from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
+from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import OfferId, SessionId, StaffId, TicketId, word
+from cloudwindow.domain.messages import (
+    CallAnswer,
+    CallOffer,
+    CallRenegotiate,
+    PanelChanged,
+    StageChanged,
+)
+from cloudwindow.domain.session import Outcome, Session
+from cloudwindow.domain.ticket import Ticket
+from cloudwindow.journey.house import House
+from cloudwindow.journey.intake import lane_of
+from cloudwindow.records import Connection
+from cloudwindow.records.people import Staff
+from cloudwindow.records.story import SYSTEM, note
+
+AGENT_GRACE_SECONDS = 30.0
+"""An agent's page may reload; after this the citizen goes back to the head of the line."""
+
+
+def citizen_topic(ticket: str) -> str:
+    """Who hears what concerns a visit."""
+    return f"ticket:{ticket}"
+
+
+def agent_topic(agent: str) -> str:
+    """Who hears what concerns a desk."""
+    return f"agent:{agent}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A ticket and its last call as they stand."""
+
+    ticket: Ticket
+    session: Session | None
+
+    @property
+    def stage(self) -> str:
+        """The citizen's stage, see StageChanged."""
+        state, call = self.ticket.state, self.session
+        if state in {tickets.State.SERVING, tickets.State.ON_HOLD}:
+            return "in_call" if call is not None and call.state in sessions.OPEN else "ended"
+        return {
+            tickets.State.WAITING: "waiting",
+            tickets.State.CALLED: "called",
+            tickets.State.MISSED: "missed",
+        }.get(state, "ended")
+
+
+class Calls:
+    """Moves tickets and sessions together."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    # --- beginning ---------------------------------------------------------------------------------------
+
+    async def accept(self, agent: Staff, offer: str) -> None:
+        """
+        The agent takes the offered ticket; the citizen is called.
+
+        Raises Gone("offer_gone"); Conflict when the ledger knows better, and then the ticket is back in line.
+        """
+        house, now = self._house, self._house.clock()
+        taken = await house.line.accept(agent.id, OfferId(offer), now=now)
+        try:
+            live = await house.ledger.write(
+                lambda conn: self._call(conn, agent, taken.ticket, taken.epoch, taken.ring, now)
+            )
+        except CloudWindowError as error:
+            await self._give_back(agent.id, taken.ticket, error, now)
+            raise
+        await self.tell(live)
+
+    async def _call(
+        self, conn: Connection, agent: Staff, ticket_id: str, epoch: int, ring: int, now: float
+    ) -> Live:
+        house = self._house
+        ticket = await house.visits.ticket(conn, ticket_id, lock=True)
+        last = await house.visits.session_of_ticket(conn, ticket_id)
+        if last is not None and last.epoch == epoch and last.agent == agent.id:
+            return Live(ticket=ticket, session=last)
+        called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
+        await house.visits.save_ticket(conn, called, seen=ticket.version)
+        session = Session(
+            id=SessionId(word(house.random(10))),
+            ticket=ticket.id,
+            application=ticket.application,
+            citizen=ticket.citizen,
+            agent=agent.id,
+            epoch=epoch,
+            room=word(house.random(15)),
+            started_at=now,
+            deadline=now + sessions.LIMITS_SECONDS[sessions.State.RINGING],
+        )
+        await house.visits.add_session(conn, session)
+        actor = Actor(kind="agent", id=agent.id)
+        payload = {
+            "session": session.id,
+            "epoch": epoch,
+            "ring": ring,
+            "waited_seconds": round(now - ticket.joined_at),
+        }
+        await note(conn, ticket.application, "ticket.called", actor, now, payload)
+        await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
+        return Live(ticket=called, session=session)
+
+    async def _give_back(self, agent: StaffId, ticket: str, error: CloudWindowError, now: float) -> None:
+        """The ledger did not take the call: the line forgets it, the agent is free again."""
+        line = self._house.line
+        if error.status == 503:
+            await line.release(agent, TicketId(ticket), now=now, reason="ledger_unavailable")
+        else:
+            await line.wrap_up(agent, TicketId(ticket), now=now)
+        await line.finish(agent, now=now, then="available")
+
+    async def offer_media(
+        self, message: CallOffer, *, ticket: str, role: str, topic: str, agent: str = ""
+    ) -> None:
+        """
+        Answer a browser's SDP offer: for the echo test while waiting, or for the call.
+
+        The citizen's first offer after being called is their answer to the call. Raises BadInput("bad_sdp"),
+        Conflict("no_call") when there is none, Unavailable("media_unavailable").
+        """
+        if message.purpose == "echo":
+            room, member, echo = f"echo-{ticket or agent}", "self", True
+        elif message.purpose == "call":
+            live = await self._joined(ticket, role, agent)
+            room, member, echo = live.room, role, False
+        else:
+            raise BadInput("unknown_purpose")
+        await self._place(room)
+        sdp = await self._house.media.answer(room, member, role=role, offer=message.sdp, echo=echo)
+        answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
+        await self._house.hub.tell(topic, answer)
+
+    async def _place(self, room: str) -> None:
+        """All nodes put one room on one worker."""
+        media = self._house.media
+        proposed = await media.place(room)
+        try:
+            chosen = await self._house.workers.room_worker(room, proposed)
+        except CloudWindowError as error:
+            if error.code != "line_unavailable":
+                raise
+            return  # alone without Redis: our own choice stands
+        media.adopt(room, chosen)
+
+    async def _joined(self, ticket: str, role: str, agent: str) -> Session:
+        if role == "agent":
+            async with self._house.ledger.read() as conn:
+                session = await self._house.visits.session_of_agent(conn, agent)
+            if session is None or session.state not in sessions.OPEN:
+                raise Conflict("no_call")
+            await self.side_back(session.id, "agent")
+            return session
+        live = await self.join(ticket)
+        if live.session is None:
+            raise Conflict("no_call")
+        return live.session
+
+    async def join(self, ticket: str) -> Live:
+        """The citizen answers the call, or is back after a loss. Raises Conflict("no_call")."""
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            known = await self.live(conn, ticket)
+        if known.session is None or known.session.state not in sessions.OPEN:
+            raise Conflict("no_call")
+        settled = known.ticket.state is tickets.State.SERVING and known.session.state is sessions.State.LIVE
+        if settled:
+            return known
+        live = await self._house.ledger.write(lambda conn: self._join(conn, ticket, now))
+        await self.tell(live)
+        return live
+
+    async def _join(self, conn: Connection, ticket_id: str, now: float) -> Live:
+        live = await self.live(conn, ticket_id, lock=True)
+        ticket, session = live.ticket, live.session
+        if session is None:
+            raise Conflict("no_call")
+        actor = Actor(kind="citizen", id=ticket.citizen)
+        if ticket.state is tickets.State.CALLED:
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.ANSWER, now)
+            session = await self._move_session(conn, session, sessions.Event.CITIZEN_JOINS, now)
+            await note(conn, ticket.application, "ticket.answered", actor, now, {"session": session.id})
+            await note(conn, ticket.application, "session.joined", actor, now, {"session": session.id})
+        elif ticket.state is tickets.State.ON_HOLD:
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.RESUME, now)
+            await note(conn, ticket.application, "ticket.resumed", actor, now, {"session": session.id})
+            if session.state is sessions.State.INTERRUPTED:
+                session = await self._move_session(conn, session, sessions.Event.SIDE_BACK, now)
+                await note(conn, ticket.application, "session.resumed", actor, now, {"session": session.id})
+        return Live(ticket=ticket, session=session)
+
+    # --- losing and finding ------------------------------------------------------------------------------
+
+    async def citizen_lost(self, ticket: str) -> None:
+        """The citizen's page is gone in the middle of a call: the agent is held for three minutes."""
+        now = self._house.clock()
+        live = await self._house.ledger.write(lambda conn: self._lose_citizen(conn, ticket, now))
+        await self.tell(live)
+
+    async def _lose_citizen(self, conn: Connection, ticket_id: str, now: float) -> Live:
+        live = await self.live(conn, ticket_id, lock=True)
+        ticket, session = live.ticket, live.session
+        if ticket.state is not tickets.State.SERVING or session is None or session.state not in sessions.OPEN:
+            return live
+        ticket = await self._move_ticket(conn, ticket, tickets.Event.DROP, now)
+        await note(conn, ticket.application, "ticket.on_hold", SYSTEM, now, {"session": session.id})
+        session = await self._interrupt(conn, ticket, session, "citizen", tickets.HOLD_SECONDS, now)
+        return Live(ticket=ticket, session=session)
+
+    async def agent_lost(self, agent: str) -> None:
+        """The agent's page is gone: after a short grace the citizen goes back to the head of the line."""
+        now = self._house.clock()
+        live = await self._house.ledger.write(lambda conn: self._lose_agent(conn, agent, now))
+        if live is not None:
+            await self.tell(live)
+
+    async def _lose_agent(self, conn: Connection, agent: str, now: float) -> Live | None:
+        session = await self._house.visits.session_of_agent(conn, agent)
+        if session is None or session.state is not sessions.State.LIVE:
+            return None
+        ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
+        session = await self._interrupt(conn, ticket, session, "agent", AGENT_GRACE_SECONDS, now)
+        return Live(ticket=ticket, session=session)
+
+    async def _interrupt(
+        self, conn: Connection, ticket: Ticket, session: Session, side: str, seconds: float, now: float
+    ) -> Session:
+        if session.state is not sessions.State.LIVE:
+            return session
+        lost = replace(sessions.advance(session, sessions.Event.SIDE_LOST, now), deadline=now + seconds)
+        await self._house.visits.save_session(conn, lost, seen=session.version)
+        payload = {"session": session.id, "side": side}
+        await note(conn, ticket.application, "session.interrupted", SYSTEM, now, payload)
+        return lost
+
+    async def side_back(self, session_id: str, side: str) -> None:
+        """The agent's page is back before the grace ran out; nothing if the citizen is the one missing."""
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live | None:
+            session = await self._house.visits.session(conn, session_id)
+            ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
+            if session.state is not sessions.State.INTERRUPTED or ticket.state is not tickets.State.SERVING:
+                return None
+            back = await self._move_session(conn, session, sessions.Event.SIDE_BACK, now)
+            await note(
+                conn,
+                ticket.application,
+                "session.resumed",
+                SYSTEM,
+                now,
+                {"session": session.id, "side": side},
+            )
+            return Live(ticket=ticket, session=back)
+
+        live = await self._house.ledger.write(work)
+        if live is not None:
+            await self.tell(live)
+
+    async def media_gone(self, room: str, member: str) -> None:
+        """A media worker died or a transport ended: both browsers are asked to offer again."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_room(conn, room)
+        if session is None or session.state not in sessions.OPEN:
+            return
+        again = CallRenegotiate(purpose="call")
+        topic = agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
+        await self._house.hub.tell(topic, again)
+
+    # --- ending ------------------------------------------------------------------------------------------
+
+    async def hang_up(self, session_id: str, *, by: Actor) -> None:
+        """The call ends; the agent must now say how."""
+        now = self._house.clock()
+        live = await self._house.ledger.write(lambda conn: self._hang_up(conn, session_id, by, now))
+        await self._after_call(live, now)
+
+    async def _hang_up(self, conn: Connection, session_id: str, by: Actor, now: float) -> Live:
+        session = await self._house.visits.session(conn, session_id)
+        ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
+        if session.state not in sessions.OPEN:
+            return Live(ticket=ticket, session=session)
+        if ticket.state is tickets.State.CALLED:
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.RELEASE, now)
+            await note(conn, ticket.application, "ticket.released", by, now, {"session": session.id})
+        ended = await self._move_session(conn, session, sessions.Event.HANG_UP, now)
+        await note(conn, ticket.application, "session.ended", by, now, {"session": session.id, "by": by.kind})
+        return Live(ticket=ticket, session=ended)
+
+    async def _after_call(self, live: Live, now: float) -> None:
+        """Close the media room and tell line and pages; safe to repeat."""
+        session = live.session
+        if session is None:
+            return
+        await self._quietly(self._house.media.close(session.room))
+        await self._quietly(self._house.workers.forget(session.room))
+        if live.ticket.state is tickets.State.WAITING:
+            await self._quietly(self._house.line.release(session.agent, live.ticket.id, now=now))
+        else:
+            await self._quietly(self._house.line.wrap_up(session.agent, live.ticket.id, now=now))
+        await self.tell(live)
+
+    async def _quietly(self, step: object) -> None:
+        """Run a step whose failure the sweeper mends."""
+        try:
+            await step  # type: ignore[misc]
+        except CloudWindowError as error:
+            if error.status not in {409, 410, 503}:
+                raise
+
+    async def give_outcome(self, agent: Staff, outcome: str, note_text: str, then: str) -> None:
+        """
+        Close the call with an outcome of the closed list; then the agent is ``available`` or ``away``.
+
+        Raises BadInput unknown_outcome or outcome_note_required, Conflict outcome_not_true or no_call.
+        """
+        if outcome not in {one.value for one in sessions.CHOOSABLE} or then not in {"available", "away"}:
+            raise BadInput("unknown_outcome", field="outcome")
+        now = self._house.clock()
+        live = await self._house.ledger.write(
+            lambda conn: self._close(conn, agent, Outcome(outcome), note_text, now)
+        )
+        await self._quietly(self._house.line.wrap_up(agent.id, live.ticket.id, now=now))
+        await self._house.line.finish(agent.id, now=now, then="available" if then == "available" else "away")
+        await self.tell(live)
+
+    async def _close(self, conn: Connection, agent: Staff, outcome: Outcome, text: str, now: float) -> Live:
+        house = self._house
+        session = await house.visits.session_of_agent(conn, agent.id)
+        if session is None or session.state is not sessions.State.WRAPPING_UP:
+            raise Conflict("no_call")
+        case = await house.cases.case(conn, session.application)
+        closed = sessions.close(session, outcome, text, now, submitted=case.submitted)
+        await house.visits.save_session(conn, closed, seen=session.version)
+        ticket = await house.visits.ticket(conn, session.ticket, lock=True)
+        mine = ticket.epoch == session.epoch
+        if mine and ticket.state in {tickets.State.SERVING, tickets.State.ON_HOLD}:
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
+            await note(conn, ticket.application, "ticket.done", SYSTEM, now, {"ticket": ticket.id})
+        actor = Actor(kind="agent", id=agent.id)
+        payload = {"session": session.id, "outcome": outcome.value}
+        await note(conn, session.application, "session.closed", actor, now, payload)
+        return Live(ticket=ticket, session=closed)
+
+    async def leave(self, ticket: str) -> None:
+        """The citizen gives up the place, or ends the call."""
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            live = await self.live(conn, ticket)
+        if live.session is not None and live.session.state in sessions.OPEN and live.stage == "in_call":
+            await self.hang_up(live.session.id, by=Actor(kind="citizen", id=live.ticket.citizen))
+            return
+
+        async def work(conn: Connection) -> Live:
+            known = await self.live(conn, ticket, lock=True)
+            if not known.ticket.live:
+                return known
+            gone = await self._move_ticket(conn, known.ticket, tickets.Event.LEAVE, now)
+            actor = Actor(kind="citizen", id=gone.citizen)
+            await note(conn, gone.application, "ticket.left", actor, now, {"ticket": gone.id})
+            session = known.session
+            if session is not None and session.state is sessions.State.RINGING:
+                session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
+            return Live(ticket=gone, session=session)
+
+        gone = await self._house.ledger.write(work)
+        await self._out_of_line(gone, now)
+
+    async def _out_of_line(self, live: Live, now: float) -> None:
+        """A ticket that will not be served by this call: free the agent, take it out of the line."""
+        session = live.session
+        if (
+            session is not None
+            and session.epoch == live.ticket.epoch
+            and session.state is sessions.State.CLOSED
+        ):
+            await self._quietly(self._house.media.close(session.room))
+            await self._quietly(self._house.line.wrap_up(session.agent, live.ticket.id, now=now))
+            await self._quietly(self._house.line.finish(session.agent, now=now, then="available"))
+        else:
+            await self._quietly(self._house.line.leave(live.ticket.id, now=now))
+        await self.tell(live)
+
+    async def expire(self, ticket: Ticket) -> None:
+        """The citizen stayed away longer than the place is kept."""
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live:
+            known = await self.live(conn, ticket.id, lock=True)
+            if known.ticket.state is not tickets.State.WAITING:
+                return known
+            gone = await self._move_ticket(conn, known.ticket, tickets.Event.EXPIRE, now)
+            await note(conn, gone.application, "ticket.expired", SYSTEM, now, {"ticket": gone.id})
+            return Live(ticket=gone, session=known.session)
+
+        await self.tell(await self._house.ledger.write(work))
+
+    async def come_back(self, ticket: str) -> None:
+        """A missed citizen returns with one tap, at the old place. Raises Conflict("state_forbids")."""
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live:
+            known = await self.live(conn, ticket, lock=True)
+            back = await self._move_ticket(conn, known.ticket, tickets.Event.RETURN, now)
+            actor = Actor(kind="citizen", id=back.citizen)
+            await note(conn, back.application, "ticket.returned", actor, now, {"ticket": back.id})
+            return Live(ticket=back, session=known.session)
+
+        live = await self._house.ledger.write(work)
+        await self.rejoin(live.ticket, now)
+        await self.tell(live)
+
+    async def rejoin(self, ticket: Ticket, now: float) -> None:
+        """Put a waiting ticket (back) into the line at the place its joining time gives it."""
+        item = self._house.item_of(ticket.item, ticket.item_version)
+        await self._quietly(
+            self._house.line.join(
+                ticket.id,
+                lane_of(item, ticket),
+                joined_at=ticket.joined_at,
+                credit_seconds=ticket.credit_seconds,
+                now=now,
+                epoch=ticket.epoch,
+            )
+        )
+
+    # --- deadlines ---------------------------------------------------------------------------------------
+
+    async def ticket_due(self, ticket: Ticket) -> None:
+        """Carry out what a ticket's deadline asks for."""
+        now = self._house.clock()
+        live = await self._house.ledger.write(lambda conn: self._ticket_due(conn, ticket.id, now))
+        if live is None:
+            return
+        if live.ticket.state in {tickets.State.MISSED, tickets.State.EXPIRED}:
+            await self._out_of_line(live, now)
+        else:
+            if live.ticket.state is tickets.State.WAITING:
+                await self._requeued(live, now)
+            await self.tell(live)
+
+    async def _ticket_due(self, conn: Connection, ticket_id: str, now: float) -> Live | None:
+        live = await self.live(conn, ticket_id, lock=True)
+        ticket, session = live.ticket, live.session
+        if not ticket.live or ticket.deadline is None or ticket.deadline > now:
+            return None
+        event = tickets.due(ticket)
+        ticket = await self._move_ticket(conn, ticket, event, now)
+        said = {
+            tickets.Event.RECALL: "ticket.recalled",
+            tickets.Event.MISS: "ticket.missed",
+            tickets.Event.REQUEUE: "ticket.requeued",
+            tickets.Event.EXPIRE: "ticket.expired",
+        }[event]
+        await note(conn, ticket.application, said, SYSTEM, now, {"ticket": ticket.id})
+        if event is tickets.Event.MISS and session is not None and session.state is sessions.State.RINGING:
+            session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
+        if event is tickets.Event.REQUEUE and session is not None and session.state in sessions.OPEN:
+            session = await self._move_session(conn, session, sessions.Event.HANG_UP, now)
+            await note(
+                conn,
+                ticket.application,
+                "session.ended",
+                SYSTEM,
+                now,
+                {"session": session.id, "by": "system"},
+            )
+        return Live(ticket=ticket, session=session)
+
+    async def _requeued(self, live: Live, now: float) -> None:
+        session = live.session
+        if session is not None:
+            await self._quietly(self._house.media.close(session.room))
+            await self._quietly(self._house.line.release(session.agent, live.ticket.id, now=now))
+        await self.rejoin(live.ticket, now)
+
+    async def session_due(self, session: Session) -> None:
+        """Carry out what a call's deadline asks for."""
+        now = self._house.clock()
+        live = await self._house.ledger.write(lambda conn: self._session_due(conn, session.id, now))
+        if live is None or live.session is None:
+            return
+        if live.ticket.state is tickets.State.WAITING:
+            await self._requeued(live, now)
+            await self._quietly(self._house.line.finish(live.session.agent, now=now, then="away"))
+        elif live.session.state is sessions.State.CLOSED:
+            await self._quietly(self._house.line.wrap_up(live.session.agent, live.ticket.id, now=now))
+            await self._quietly(self._house.line.finish(live.session.agent, now=now, then="away"))
+        await self.tell(live)
+
+    async def _session_due(self, conn: Connection, session_id: str, now: float) -> Live | None:
+        session = await self._house.visits.session(conn, session_id)
+        if session.state is sessions.State.CLOSED or session.deadline is None or session.deadline > now:
+            return None
+        ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
+        mine = ticket.epoch == session.epoch
+        before = session.state
+        session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
+        if before is sessions.State.INTERRUPTED and mine and ticket.state is tickets.State.SERVING:
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.REQUEUE, now)
+            session = replace(
+                sessions.advance(session, sessions.Event.GIVE_OUTCOME, now), outcome=Outcome.AGENT_LOST
+            )
+            await self._house.visits.save_session(conn, session, seen=session.version - 1)
+            await note(conn, ticket.application, "ticket.requeued", SYSTEM, now, {"ticket": ticket.id})
+        elif (
+            session.state is sessions.State.CLOSED
+            and mine
+            and ticket.state
+            in {
+                tickets.State.SERVING,
+                tickets.State.ON_HOLD,
+            }
+        ):
+            ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
+        payload = {"session": session.id, "outcome": session.outcome.value if session.outcome else None}
+        await note(conn, ticket.application, "session.closed", SYSTEM, now, payload)
+        return Live(ticket=ticket, session=session)
+
+    # --- telling -----------------------------------------------------------------------------------------
+
+    async def live(self, conn: Connection, ticket: str, *, lock: bool = False) -> Live:
+        """The ticket and its last call. Raises NotFound("unknown_ticket")."""
+        found = await self._house.visits.ticket(conn, ticket, lock=lock)
+        session = await self._house.visits.session_of_ticket(conn, ticket)
+        if session is not None and session.epoch != found.epoch:
+            session = None if found.live else session
+        return Live(ticket=found, session=session)
+
+    async def tell(self, live: Live) -> None:
+        """Tell both pages where they stand now."""
+        await self._house.hub.tell(citizen_topic(live.ticket.id), self.citizen_stage(live))
+        if live.session is not None:
+            await self._house.hub.tell(agent_topic(live.session.agent), self.agent_stage(live))
+
+    def citizen_stage(self, live: Live) -> StageChanged:
+        """What the citizen's page is told."""
+        session = live.session
+        return StageChanged(
+            stage=live.stage,
+            version=self._tick(),
+            session=session.id if session else None,
+            peer_online=session is not None and self._house.hub.online(agent_topic(session.agent)),
+        )
+
+    def agent_stage(self, live: Live) -> StageChanged:
+        """What the agent's page is told about a call."""
+        session = live.session
+        if session is None:
+            raise NotFound("unknown_session")
+        stage = {
+            sessions.State.WRAPPING_UP: "wrap_up",
+            sessions.State.CLOSED: "idle",
+        }.get(session.state, "in_call")
+        return StageChanged(
+            stage=stage,
+            version=self._tick(),
+            session=session.id if stage != "idle" else None,
+            peer_online=self._house.hub.online(citizen_topic(live.ticket.id)),
+        )
+
+    def _tick(self) -> int:
+        return round(self._house.clock() * 1000)
+
+    async def refresh(self, live: Live, *panels: str) -> None:
+        """Ask both pages to fetch ``panels`` again."""
+        changed = PanelChanged(panels=panels)
+        await self._house.hub.tell(citizen_topic(live.ticket.id), changed)
+        if live.session is not None:
+            await self._house.hub.tell(agent_topic(live.session.agent), changed)
+
+    async def _move_ticket(
+        self, conn: Connection, ticket: Ticket, event: tickets.Event, now: float
+    ) -> Ticket:
+        moved, _ = tickets.advance(ticket, event, now)
+        await self._house.visits.save_ticket(conn, moved, seen=ticket.version)
+        return moved
+
+    async def _move_session(
+        self, conn: Connection, session: Session, event: sessions.Event, now: float
+    ) -> Session:
+        moved = sessions.advance(session, event, now)
+        await self._house.visits.save_session(conn, moved, seen=session.version)
+        return moved

@@ -1,0 +1,476 @@
+"""The agent's page: offers, the call, the form, submission, decision, outcome."""
+
+import hashlib
+import json
+from collections.abc import Callable, Coroutine
+from datetime import time
+from typing import Any
+
+from cloudwindow.domain import session as sessions
+from cloudwindow.domain.application import Application, State
+from cloudwindow.domain.calendar import day_of, moment
+from cloudwindow.domain.catalogue import Mode, ServiceItem
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
+from cloudwindow.domain.fields import mask_idno, mask_mobile
+from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import OfferId, StaffId
+from cloudwindow.domain.load import AgentPresence
+from cloudwindow.domain.match import AgentProfile, ring_of
+from cloudwindow.domain.messages import (
+    AgentAvailable,
+    AgentAway,
+    CallDevices,
+    CallHangUp,
+    CallOffer,
+    ChatSay,
+    FormFocus,
+    FormSet,
+    IdentityCheck,
+    MaterialJudge,
+    Message,
+    OfferAccept,
+    OfferDecline,
+    ReadBackStart,
+    SessionOutcome,
+    StageChanged,
+)
+from cloudwindow.domain.presence import State as Presence
+from cloudwindow.journey import showing
+from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic
+from cloudwindow.journey.filling import Filler, Filling
+from cloudwindow.journey.follow import Following
+from cloudwindow.journey.house import House
+from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.views import ChatLine, DecisionView, DeskView, OfferView, SessionView, StaffCard
+from cloudwindow.records import Connection, figures, keys
+from cloudwindow.records.keys import StoredReply
+from cloudwindow.records.people import Staff
+
+DECLINE_REASONS = ("other_language", "conflict_of_interest", "technical", "other")
+AWAY_REASONS = ("break", "meeting", "technical", "end_of_shift", "")
+
+
+class Desks:
+    """What an agent does. A case is reached through the agent's own call, never by its number."""
+
+    def __init__(
+        self, house: House, calls: Calls, filling: Filling, following: Following, printing: Printing
+    ) -> None:
+        self._house = house
+        self._calls = calls
+        self._filling = filling
+        self._following = following
+        self._printing = printing
+
+    # --- presence ----------------------------------------------------------------------------------------
+
+    async def opened(self, agent: Staff) -> None:
+        """The desk is connected: known to the line, and back in a call that was interrupted."""
+        now = self._house.clock()
+        await self._house.line.sign_in(profile_of(agent), now=now)
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+        if session is not None and session.state is sessions.State.INTERRUPTED:
+            await self._calls.side_back(session.id, "agent")
+        await self.tell_stage(agent)
+
+    async def closed(self, agent: Staff) -> None:
+        """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
+        await self._calls.agent_lost(agent.id)
+
+    async def beat(self, agent: str) -> None:
+        """The desk is still connected: renew its lease in the line, whoever is away."""
+        try:
+            await self._house.line.beat(StaffId(agent), now=self._house.clock())
+        except CloudWindowError as error:
+            if error.code == "agent_not_signed_in":
+                await self._sign_in_again(agent)
+            elif error.status != 503:
+                raise
+
+    async def _sign_in_again(self, agent: str) -> None:
+        """The line was emptied: introduce the agent again; who was available presses the switch anew."""
+        async with self._house.ledger.read() as conn:
+            staff = await self._house.people.staff(conn, agent)
+        if staff is not None:
+            await self._house.line.sign_in(profile_of(staff), now=self._house.clock())
+            await self.tell_stage(staff)
+
+    async def presence(self, agent: str) -> AgentPresence | None:
+        """What the line knows of this agent."""
+        agents = await self._house.line.agents()
+        return next((one for one in agents if one.agent == agent), None)
+
+    async def tell_stage(self, agent: Staff) -> None:
+        """Tell the desk where it stands."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+            live = await self._calls.live(conn, session.ticket) if session else None
+        if session is not None and live is not None and live.session is not None:
+            if live.session.id == session.id:
+                await self._calls.tell(live)
+                return
+            stage = "wrap_up" if session.state is sessions.State.WRAPPING_UP else "in_call"
+        else:
+            stage = await self._idle_stage(agent.id)
+        told = StageChanged(
+            stage=stage,
+            version=round(self._house.clock() * 1000),
+            session=session.id if session else None,
+            peer_online=False,
+        )
+        await self._house.hub.tell(agent_topic(agent.id), told)
+
+    async def _idle_stage(self, agent: str) -> str:
+        try:
+            known = await self.presence(agent)
+        except CloudWindowError as error:
+            if error.status != 503:
+                raise
+            return "away"
+        state = known.state if known else Presence.AWAY
+        return state.value if state in {Presence.IDLE, Presence.OFFERED} else "away"
+
+    # --- the page ----------------------------------------------------------------------------------------
+
+    async def view(self, agent: Staff, language: str) -> DeskView:
+        """Everything the desk shows."""
+        house, now = self._house, self._house.clock()
+        day = moment(day_of(now), time())
+        async with house.ledger.read() as conn:
+            session = await house.visits.session_of_agent(conn, agent.id)
+            served = await figures.served_by(conn, agent.id, since=day)
+            groups = await figures.waiting(conn, None)
+        waiting = sum(
+            group.waiting for group in groups if house.item_of(group.item).skill_group in agent.skills
+        )
+        stage = {
+            None: "",
+            sessions.State.WRAPPING_UP: "wrap_up",
+        }.get(session.state if session else None, "in_call")
+        return DeskView(
+            staff=card_of(house, agent),
+            stage=stage or await self._idle_stage(agent.id),
+            version=round(now * 1000),
+            offer=None if session else await self._offer(agent, language),
+            session=await self._session(agent, language) if session else None,
+            waiting=waiting,
+            served_today=served,
+        )
+
+    async def _offer(self, agent: Staff, language: str) -> OfferView | None:
+        house, now = self._house, self._house.clock()
+        try:
+            running = await self.presence(agent.id)
+        except Unavailable:
+            return None
+        if running is None or running.offer is None or running.ticket is None:
+            return None
+        if running.state is not Presence.OFFERED:
+            return None
+        async with house.ledger.read() as conn:
+            ticket = await house.visits.ticket(conn, running.ticket)
+            case = await house.cases.case(conn, ticket.application)
+            devices = await house.visits.devices(conn, ticket.id)
+        item = house.item_of(ticket.item, ticket.item_version)
+        return OfferView(
+            offer=running.offer,
+            expires_at=running.since + house.offer_seconds,
+            number=ticket.number,
+            item=item,
+            home=house.catalogue.district(ticket.home_district),
+            own_district=ticket.home_district == agent.district,
+            ring=ring_of(agent.district, ticket.home_district),
+            waited_seconds=now - ticket.joined_at,
+            language=ticket.language,
+            mode=ticket.mode,
+            capacity=case.capacity,
+            readiness=showing.readiness(
+                case, item, devices, online=house.hub.online(citizen_topic(ticket.id))
+            ),
+        )
+
+    async def _session(self, agent: Staff, language: str) -> SessionView | None:
+        house, now = self._house, self._house.clock()
+        async with house.ledger.read() as conn:
+            session = await house.visits.session_of_agent(conn, agent.id)
+            if session is None:
+                return None
+            ticket = await house.visits.ticket(conn, session.ticket)
+            case = await house.cases.case(conn, session.application)
+            citizen = await house.people.citizen(conn, session.citizen)
+            principal = await house.cases.principal(conn, case.id)
+            chat = await house.visits.chat(conn, case.id)
+            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
+            code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+        item = house.item_of(case.item, case.item_version)
+        home = house.catalogue.district(case.home_district)
+        done = case.submitted
+        return SessionView(
+            id=session.id,
+            state=session.state.value,
+            ticket=ticket,
+            item=item,
+            home=home,
+            street=home.street(case.home_street).name.in_language(language),
+            started_at=session.started_at,
+            joined_at=session.joined_at,
+            applicant=citizen.name,
+            id_number=mask_idno(citizen.id_number),
+            mobile=mask_mobile(citizen.mobile),
+            capacity=case.capacity,
+            principal=principal.name if principal else None,
+            recording_allowed=consents.get("recording", False),
+            peer_online=house.hub.online(citizen_topic(ticket.id)),
+            identity_checked=case.identity_result == "confirmed",
+            identity_result=case.identity_result,
+            state_of_case=case.state.value,
+            sections=showing.sections(case, item, side="agent", language=language),
+            missing_fields=[] if done else showing.missing_labels(case, item, language),
+            unconfirmed_fields=[] if done else showing.unconfirmed_labels(case, item, language),
+            materials=showing.materials(case, item, url="/desk/materials"),
+            chat=[
+                ChatLine(id=one.id, author=one.author, name=one.name, text=one.text, at=one.at)
+                for one in chat
+            ],
+            read_back=showing.read_back(
+                case,
+                item,
+                principal,
+                item.text("read_back_opening").text,
+                language=language,
+                code_sent=code_sent,
+                code_sent_to=mask_mobile(citizen.mobile),
+                side="agent",
+            ),
+            decision=self._decision(case, item, agent, now, language),
+            case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
+            outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
+        )
+
+    def _decision(
+        self, case: Application, item: ServiceItem, agent: Staff, now: float, language: str
+    ) -> DecisionView:
+        catalogue = self._house.catalogue
+        decision = catalogue.decides(
+            item, receiving_district=agent.district, home_district=case.home_district, on=day_of(now)
+        )
+        at_home = item.mode is Mode.AUTHORISED and agent.district == case.home_district
+        mode = case.mode or (Mode.AUTHORISED.value if at_home else decision.mode.value)
+        delegation = decision.delegation if mode == Mode.AUTHORISED.value and not at_home else None
+        return DecisionView(
+            mode=mode,
+            organ=decision.competent_organ.name.in_language(language),
+            delegation=delegation.notice.in_language(language) if delegation else None,
+            due_at=case.due_at,
+            can_decide=mode == Mode.AUTHORISED.value and case.state is State.RECEIVED,
+        )
+
+    # --- the socket --------------------------------------------------------------------------------------
+
+    async def heard(self, agent: Staff, language: str, message: Message) -> None:
+        """Carry out one message of the desk's page."""
+        now = self._house.clock()
+        match message:
+            case AgentAvailable():
+                await self._house.line.set_available(agent.id, now=now)
+                await self.tell_stage(agent)
+            case AgentAway():
+                reason = message.reason if message.reason in AWAY_REASONS else ""
+                await self._house.line.set_away(agent.id, reason=reason or "break", now=now)
+                await self.tell_stage(agent)
+            case OfferAccept():
+                await self._calls.accept(agent, message.offer)
+            case OfferDecline():
+                if message.reason not in DECLINE_REASONS:
+                    raise BadInput("unknown_reason", field="reason")
+                await self._house.line.decline(
+                    agent.id, OfferId(message.offer), reason=message.reason, now=now
+                )
+            case SessionOutcome():
+                await self._calls.give_outcome(agent, message.outcome, message.note, message.next)
+                await self.tell_stage(agent)
+            case _:
+                await self._in_call(await self.filler(agent, language), agent, message)
+
+    async def _in_call(self, filler: Filler, agent: Staff, message: Message) -> None:
+        match message:
+            case CallOffer():
+                await self._calls.offer_media(
+                    message, ticket=filler.ticket, role="agent", topic=agent_topic(agent.id), agent=agent.id
+                )
+            case FormSet():
+                await self._filling.set_value(filler, message.field, message.value, message.base)
+            case FormFocus():
+                await self._filling.focus(filler, message.field)
+            case ChatSay():
+                await self._filling.say(filler, message.text)
+            case CallDevices():
+                await self._filling.devices(filler, message.camera, message.microphone, message.reason)
+            case IdentityCheck():
+                await self._filling.check_identity(filler, message.method, message.result)
+            case MaterialJudge():
+                await self._filling.judge(filler, message.material, message.verdict)
+            case ReadBackStart():
+                await self._filling.start_read_back(filler)
+            case CallHangUp():
+                async with self._house.ledger.read() as conn:
+                    session = await self._house.visits.session_of_agent(conn, agent.id)
+                if session is not None:
+                    await self._calls.hang_up(session.id, by=filler.actor)
+            case _:
+                raise BadInput("message_unknown")
+
+    async def filler(self, agent: Staff, language: str) -> Filler:
+        """The agent as somebody who fills, in the call they hold. Raises Conflict("no_call")."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+        if session is None:
+            raise Conflict("no_call")
+        actor = Actor(kind="agent", id=agent.id, name=agent.name)
+        return Filler(actor=actor, ticket=session.ticket, language=language)
+
+    # --- submission and decision -------------------------------------------------------------------------
+
+    async def submit(self, agent: Staff, key: str, language: str) -> StoredReply:
+        """
+        Hand the signed application in, exactly once for each ``key``; the reply is JSON {receipt, mode}.
+
+        Raises Conflict not_signed, summary_moved_on, no_call; idempotency errors as ``keys.once``.
+        """
+        application = await self._application(agent)
+
+        async def effect(conn: Connection) -> Application:
+            case = await self._house.cases.case(conn, application)
+            item = self._house.item_of(case.item, case.item_version)
+            principal = await self._house.cases.principal(conn, application)
+            return await self._house.office.submit(
+                conn,
+                application,
+                item,
+                principal,
+                receiving=agent.district,
+                actor=Actor(kind="agent", id=agent.id, name=agent.name),
+                handler=handler_of(agent),
+                language=language,
+                now=self._house.clock(),
+            )
+
+        return await self._once(agent, "/desk/submit", key, application, effect)
+
+    async def decide(
+        self, agent: Staff, key: str, language: str, *, approve: bool, reasons: str
+    ) -> StoredReply:
+        """
+        Decide in the competent organ's name, exactly once for each ``key``; replies as ``submit``.
+
+        Raises NotAllowed("no_delegation"), BadInput("reasons_required"), Conflict("state_forbids").
+        """
+        application = await self._application(agent)
+
+        async def effect(conn: Connection) -> Application:
+            case = await self._house.cases.case(conn, application)
+            return await self._house.office.decide_here(
+                conn,
+                application,
+                self._house.item_of(case.item, case.item_version),
+                approve=approve,
+                reasons=reasons,
+                actor=Actor(kind="agent", id=agent.id, name=agent.name),
+                handler=handler_of(agent),
+                receiving=agent.district,
+                language=language,
+                now=self._house.clock(),
+            )
+
+        body = f"{application}\x1f{approve}\x1f{reasons}"
+        return await self._once(agent, "/desk/decide", key, body, effect)
+
+    async def _once(
+        self,
+        agent: Staff,
+        route: str,
+        key: str,
+        body: str,
+        effect: Callable[[Connection], Coroutine[Any, Any, Application]],
+    ) -> StoredReply:
+        async def work(conn: Connection) -> StoredReply:
+            async def reply() -> StoredReply:
+                case = await effect(conn)
+                told = {"receipt": case.receipt, "mode": case.mode, "state": case.state.value}
+                return StoredReply(
+                    status=200,
+                    headers={"Content-Type": "application/json"},
+                    body=json.dumps(told, sort_keys=True).encode(),
+                )
+
+            return await keys.once(
+                conn,
+                actor=agent.id,
+                route=route,
+                key=key,
+                body_hash=hashlib.sha256(body.encode()).hexdigest(),
+                now=self._house.clock(),
+                effect=reply,
+            )
+
+        stored = await self._house.ledger.write(work)
+        await self._printing.print_pending()
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+            live = await self._calls.live(conn, session.ticket) if session else None
+        if live is not None:
+            await self._calls.refresh(live, "read_back", "signature", "decision", "case", "form", "materials")
+        return stored
+
+    async def _application(self, agent: Staff) -> str:
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+        if session is None:
+            raise Conflict("no_call")
+        return session.application
+
+    async def picture(self, agent: Staff, material: str) -> bytes:
+        """A page of the case in this agent's call. Raises NotFound("unknown_material")."""
+        try:
+            application = await self._application(agent)
+        except Conflict as error:
+            raise NotFound("unknown_material") from error
+        return await self._filling.picture(application, material)
+
+    async def document(self, agent: Staff, document: str) -> tuple[Any, bytes]:
+        """A notice of the case in this agent's call. Raises NotFound("unknown_document")."""
+        try:
+            application = await self._application(agent)
+        except Conflict as error:
+            raise NotFound("unknown_document") from error
+        async with self._house.ledger.read() as conn:
+            case = await self._house.cases.case(conn, application)
+        return await self._following.document(case, document)
+
+
+def profile_of(agent: Staff) -> AgentProfile:
+    """What the line must know of an agent."""
+    return AgentProfile(
+        agent=agent.id,
+        district=agent.district,
+        skills=frozenset(agent.skills),
+        languages=frozenset(agent.languages),
+        modes=frozenset(agent.modes),
+    )
+
+
+def card_of(house: House, staff: Staff) -> StaffCard:
+    """How staff see themselves on their pages."""
+    return StaffCard(
+        id=staff.id,
+        name=staff.name,
+        number=staff.number,
+        district=house.catalogue.district(staff.district),
+        roles=staff.roles,
+    )
+
+
+def handler_of(staff: Staff) -> str:
+    """How a notice names who handled it."""
+    return f"{staff.name} {staff.number}"

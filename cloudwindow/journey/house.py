@@ -1,0 +1,73 @@
+"""The rooms below, handed to every step of the journey by ``app``."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloudwindow.assist import Assist
+from cloudwindow.bus import Buckets, Workers
+from cloudwindow.domain.catalogue import Catalogue, ServiceItem
+from cloudwindow.domain.notice import Notice
+from cloudwindow.domain.search import Search
+from cloudwindow.handover import Office
+from cloudwindow.media.plane import MediaPlane
+from cloudwindow.papers import Papers
+from cloudwindow.queue import Line
+from cloudwindow.records.cases import Cases
+from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.people import People
+from cloudwindow.records.visits import Visits
+from cloudwindow.signaling import Hub
+from cloudwindow.sms import DemoSms, SmsGateway
+from cloudwindow.staff_auth import StaffPasswords
+from cloudwindow.store import FileStore
+from cloudwindow.vault import Vault
+
+
+class Media(MediaPlane, Protocol):
+    """The media plane with its choice of worker, so that all nodes can agree on one."""
+
+    async def place(self, room: str) -> str:
+        """Name the worker for ``room``: the one it is on, else the least loaded."""
+
+    def adopt(self, room: str, worker: str) -> None:
+        """Use the worker that all nodes agreed on."""
+
+
+Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
+"""(notice, language, address of the check page, photo) → PDF."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything a step may use; time and randomness among it."""
+
+    ledger: Ledger
+    people: People
+    visits: Visits
+    cases: Cases
+    assist: Assist
+    office: Office
+    line: Line
+    hub: Hub
+    workers: Workers
+    buckets: Buckets
+    media: Media
+    catalogue: Catalogue
+    search: Search
+    vault: Vault
+    store: FileStore
+    papers: Papers
+    sms: SmsGateway
+    demo_sms: DemoSms | None
+    passwords: StaffPasswords
+    printer: Printer
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+    origin: str
+    offer_seconds: float
+    demo: bool
+
+    def item_of(self, item: str, version: int | None = None) -> ServiceItem:
+        """The item in the version a ticket or case was opened with."""
+        return self.catalogue.item(item, version)

@@ -1,0 +1,360 @@
+"""
+From the first word to the number: choose, identify, agree, take a ticket.
+
+Nothing is stored under a name before the phone has answered; what was chosen waits sealed in the browser's
+session.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cloudwindow.domain import fields
+from cloudwindow.domain.application import Application, Delegate
+from cloudwindow.domain.calendar import day_of
+from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
+from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
+from cloudwindow.domain.match import Lane
+from cloudwindow.domain.ticket import State, Ticket, deadline_of
+from cloudwindow.journey.house import House
+from cloudwindow.records import Connection
+from cloudwindow.records.cases import Consent
+from cloudwindow.records.numbers import next_ticket_number
+from cloudwindow.records.people import Citizen, WebSession, wrong_code
+from cloudwindow.records.story import note
+
+MODES = ("video", "audio", "text")
+CAPACITIES = ("own", "delegate")
+ACTING_AS = {"own": "self", "delegate": "delegate"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a citizen chose and who they say they are; ``principal_…`` when acting for somebody."""
+
+    item: str
+    item_version: int
+    home_district: str
+    home_street: str
+    capacity: str
+    call_language: str
+    mode: str
+    name: str
+    id_number: str
+    mobile: str
+    principal_name: str = ""
+    principal_id_number: str = ""
+    principal_mobile: str = ""
+    relation: str = ""
+
+
+class Problems(CloudWindowError):
+    """Several fields are wrong at once; each error names its field."""
+
+    status = 422
+
+    def __init__(self, errors: list[BadInput]) -> None:
+        super().__init__(code="form_has_errors")
+        self.errors = errors
+
+
+def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
+    """Where a ticket queues."""
+    return Lane(
+        home_district=ticket.home_district, skill=item.skill_group, language=ticket.language, mode=ticket.mode
+    )
+
+
+class Intakes:
+    """The steps before the number."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
+        """
+        Read the form «about you». Raises Problems with one error for each field that cannot be used,
+        NotFound for an unknown item.
+        """
+        item = self._house.item_of(item_id)
+        reader = _Reader(typed, day_of(self._house.clock()))
+        reader.place(self._house, typed)
+        capacity = reader.choice("capacity", CAPACITIES)
+        delegate = capacity == "delegate"
+        if delegate and item.delegation_allowed is Delegation.FORBIDDEN:
+            reader.refuse("delegation_forbidden", "capacity")
+        found = Intake(
+            item=item.id,
+            item_version=item.version,
+            home_district=typed.get("home_district", ""),
+            home_street=typed.get("home_street", ""),
+            capacity=capacity,
+            call_language=reader.choice("call_language", item.languages),
+            mode=reader.choice("mode", MODES),
+            name=reader.value("name", FieldType.NAME),
+            id_number=reader.value("id_number", FieldType.IDNO),
+            mobile=reader.value("mobile", FieldType.MOBILE),
+            principal_name=reader.value("principal_name", FieldType.NAME) if delegate else "",
+            principal_id_number=reader.value("principal_id_number", FieldType.IDNO) if delegate else "",
+            principal_mobile=reader.value("principal_mobile", FieldType.MOBILE, needed=False)
+            if delegate
+            else "",
+            relation=reader.value("relation", FieldType.TEXT, needed=False) if delegate else "",
+        )
+        if delegate and found.id_number and found.id_number == found.principal_id_number:
+            reader.refuse("principal_is_delegate", "principal_id_number")
+        if reader.errors:
+            raise Problems(reader.errors)
+        return found
+
+    async def begin(self, session: WebSession, item_id: str, typed: Mapping[str, str]) -> Intake:
+        """Keep the choice in the session and send the first code. Raises Problems, TooOften."""
+        intake = self.check(item_id, typed)
+        await self._house.ledger.write(
+            lambda conn: self._house.people.keep_intake(conn, session, asdict(intake))
+        )
+        try:
+            await self.send_code(session, intake)
+        except TooOften as error:
+            if error.code != "code_too_often":
+                raise  # a code sent within the last minute is still good: go on to enter it
+        return intake
+
+    def of(self, session: WebSession, item_id: str) -> Intake:
+        """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
+        if session.intake.get("item") != item_id:
+            raise Gone("intake_gone")
+        return Intake(**session.intake)
+
+    async def send_code(self, session: WebSession, intake: Intake) -> None:
+        """Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour."""
+        now = self._house.clock()
+        wait = await self._house.buckets.take(
+            f"code:{self._house.vault.blind('mobile', intake.mobile)}", per_minute=1, burst=8, now=now
+        )
+        if wait > 0:
+            raise TooOften("code_too_many", retry_after_seconds=int(wait) + 1)
+        code = six_digits(self._house.random)
+        await self._house.ledger.write(
+            lambda conn: self._house.people.set_code(
+                conn, purpose="identify", subject=session.token_hash, code=code, now=now
+            )
+        )
+        await self._house.sms.send(intake.mobile, CODE_TEXT.zh.format(code=code), now=now)
+
+    async def take_ticket(
+        self, session: WebSession, item_id: str, *, code: str, recording: bool, language: str
+    ) -> Ticket:
+        """
+        Spend the code, open the case and give a number; the handling consent was ticked.
+
+        A citizen who already holds a live ticket for the item is brought back to it. Raises BadInput
+        code_wrong, Gone code_expired or intake_gone, Conflict office_closed.
+        """
+        intake = self.of(session, item_id)
+        now = self._house.clock()
+        item = self._house.item_of(intake.item, intake.item_version)
+        home = self._house.catalogue.district(intake.home_district)
+        if not home.calendar.is_open(now):
+            raise Conflict("office_closed", {"next": home.calendar.next_opening(now)})
+        if not await self._house.ledger.write(
+            lambda conn: self._house.people.try_code(
+                conn, purpose="identify", subject=session.token_hash, code=code.strip(), now=now
+            )
+        ):
+            raise wrong_code()
+        ticket = await self._house.ledger.write(
+            lambda conn: self._open(conn, session, intake, item, recording, language, now)
+        )
+        await self._join(ticket, item, now)
+        return ticket
+
+    async def _join(self, ticket: Ticket, item: ServiceItem, now: float) -> None:
+        """Put the ticket into the line; if the line is away the sweeper does it when it is back."""
+        try:
+            await self._house.line.join(
+                ticket.id,
+                lane_of(item, ticket),
+                joined_at=ticket.joined_at,
+                credit_seconds=ticket.credit_seconds,
+                now=now,
+                epoch=ticket.epoch,
+            )
+        except CloudWindowError as error:
+            if error.code != "line_unavailable":
+                raise
+
+    async def _open(
+        self,
+        conn: Connection,
+        session: WebSession,
+        intake: Intake,
+        item: ServiceItem,
+        recording: bool,
+        language: str,
+        now: float,
+    ) -> Ticket:
+        house = self._house
+        citizen = await house.people.identify(
+            conn,
+            CitizenId(word(house.random(10))),
+            name=intake.name,
+            id_number=intake.id_number,
+            mobile=intake.mobile,
+            now=now,
+        )
+        held = await house.visits.live_ticket(conn, citizen.id, item.id)
+        if held is not None:
+            await house.people.bind_ticket(conn, session, held.id)
+            return held
+        case = await self._open_case(conn, intake, item, citizen, now)
+        ticket = await self._open_ticket(conn, intake, item, citizen, case, now)
+        await house.people.bind_ticket(conn, session, ticket.id)
+        actor = Actor(kind="citizen", id=citizen.id)
+        await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
+        for kind, given in (("handling", True), ("recording", recording)):
+            version = house.catalogue.text(f"{kind}_consent").version
+            consent = Consent(kind=kind, given=given, text_version=version, language=language, at=now)
+            await house.cases.add_consent(conn, case.id, consent)
+            said = "consent.given" if given else "consent.refused"
+            await note(conn, case.id, said, actor, now, {"kind": kind, "text_version": version})
+        payload = {
+            "ticket": ticket.id,
+            "number": ticket.number,
+            "item": item.id,
+            "item_version": item.version,
+        }
+        await note(conn, case.id, "ticket.taken", actor, now, payload)
+        return ticket
+
+    async def _open_case(
+        self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
+    ) -> Application:
+        case = Application(
+            id=ApplicationId(word(self._house.random(10))),
+            citizen=citizen.id,
+            item=item.id,
+            item_version=item.version,
+            home_district=self._house.catalogue.district(intake.home_district).code,
+            home_street=intake.home_street,
+            capacity=intake.capacity,
+            values={},
+            declared={},
+            opened_at=now,
+        )
+        principal = principal_of(intake)
+        await self._house.cases.add(conn, case, principal=principal)
+        actor = Actor(kind="citizen", id=citizen.id)
+        await self._house.assist.prefill(conn, case, item, known_of(intake), actor, now, day_of(now))
+        return case
+
+    async def _open_ticket(
+        self,
+        conn: Connection,
+        intake: Intake,
+        item: ServiceItem,
+        citizen: Citizen,
+        case: Application,
+        now: float,
+    ) -> Ticket:
+        home = self._house.catalogue.district(intake.home_district)
+        serial = await next_ticket_number(conn, home.code, day_of(now))
+        ticket = Ticket(
+            id=TicketId(word(self._house.random(10))),
+            number=f"{home.letter}{serial:03d}",
+            citizen=citizen.id,
+            application=case.id,
+            item=item.id,
+            item_version=item.version,
+            home_district=home.code,
+            language=intake.call_language,
+            mode=intake.mode,
+            joined_at=now,
+            deadline=deadline_of(State.WAITING, now),
+        )
+        await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))
+        return ticket
+
+
+CODE_TEXT = Text(
+    zh="【云窗口】验证码 {code}，5 分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
+    en="[Cloud Window] Your code is {code}, valid for 5 minutes. Staff never ask for it; tell nobody.",
+)
+
+
+def six_digits(random: Any) -> str:
+    """A one-time code."""
+    return f"{int.from_bytes(random(8), 'big') % 1_000_000:06d}"
+
+
+def principal_of(intake: Intake) -> Delegate | None:
+    """The person a delegate acts for."""
+    if intake.capacity != "delegate":
+        return None
+    return Delegate(
+        name=intake.principal_name,
+        id_number=intake.principal_id_number,
+        mobile=intake.principal_mobile,
+        relation=intake.relation,
+    )
+
+
+def known_of(intake: Intake) -> dict[str, Any]:
+    """What the form may be filled with already; the applicant is the principal when a delegate acts."""
+    own = intake.capacity == "own"
+    known: dict[str, Any] = {
+        "applicant.name": intake.name if own else intake.principal_name,
+        "applicant.id_no": intake.id_number if own else intake.principal_id_number,
+        "applicant.mobile": intake.mobile if own else intake.principal_mobile,
+        "acting_as": ACTING_AS[intake.capacity],
+    }
+    if not own:
+        known |= {
+            "delegate.name": intake.name,
+            "delegate.id_no": intake.id_number,
+            "delegate.mobile": intake.mobile,
+        }
+    return known
+
+
+class _Reader:
+    """Reads typed values one by one and gathers what is wrong with them."""
+
+    def __init__(self, typed: Mapping[str, str], today: Any) -> None:
+        self._typed = typed
+        self._today = today
+        self.errors: list[BadInput] = []
+
+    def refuse(self, code: str, field: str, values: Mapping[str, Any] | None = None) -> None:
+        """Note an error, once for each field."""
+        if all(error.field != field for error in self.errors):
+            self.errors.append(BadInput(code, dict(values or {}), field=field))
+
+    def value(self, name: str, kind: FieldType, *, needed: bool = True) -> str:
+        """A value of ``kind`` under ``name``."""
+        label = Text(zh="", en="")
+        limits = Limits(max_length=20) if kind is FieldType.TEXT else Limits()
+        question = Field(id=name, type=kind, label=label, plain=label, limits=limits, required=needed)
+        checked = fields.check(question, self._typed.get(name, ""), values={}, today=self._today)
+        if not checked.ok:
+            self.refuse(checked.code or "required", name, checked.params)
+            return ""
+        return str(checked.value or "")
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of ``choices`` under ``name``."""
+        typed = self._typed.get(name, "")
+        if typed not in choices:
+            self.refuse("required" if not typed else "choice_unknown", name)
+        return typed
+
+    def place(self, house: House, typed: Mapping[str, str]) -> None:
+        """Home district and street."""
+        known = {str(one.code): one for one in house.catalogue.districts}
+        district = known.get(typed.get("home_district", ""))
+        if district is None:
+            self.refuse("required", "home_district")
+        elif all(street.code != typed.get("home_street") for street in district.streets):
+            self.refuse("required", "home_street")

@@ -1,0 +1,151 @@
+"""Staff at the door: password and one-time code, sessions, roles."""
+
+from cloudwindow.domain.errors import BadInput, NotFound, TooOften
+from cloudwindow.domain.ids import word
+from cloudwindow.journey.desk import card_of
+from cloudwindow.journey.house import House
+from cloudwindow.journey.views import DemoAccount, StaffCard
+from cloudwindow.records import Connection
+from cloudwindow.records.people import Staff, WebSession
+from cloudwindow.staff_auth import totp_code, verify_totp
+
+SESSION_SECONDS = 10 * 3600.0
+IDLE_SECONDS = 15 * 60.0
+CITIZEN_SECONDS = 12 * 3600.0
+TOUCH_SECONDS = 30.0
+
+PAGES = {"agent": "/desk", "approver": "/inbox", "district_admin": "/board", "city_admin": "/board"}
+"""Where each role works; the first of somebody's roles decides where they land."""
+
+
+class Door:
+    """Who is at the door, citizens and staff alike: sessions are rows of the ledger."""
+
+    def __init__(self, house: House, demo_password: str = "") -> None:
+        self._house = house
+        self._demo_password = demo_password
+
+    # --- browsers ----------------------------------------------------------------------------------------
+
+    async def citizen(self, token: str | None) -> WebSession | None:
+        """The living session of a citizen's cookie."""
+        return await self._known(token, "citizen", CITIZEN_SECONDS)
+
+    async def new_citizen(self) -> tuple[str, WebSession]:
+        """A fresh token and its session."""
+        return await self._open("citizen", None, CITIZEN_SECONDS)
+
+    async def staff(self, token: str | None) -> tuple[WebSession, Staff] | None:
+        """The living session of a staff cookie with its person; idle for 15 minutes ends it."""
+        session = await self._known(token, "staff", IDLE_SECONDS)
+        if session is None or session.staff is None:
+            return None
+        async with self._house.ledger.read() as conn:
+            person = await self._house.people.staff(conn, session.staff)
+        return (session, person) if person else None
+
+    async def _known(self, token: str | None, kind: str, seconds: float) -> WebSession | None:
+        if not token or len(token) > 128:
+            return None
+        house, now = self._house, self._house.clock()
+        async with house.ledger.read() as conn:
+            session = await house.people.session(conn, token, kind=kind, now=now)
+        if session is not None and now - session.seen_at > TOUCH_SECONDS:
+            until = min(now + seconds, session.created_at + max(SESSION_SECONDS, CITIZEN_SECONDS))
+            await house.ledger.write(
+                lambda conn: house.people.touch(conn, session, now=now, expires_at=until)
+            )
+        return session
+
+    async def _open(self, kind: str, staff: Staff | None, seconds: float) -> tuple[str, WebSession]:
+        house, now = self._house, self._house.clock()
+        token, csrf = word(house.random(32)), word(house.random(16))
+        session = await house.ledger.write(
+            lambda conn: house.people.open_session(
+                conn,
+                token,
+                kind=kind,
+                csrf=csrf,
+                staff=staff.id if staff else None,
+                now=now,
+                seconds=seconds,
+            )
+        )
+        return token, session
+
+    # --- staff -------------------------------------------------------------------------------------------
+
+    async def sign_in(
+        self, account: str, password: str, code: str, *, address: str
+    ) -> tuple[str, WebSession, Staff]:
+        """
+        Check password and one-time code; gives the token of a new session.
+
+        Whatever was wrong, the answer is the same. Raises BadInput("sign_in_wrong"),
+        TooOften sign_in_too_often or sign_in_busy.
+        """
+        house, now = self._house, self._house.clock()
+        name = account.strip().lower()[:64]
+        for key, burst in ((f"sign-in:{name}", 8), (f"sign-in-from:{address}", 60)):
+            wait = await house.buckets.take(key, per_minute=burst / 2, burst=burst, now=now)
+            if wait > 0:
+                raise TooOften("sign_in_too_often", retry_after_seconds=int(wait) + 1)
+        async with house.ledger.read() as conn:
+            known = await house.people.credentials(conn, name)
+        right = await house.passwords.verify(known[1] if known else None, password[:256])
+        if known is None or not right:
+            raise BadInput("sign_in_wrong")
+        person, _, secret, last = known
+        counter = verify_totp(secret, code, now=now, last_counter=last)
+        if counter is None or not await self._spend(person, counter):
+            raise BadInput("sign_in_wrong")
+        token, session = await self._open("staff", person, IDLE_SECONDS)
+        return token, session, person
+
+    async def _spend(self, person: Staff, counter: int) -> bool:
+        async def work(conn: Connection) -> bool:
+            return await self._house.people.spend_totp(conn, person.id, counter)
+
+        return await self._house.ledger.write(work)
+
+    async def sign_out(self, session: WebSession) -> None:
+        """Forget the browser."""
+        await self._house.ledger.write(lambda conn: self._house.people.end_session(conn, session))
+
+    def card(self, staff: Staff) -> StaffCard:
+        """How the pages name them."""
+        return card_of(self._house, staff)
+
+    @staticmethod
+    def page_of(staff: Staff) -> str:
+        """Where they land after signing in."""
+        return next((PAGES[role] for role in staff.roles if role in PAGES), "/staff/sign-in")
+
+    # --- demo --------------------------------------------------------------------------------------------
+
+    async def demo_accounts(self) -> list[DemoAccount]:
+        """The marked demo sign-ins with their present codes. Raises NotFound outside demo mode."""
+        if not self._house.demo:
+            raise NotFound("not_found")
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            people = [one for one in await self._house.people.all_staff(conn) if one.demo and one.active]
+            found = [await self._house.people.credentials(conn, one.account) for one in people]
+        return [
+            DemoAccount(
+                account=known[0].account,
+                password=self._demo_password,
+                totp=totp_code(known[2], now=now),
+                name=known[0].name,
+                district=self._house.catalogue.district(known[0].district).name,
+                role=known[0].roles[0],
+                page=self.page_of(known[0]),
+            )
+            for known in found
+            if known is not None
+        ]
+
+    def demo_messages(self) -> list[tuple[float, str, str]]:
+        """The text messages the demo gateway kept: (time, number, text), newest first."""
+        kept = self._house.demo_sms.sent() if self._house.demo and self._house.demo_sms else ()
+        return [(one.sent_at, one.mobile, one.text) for one in kept[:30]]

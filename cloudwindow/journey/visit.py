@@ -1,0 +1,313 @@
+"""The citizen's page: where they stand, what they may do from it, and what its socket says."""
+
+from typing import Any
+
+from cloudwindow.domain import session as sessions
+from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.application import Application
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Gone, NotFound
+from cloudwindow.domain.fields import mask_mobile
+from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import TicketId, word
+from cloudwindow.domain.match import Place
+from cloudwindow.domain.messages import (
+    CallDevices,
+    CallHangUp,
+    CallOffer,
+    ChatSay,
+    DeclarationConfirm,
+    DeviceReport,
+    FormConfirm,
+    FormFocus,
+    FormSet,
+    Message,
+    PlaceChanged,
+)
+from cloudwindow.domain.ticket import Ticket
+from cloudwindow.journey import showing
+from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
+from cloudwindow.journey.filling import Filler, Filling
+from cloudwindow.journey.follow import Following
+from cloudwindow.journey.house import House
+from cloudwindow.journey.views import AgentCard, ChatLine, VisitView
+from cloudwindow.records import Connection
+from cloudwindow.records.people import WebSession
+from cloudwindow.records.story import note
+
+STARS = range(1, 6)
+
+
+class Visits:
+    """What a citizen does from the number to the receipt. Every lookup starts from their session."""
+
+    def __init__(self, house: House, calls: Calls, filling: Filling, following: Following) -> None:
+        self._house = house
+        self._calls = calls
+        self._filling = filling
+        self._following = following
+        self._shown: dict[str, PlaceChanged] = {}
+
+    def ticket_of(self, session: WebSession) -> str:
+        """The visit this browser holds. Raises NotFound("no_visit")."""
+        if session.ticket is None:
+            raise NotFound("no_visit")
+        return session.ticket
+
+    async def filler(self, session: WebSession, language: str) -> Filler:
+        """The citizen as somebody who fills."""
+        async with self._house.ledger.read() as conn:
+            ticket = await self._house.visits.ticket(conn, self.ticket_of(session))
+            citizen = await self._house.people.citizen(conn, ticket.citizen)
+            principal = await self._house.cases.principal(conn, ticket.application)
+        actor = Actor(
+            kind="citizen",
+            id=citizen.id,
+            name=citizen.name,
+            on_behalf_of="principal" if principal else None,
+        )
+        return Filler(actor=actor, ticket=ticket.id, language=language)
+
+    # --- the page ----------------------------------------------------------------------------------------
+
+    async def view(self, session: WebSession, language: str) -> VisitView:
+        """Everything the page shows. Raises NotFound("no_visit")."""
+        house, now = self._house, self._house.clock()
+        async with house.ledger.read() as conn:
+            live = await self._calls.live(conn, self.ticket_of(session))
+            ticket, call = live.ticket, live.session
+            case = await house.cases.case(conn, ticket.application)
+            citizen = await house.people.citizen(conn, ticket.citizen)
+            principal = await house.cases.principal(conn, case.id)
+            devices = await house.visits.devices(conn, ticket.id)
+            secret = await house.visits.resume_secret(conn, ticket.id)
+            chat = await house.visits.chat(conn, case.id)
+            agent = await house.people.staff(conn, call.agent) if call else None
+            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
+            code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+        item = house.item_of(case.item, case.item_version)
+        home = house.catalogue.district(case.home_district)
+        place = await self._place(ticket, now)
+        return VisitView(
+            ticket=ticket,
+            stage=live.stage,
+            version=round(now * 1000),
+            item=item,
+            home=home,
+            street=home.street(case.home_street).name.in_language(language),
+            applicant=citizen.name,
+            capacity=case.capacity,
+            principal=principal.name if principal else None,
+            mobile=mask_mobile(citizen.mobile),
+            place=place,
+            place_known=place is not None,
+            waited_seconds=now - ticket.joined_at,
+            open_now=home.calendar.is_open(now),
+            next_opening=home.calendar.next_opening(now),
+            resume_link=f"{house.origin}/resume#{secret}",
+            recording_allowed=consents.get("recording", False),
+            session=call.id if call else None,
+            agent=AgentCard(
+                name=agent.name, number=agent.number, district=house.catalogue.district(agent.district)
+            )
+            if agent
+            else None,
+            peer_online=call is not None and house.hub.online(agent_topic(call.agent)),
+            sections=showing.sections(case, item, side="citizen", language=language),
+            materials=showing.materials(case, item, url="/visit/materials"),
+            readiness=showing.readiness(case, item, devices, online=True),
+            chat=[
+                ChatLine(id=one.id, author=one.author, name=one.name, text=one.text, at=one.at)
+                for one in chat
+            ],
+            read_back=showing.read_back(
+                case,
+                item,
+                principal,
+                item.text("read_back_opening").text,
+                language=language,
+                code_sent=code_sent,
+                code_sent_to=mask_mobile(citizen.mobile),
+                side="citizen",
+            ),
+            case=await self._case(case, ticket, language),
+            outcome=call.outcome.value if call and call.outcome else None,
+            outcome_note=call.outcome_note if call else "",
+            return_by=ticket.deadline if ticket.state is tickets.State.MISSED else None,
+        )
+
+    async def _case(self, case: Application, ticket: Ticket, language: str) -> Any:
+        if not case.submitted:
+            return None
+        return await self._following.view(
+            case, language, ticket=ticket.id, document_url=f"/cases/{case.receipt}/documents"
+        )
+
+    async def _place(self, ticket: Ticket, now: float) -> Place | None:
+        """The place from the line; from the ledger, without a range, while the line is away."""
+        if ticket.state is not tickets.State.WAITING:
+            return None
+        try:
+            place = await self._house.line.place(ticket.id, now=now)
+            if place is not None:
+                return place
+        except CloudWindowError as error:
+            if error.code != "line_unavailable":
+                raise
+        async with self._house.ledger.read() as conn:
+            ahead = await self._house.visits.waiting_before(conn, ticket)
+        return Place(ahead=ahead, of=ahead + 1, agents_on_duty=0, low_seconds=None, high_seconds=None)
+
+    # --- the socket --------------------------------------------------------------------------------------
+
+    async def opened(self, ticket: str) -> None:
+        """The page is connected: it keeps, or takes back, its place; both sides are told."""
+        now = self._house.clock()
+        try:
+            await self._house.line.attach(TicketId(ticket), now=now)
+        except CloudWindowError as error:
+            if error.code != "line_unavailable":
+                raise
+        await self.tell_stage(ticket)
+
+    async def closed(self, ticket: str) -> None:
+        """The page is gone: the place is kept for a while; in a call the agent is held."""
+        now = self._house.clock()
+        self._shown.pop(ticket, None)
+        async with self._house.ledger.read() as conn:
+            live = await self._calls.live(conn, ticket)
+        if (
+            live.ticket.state is tickets.State.SERVING
+            and live.session
+            and live.session.state in sessions.OPEN
+        ):
+            await self._calls.citizen_lost(ticket)
+            return
+        if live.ticket.state is tickets.State.WAITING:
+            try:
+                await self._house.line.detach(live.ticket.id, now=now)
+            except CloudWindowError as error:
+                if error.code != "line_unavailable":
+                    raise
+
+    async def tell_stage(self, ticket: str) -> None:
+        """Tell both sides where the visit stands."""
+        async with self._house.ledger.read() as conn:
+            live = await self._calls.live(conn, ticket)
+        await self._calls.tell(live)
+        await self.tell_place(live)
+
+    async def tell_place(self, live: Live) -> None:
+        """Tell the page its place and range."""
+        place = await self._place(live.ticket, self._house.clock())
+        if place is not None:
+            await self._house.hub.tell(citizen_topic(live.ticket.id), place_message(place))
+
+    async def tell_place_if_changed(self, ticket: str) -> None:
+        """Tell a waiting page its place, unless it shows it already."""
+        place = await self._house.line.place(TicketId(ticket), now=self._house.clock())
+        if place is None:
+            self._shown.pop(ticket, None)
+            return
+        message = place_message(place)
+        if self._shown.get(ticket) != message:
+            self._shown[ticket] = message
+            await self._house.hub.tell(citizen_topic(ticket), message)
+
+    async def heard(self, filler: Filler, message: Message) -> None:
+        """Carry out one message of the citizen's page."""
+        match message:
+            case CallOffer():
+                await self._calls.offer_media(
+                    message, ticket=filler.ticket, role="citizen", topic=citizen_topic(filler.ticket)
+                )
+            case FormSet():
+                await self._filling.set_value(filler, message.field, message.value, message.base)
+            case FormConfirm():
+                await self._filling.confirm(filler, message.field, message.version)
+            case FormFocus():
+                await self._filling.focus(filler, message.field)
+            case DeclarationConfirm():
+                await self._filling.declare(filler, message.key, message.confirmed)
+            case ChatSay():
+                await self._filling.say(filler, message.text)
+            case CallDevices():
+                await self._filling.devices(filler, message.camera, message.microphone, message.reason)
+            case DeviceReport():
+                await self._keep_devices(filler, message)
+            case CallHangUp():
+                await self._calls.leave(filler.ticket)
+            case _:
+                raise BadInput("message_unknown")
+
+    async def join(self, filler: Filler) -> None:
+        """Answer the call without media (text only). Raises Conflict("no_call")."""
+        await self._calls.join(filler.ticket)
+
+    async def _keep_devices(self, filler: Filler, report: DeviceReport) -> None:
+        kept = {
+            "camera": report.camera[:32],
+            "microphone": report.microphone[:32],
+            "echo": report.echo,
+            "rtt_ms": report.rtt_ms,
+            "loss_percent": report.loss_percent,
+        }
+        await self._house.ledger.write(
+            lambda conn: self._house.visits.keep_devices(conn, filler.ticket, kept)
+        )
+
+    # --- leaving, returning, resuming, rating ------------------------------------------------------------
+
+    async def leave(self, session: WebSession) -> None:
+        """Give up the place or end the call."""
+        await self._calls.leave(self.ticket_of(session))
+
+    async def come_back(self, session: WebSession) -> None:
+        """Return after having been missed, to the old place."""
+        await self._calls.come_back(self.ticket_of(session))
+
+    async def resume(self, session: WebSession, secret: str) -> None:
+        """
+        Take the visit over to this browser; the link works once and the page shows a new one.
+
+        Raises Gone("link_unknown") for anything we do not know.
+        """
+        house = self._house
+        fresh = word(house.random(20))
+
+        async def work(conn: Connection) -> Ticket:
+            ticket = await house.visits.resume(conn, secret.strip().lower(), fresh_secret=fresh)
+            await house.people.bind_ticket(conn, session, ticket.id)
+            actor = Actor(kind="citizen", id=ticket.citizen)
+            await note(conn, ticket.application, "visit.resumed", actor, house.clock(), {"ticket": ticket.id})
+            return ticket
+
+        try:
+            ticket = await house.ledger.write(work)
+        except NotFound as error:
+            raise Gone("link_unknown", field="secret") from error
+        await house.hub.replace(citizen_topic(ticket.id))
+
+    async def rate(self, session: WebSession, stars: int, reason: str) -> None:
+        """Keep the citizen's rating. Raises BadInput("unknown_rating"), Conflict("already_rated")."""
+        if stars not in STARS:
+            raise BadInput("unknown_rating", field="stars")
+        house, now = self._house, self._house.clock()
+
+        async def work(conn: Connection) -> None:
+            ticket = await house.visits.ticket(conn, self.ticket_of(session))
+            await house.cases.rate(conn, ticket.id, stars=stars, reason=reason.strip()[:500], now=now)
+            actor = Actor(kind="citizen", id=ticket.citizen)
+            await note(conn, ticket.application, "rating.given", actor, now, {"stars": stars})
+
+        await house.ledger.write(work)
+
+
+def place_message(place: Place) -> PlaceChanged:
+    """A place as told to the page; minutes are rounded outwards, so the range stays honest."""
+    low, high = place.low_seconds, place.high_seconds
+    return PlaceChanged(
+        ahead=place.ahead,
+        low_minutes=None if low is None else int(low // 60),
+        high_minutes=None if high is None else max(1, -int(-high // 60)),
+        agents=place.agents_on_duty,
+    )

@@ -1,0 +1,213 @@
+"""
+What happens without anybody pressing a button: deadlines, the line's news, rebuilding, printing, presence.
+
+Each duty runs in its own loop; a failure is logged and tried again, and never stops another duty.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.errors import NotFound, Unavailable
+from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
+from cloudwindow.journey.calls import Calls, agent_topic
+from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.house import House
+from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.visit import Visits
+from cloudwindow.queue import Announcement
+from cloudwindow.records import Connection
+from cloudwindow.records.story import SYSTEM, note
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.2
+BEAT_SECONDS = 2.0
+DUE_SECONDS = 0.5
+SWEEP_SECONDS = 5.0
+BOARD_SECONDS = 1.0
+PLACE_SECONDS = 1.0
+PRINT_SECONDS = 10.0
+
+WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
+SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
+
+
+class Watch:
+    """The background duties of one web process."""
+
+    def __init__(self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing) -> None:
+        self._house = house
+        self._calls = calls
+        self._visits = visits
+        self._desks = desks
+        self._printing = printing
+        self._moved = False
+        self._version = 0
+
+    async def run(self) -> None:
+        """Do all duties until cancelled."""
+        duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+            "tick": (TICK_SECONDS, self._tick),
+            "beat": (BEAT_SECONDS, self._beat),
+            "due": (DUE_SECONDS, self._due),
+            "sweep": (SWEEP_SECONDS, self._sweep),
+            "board": (BOARD_SECONDS, self._board),
+            "places": (PLACE_SECONDS, self._places),
+            "print": (PRINT_SECONDS, self._printing.print_pending),
+        }
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(), name="watch listen")
+            for name, (seconds, duty) in duties.items():
+                group.create_task(self._again(name, seconds, duty), name=f"watch {name}")
+
+    async def _again(self, name: str, seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await duty()
+            except Unavailable as error:
+                log.warning("duty waits", extra={"duty": name, "code": error.code})
+                await asyncio.sleep(1.0)
+            except Exception:
+                log.exception("duty failed", extra={"duty": name})
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(seconds)
+
+    # --- the line ----------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        await self._house.line.tick(now=self._house.clock())
+
+    async def _beat(self) -> None:
+        for topic in self._house.hub.topics:
+            kind, _, agent = topic.partition(":")
+            if kind == "agent":
+                await self._desks.beat(agent)
+
+    async def _listen(self) -> None:
+        """Tell desks, tickets and boards what the line announces; begin again after a loss."""
+        last = "$"
+        while True:
+            try:
+                async for news in self._house.line.announcements(last):
+                    last = news.id
+                    self._moved = True
+                    await self._hear(news)
+            except Unavailable:
+                await asyncio.sleep(0.5)
+            except Exception:
+                log.exception("news not handled")
+                await asyncio.sleep(0.5)
+
+    async def _hear(self, news: Announcement) -> None:
+        with contextlib.suppress(NotFound):
+            if news.kind == "offer.made":
+                await self._offered(news)
+            elif news.kind in WITHDRAWN:
+                await self._withdrawn(news)
+            elif news.kind == "ticket.expired" and news.ticket:
+                await self._expired(news.ticket)
+            elif news.kind in {"agent.away", "agent.signed_out", "agent.lost"} and news.agent:
+                await self._agent_changed(news)
+
+    async def _offered(self, news: Announcement) -> None:
+        if news.agent is None or news.offer is None:
+            return
+        topic = agent_topic(news.agent)
+        if self._house.hub.online(topic):
+            made = OfferMade(offer=news.offer, expires_in_seconds=self._house.offer_seconds)
+            await self._house.hub.tell(topic, made)
+            await self._story(news, "ticket.offered")
+
+    async def _withdrawn(self, news: Announcement) -> None:
+        if news.agent is None or news.offer is None:
+            return
+        topic = agent_topic(news.agent)
+        if self._house.hub.online(topic):
+            told = OfferWithdrawn(offer=news.offer, reason=WITHDRAWN[news.kind])
+            await self._house.hub.tell(topic, told)
+            if news.kind in SAID:
+                await self._story(news, SAID[news.kind])
+
+    async def _story(self, news: Announcement, kind: str) -> None:
+        """Write into the case's story what the line did; by the node that holds the agent's page."""
+
+        async def work(conn: Connection) -> None:
+            ticket = await self._house.visits.ticket(conn, news.ticket or "")
+            actor = SYSTEM if kind == "ticket.offered" else Actor(kind="agent", id=news.agent or "")
+            payload = {"offer": news.offer, "agent": news.agent, "epoch": news.epoch, **news.extra}
+            await note(conn, ticket.application, kind, actor, news.at, payload)
+
+        await self._house.ledger.write(work)
+
+    async def _expired(self, ticket: str) -> None:
+        """The place of somebody who left the page was given up after the grace."""
+        async with self._house.ledger.read() as conn:
+            known = await self._house.visits.ticket(conn, ticket)
+        if known.state is tickets.State.WAITING:
+            await self._calls.expire(known)
+
+    async def _agent_changed(self, news: Announcement) -> None:
+        topic = agent_topic(news.agent or "")
+        if self._house.hub.online(topic) and news.kind == "agent.away":
+            told = StageChanged(
+                stage="away", version=round(self._house.clock() * 1000), session=None, peer_online=False
+            )
+            await self._house.hub.tell(topic, told)
+
+    # --- the ledger --------------------------------------------------------------------------------------
+
+    async def _due(self) -> None:
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            late_tickets = await self._house.visits.tickets_due(conn, now)
+            late_sessions = await self._house.visits.sessions_due(conn, now)
+        for ticket in late_tickets:
+            await self._calls.ticket_due(ticket)
+        for session in late_sessions:
+            await self._calls.session_due(session)
+
+    async def _sweep(self) -> None:
+        """Rebuild the line if it was lost; put in what the ledger knows to wait and the line does not."""
+        async with self._house.ledger.read() as conn:
+            waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
+        now = self._house.clock()
+        if await self._house.line.generation_missing():
+            entries = [
+                (
+                    one.id,
+                    lane_of(self._house.item_of(one.item, one.item_version), one),
+                    one.joined_at,
+                    one.credit_seconds,
+                )
+                for one in waiting
+            ]
+            epochs = {one.id: one.epoch for one in waiting}
+            added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
+            log.info("line rebuilt", extra={"tickets": added})
+            return
+        for one in waiting:
+            if one.joined_at < now - SWEEP_SECONDS and await self._house.line.knows(one.id) is None:
+                await self._calls.rejoin(one, now)
+
+    # --- pages -------------------------------------------------------------------------------------------
+
+    async def _board(self) -> None:
+        if not self._moved:
+            return
+        self._moved = False
+        self._version += 1
+        for topic in self._house.hub.topics:
+            if topic.startswith("board:"):
+                await self._house.hub.tell(topic, BoardChanged(version=self._version))
+
+    async def _places(self) -> None:
+        """Tell waiting pages of this node their place, when what is shown has changed."""
+        for topic in self._house.hub.topics:
+            kind, _, ticket = topic.partition(":")
+            if kind == "ticket":
+                await self._visits.tell_place_if_changed(ticket)

@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 
 from cloudwindow.domain.application import Verdict
-from cloudwindow.domain.catalogue import Text
+from cloudwindow.domain.catalogue import Basis, Text
 
 
 class Kind(StrEnum):
@@ -172,6 +172,15 @@ def missing(notice: Notice) -> tuple[str, ...]:
 def number(number_word: str, kind: Kind, *, year: int, serial: int) -> str:
     """Spell a document number: the organ's word (机关代字), the series, the year, the serial."""
     return f"{number_word}{SERIES[kind]}〔{year}〕{serial}号"
+
+
+def basis_words(basis: Basis) -> Text:
+    """Name a law as letters cite it: 《…》 and the article if the catalogue knows it."""
+    article = basis.article or Text(zh="", en="")
+    return Text(
+        zh=f"《{basis.title.zh.strip('《》')}》{article.zh}",
+        en=", ".join(part for part in (basis.title.en, article.en) if part),
+    )
 
 
 def remedy(review_body: Text, court: Text | None = None) -> Text:

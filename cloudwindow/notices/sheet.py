@@ -197,10 +197,12 @@ class Sheet:
             self.line_at(x + (0 if place else indent), self.y, line, passage.type)
             self.y += passage.type.line_height
 
-    def rule(self, *, colour: Colour = HAIRLINE, thickness: float = 0.2) -> None:
+    def rule(
+        self, *, colour: Colour = HAIRLINE, thickness: float = 0.2, width: float = PAGE_WIDTH - 2 * MARGIN
+    ) -> None:
         self._paper.set_draw_color(*colour)
         self._paper.set_line_width(thickness)
-        self._paper.line(MARGIN, self.y, PAGE_WIDTH - MARGIN, self.y)
+        self._paper.line(MARGIN, self.y, MARGIN + width, self.y)
 
     def line(self, x: float, y: float, to_x: float, to_y: float) -> None:
         """Draw a hairline between two places."""
@@ -228,7 +230,7 @@ class Sheet:
             self.need(self._height(widths, head) + first)
             self._row(widths, head, fill=True)
         else:
-            self.rule()
+            self.rule(width=sum(widths))
         for row in rows:
             height = self._height(widths, row)
             if self.y + height > PAGE_HEIGHT - FOOT:
@@ -236,7 +238,7 @@ class Sheet:
                 if head:
                     self._row(widths, head, fill=True)
                 else:
-                    self.rule()
+                    self.rule(width=sum(widths))
             self._row(widths, row)
 
     def draw_foot(self) -> None:
@@ -266,7 +268,7 @@ class Sheet:
             self._cell(x, width, cell)
             x += width
         self.y += height
-        self.rule()
+        self.rule(width=sum(widths))
 
     def _cell(self, x: float, width: float, cell: Cell) -> None:
         top = self.y + CELL_PADDING

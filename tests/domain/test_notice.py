@@ -5,8 +5,19 @@ from datetime import date
 
 import pytest
 
-from cloudwindow.domain.catalogue import Text
-from cloudwindow.domain.notice import SERIES, Kind, Notice, NoticePaper, Person, Row, missing, number, remedy
+from cloudwindow.domain.catalogue import Basis, Text
+from cloudwindow.domain.notice import (
+    SERIES,
+    Kind,
+    Notice,
+    NoticePaper,
+    Person,
+    Row,
+    basis_words,
+    missing,
+    number,
+    remedy,
+)
 
 ORGAN = Text(zh="广州市花都区民政局", en="Civil Affairs Bureau of Huadu District")
 PAPER = NoticePaper(name=Text(zh="租赁合同", en="Lease"), standard=Text(zh="在有效期内", en="Still valid"))
@@ -84,6 +95,14 @@ def test_no_two_kinds_share_a_series() -> None:
 def test_a_whole_number_is_never_put_on_a_notice(masked_id: str, masked_mobile: str) -> None:
     with pytest.raises(ValueError, match="masked"):
         Person(name="陈小满", masked_id=masked_id, masked_mobile=masked_mobile)
+
+
+def test_a_law_is_cited_in_title_marks_with_its_article_if_known() -> None:
+    law = Text(zh="居住证暂行条例", en="Interim Regulations on Residence Permits")
+    article = Text(zh="第九条", en="art. 9")
+    assert basis_words(Basis(title=law, article=article)).zh == "《居住证暂行条例》第九条"
+    assert basis_words(Basis(title=law, article=article)).en == f"{law.en}, art. 9"
+    assert basis_words(Basis(title=law)) == Text(zh="《居住证暂行条例》", en=law.en)
 
 
 def test_the_remedy_names_body_court_and_both_terms_in_both_languages() -> None:

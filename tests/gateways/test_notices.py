@@ -387,9 +387,12 @@ def test_a_long_list_goes_on_over_the_page_under_its_heading(fonts: Fonts) -> No
     assert [f"{place} / {len(pages)}" in page for place, page in enumerate(pages, 1)] == [True] * len(pages)
 
 
-def test_a_character_the_font_lacks_is_shown_as_missing_not_left_out(fonts: Fonts) -> None:
+def test_a_character_the_font_lacks_is_shown_as_missing_and_not_logged(
+    fonts: Fonts, caplog: pytest.LogCaptureFixture
+) -> None:
     notice = replace(approval(), applicant=Person(name="陈\U00020bb7", masked_id="4401**********0023"))
     assert "陈〓" in text_of(printed(notice, fonts))
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
 
 
 def test_page_number_marks_in_a_name_stay_as_they_were_typed(fonts: Fonts) -> None:

@@ -450,6 +450,7 @@ class ServiceItem:
     fee: Text
     case_speed: str
     video_completeness: str
+    """How far video gets: ``full``, ``orig`` (originals follow by post), ``site`` (a visit), ``guide``."""
     result: Result
     delegation_allowed: Delegation
     delegation_rule: Text
@@ -459,6 +460,7 @@ class ServiceItem:
     avg_minutes: int
     skill_group: str
     languages: tuple[str, ...]
+    """What an agent may speak in the call: ``zh`` (Mandarin), ``yue`` (Cantonese), ``en``."""
     legal_basis: tuple[Basis, ...]
     situations: tuple[Situation, ...]
     checklist: tuple[Step, ...]

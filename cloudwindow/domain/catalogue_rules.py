@@ -314,22 +314,26 @@ def _check_versions(items: Mapping[str, Tree]) -> Found:
     yield from _repeated((f"{tree['id']} version {tree['version']}" for tree in items.values()), "version")
 
 
+_PLACE = re.compile(r"\{[a-z_]+\}")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 def _check_languages(files: Files) -> Iterator[Problem]:
-    """Yield texts whose Chinese has no Chinese or whose English has some."""
+    """Yield texts that are not said in both languages alike."""
     trees = {"blocks.yaml": files.blocks, "texts.yaml": files.texts, **files.districts, **files.items}
     for name, tree in {**trees, **files.delegations}.items():
         for place, text in _texts_in(tree, ""):
-            if not _CHINESE.search(text["zh"]):
-                yield Problem(
-                    file=name, place=place, code="language", message="The Chinese text is not Chinese."
-                )
-            if _CHINESE.search(text["en"]):
-                yield Problem(
-                    file=name, place=place, code="language", message="The English text has Chinese in it."
-                )
+            for code, message in _unlike(text):
+                yield Problem(file=name, place=place, code=code, message=message)
+
+
+def _unlike(text: Tree) -> Iterator[tuple[str, str]]:
+    if not _CHINESE.search(text["zh"]):
+        yield "language", "The Chinese text is not Chinese."
+    if _CHINESE.search(text["en"]):
+        yield "language", "The English text has Chinese in it."
+    if set(_PLACE.findall(text["zh"])) != set(_PLACE.findall(text["en"])):
+        yield "placeholders", "What is filled into {…} differs between the languages."
 
 
 def _texts_in(tree: object, place: str) -> Iterator[tuple[str, Tree]]:

@@ -177,6 +177,11 @@ def _work(tree: Any) -> Any:
         ),
         (RECORDS, lambda t: t["delegations"].append(t["delegations"][0]), ("delegations", "", "repeated")),
         ("texts.yaml", lambda t: t["texts"].pop(0), ("texts.yaml", "texts", "missing_text")),
+        (
+            "texts.yaml",
+            lambda t: t["texts"][2]["text"].update(en="Passed on to {organ}."),
+            ("texts.yaml", "texts/2/text", "placeholders"),
+        ),
     ],
 )
 def test_each_mistake_is_named_with_its_file_and_place(

@@ -1,6 +1,7 @@
 """Two real browsers with fake cameras meet through the forwarder."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent
+from tests.browser.lossy_link import LossyLink
 
 pytestmark = pytest.mark.browser
 
@@ -60,10 +62,15 @@ class Stage:
     def __init__(self, browser: Browser, forwarder: Forwarder, base: str) -> None:
         self.browser, self.forwarder, self.base = browser, forwarder, base
         self.pages: dict[str, Page] = {}
+        self.left: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def enter(self, member: str, role: str, *, echo: bool = False) -> Page:
+    async def gone(self, member: str) -> None:
+        """Return when the forwarder has told that ``member`` is gone."""
+        await self.left[member].wait()
+
+    async def enter(self, member: str, role: str, *, echo: bool = False, port: int | str = "") -> Page:
         page = self.pages[member] = await (await self.browser.new_context()).new_page()
-        await page.goto(f"{self.base}/?member={member}&role={role}&echo={'1' if echo else ''}")
+        await page.goto(f"{self.base}/?member={member}&role={role}&echo={'1' if echo else ''}&port={port}")
         return page
 
 
@@ -76,7 +83,10 @@ def routes(forwarder: Forwarder) -> web.Application:
         answer = forwarder.answer(
             "r1", query["member"], role=query["role"], offer=text, echo=bool(query["echo"])
         )
-        return web.Response(text=answer)
+        by_way_of = query.get("port")
+        return web.Response(
+            text=answer.replace(f" {forwarder.port} typ", f" {by_way_of or forwarder.port} typ")
+        )
 
     app = web.Application()
     app.router.add_get("/", page)
@@ -90,6 +100,8 @@ async def stage() -> AsyncIterator[Stage]:
     made: Stage | None = None
 
     async def on_event(event: MediaEvent) -> None:
+        if made is not None and event.kind == "gone":
+            made.left[event.member].set()
         if event.kind == "renegotiate" and made is not None:
             await made.pages[event.member].evaluate("call.renegotiate()")
 
@@ -134,7 +146,7 @@ async def moves_on(page: Page, *, frames: int = 10, within: float = 10) -> dict[
     """Return when ``frames`` more pictures have been decoded and a voice is heard."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
     goal = (await totals(page))["framesDecoded"] + frames
-    await until(page, f"stats.framesDecoded >= {goal} && stats.audioLevel > 0", within=within)
+    await until(page, f"stats.framesDecoded >= {goal} && stats.audioLevel > 0.01", within=within)
     return await totals(page)
 
 
@@ -163,3 +175,88 @@ async def test_a_reloaded_page_is_back_in_the_call_within_five_seconds(stage: St
 async def test_a_browser_sees_itself_in_an_echo_room(stage: Stage) -> None:
     page = await stage.enter("c", "citizen", echo=True)
     await moves_on(page)
+
+
+async def test_an_ice_restart_keeps_the_call_and_its_keys(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    before = stage.forwarder.rooms["r1"].members["c"]
+    old = before.credentials
+    await citizen.evaluate("call.restartIce()")
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    after = stage.forwarder.rooms["r1"].members["c"]
+    assert after is before
+    assert after.credentials != old
+
+
+async def test_a_cut_network_is_found_again_by_a_new_way(stage: Stage) -> None:
+    link = LossyLink(("127.0.0.1", stage.forwarder.port), loss=0, seed=1)
+    citizen, agent = await asyncio.gather(
+        stage.enter("c", "citizen", port=link.port), stage.enter("a", "agent")
+    )
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    link.cut = True
+    await citizen.evaluate("""() => new Promise((resolve) => {
+      if (call.state === "interrupted") resolve();
+      call.addEventListener("state", ({ detail }) => detail === "interrupted" && resolve());
+    })""")
+    link.cut = False
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    link.close()
+
+
+async def test_five_percent_loss_is_repaired_and_the_picture_goes_on(stage: Stage) -> None:
+    links = [LossyLink(("127.0.0.1", stage.forwarder.port), loss=0.05, seed=seed) for seed in (1, 2)]
+    citizen, agent = await asyncio.gather(
+        stage.enter("c", "citizen", port=links[0].port), stage.enter("a", "agent", port=links[1].port)
+    )
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    await asyncio.gather(moves_on(citizen, frames=120), moves_on(agent, frames=120))
+    assert min(link.lost for link in links) > 20
+    for link in links:
+        link.close()
+
+
+async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    second = await stage.enter("b", "agent")
+    await moves_on(second)
+    for page in (citizen, agent, second):
+        await page.evaluate(
+            """() => new Promise((resolve) => {
+              if (streams.length === 2) resolve();
+              call.addEventListener("remote", () => streams.length === 2 && resolve());
+            })"""
+        )
+    await asyncio.gather(
+        moves_on(citizen, frames=60), moves_on(agent, frames=60), moves_on(second, frames=60)
+    )
+    outgoing = {member.member: member.video_out.packets for member in stage.forwarder.stats("r1").members}
+    sinks = [sink for peer in stage.forwarder.rooms["r1"].members.values() for sink in peer.sinks.values()]
+    assert min(outgoing.values()) > 0
+    assert min(sink.packets for sink in sinks) > 0
+
+
+async def test_a_transfer_shows_the_new_agent_on_the_same_connection(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    before = stage.forwarder.rooms["r1"].members["c"]
+    stage.forwarder.remove("r1", "a")
+    await agent.close()
+    other = await stage.enter("b", "agent")
+    await asyncio.gather(moves_on(citizen), moves_on(other))
+    assert stage.forwarder.rooms["r1"].members["c"] is before
+    assert await citizen.evaluate("streams.length") == 1
+
+
+async def test_a_muted_camera_and_a_closed_call_are_seen_by_the_server(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    await citizen.evaluate("call.setMuted('audio', true)")
+    await until(agent, "stats.audioLevel < 0.001", within=10)
+    await citizen.evaluate("call.setMuted('audio', false)")
+    await moves_on(agent)
+    assert await citizen.evaluate("listed.cameras.length > 0 && meter.level >= 0")
+    await citizen.evaluate("call.stop()")
+    await asyncio.wait_for(stage.gone("c"), 5)

@@ -269,7 +269,7 @@ def _keep_relations(question: Field, value: Value, values: Values) -> None:
     if limits.differs_from is not None and value == values.get(limits.differs_from):
         raise Wrong("same_person")
     number = values.get(limits.birthday_of) if limits.birthday_of else None
-    if isinstance(number, str) and birthday(number).isoformat() != value:
+    if isinstance(number, str) and number and birthday(number).isoformat() != value:
         raise Wrong("birthday_differs")
 
 

@@ -133,6 +133,10 @@ def test_four_office_hours_run_over_lunch_and_the_weekend() -> None:
     assert OFFICE.add_working_seconds(at("2025-06-13 15:00"), 4 * 3600) == at("2025-06-16 11:00")
 
 
+def test_hours_that_end_with_the_day_end_that_day() -> None:
+    assert OFFICE.add_working_seconds(at("2025-06-13 13:00"), 4 * 3600) == at("2025-06-13 17:00")
+
+
 def test_being_always_open_does_not_shorten_the_hours_of_the_office() -> None:
     always = replace(OFFICE, always_open=True)
     assert always.add_working_seconds(at("2025-06-13 15:00"), 4 * 3600) == at("2025-06-16 11:00")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudwindow.catalogue_files import load
-from cloudwindow.domain.catalogue import Condition, Field, FieldType, Limits, Option, Text
+from cloudwindow.domain.catalogue import (
+    Condition,
+    Field,
+    FieldType,
+    Form,
+    Limits,
+    Option,
+    Page,
+    Section,
+    Text,
+)
 from cloudwindow.domain.fields import (
     MESSAGES,
     Value,
@@ -371,6 +382,24 @@ def test_a_condition_on_several_choices_holds_by_one_of_them() -> None:
     question = field("text", when=(Condition(field="kinds", values=("pension",)),))
     assert visible(question, {"kinds": ["medical", "pension"]})
     assert not visible(question, {"kinds": ["medical"]})
+
+
+def test_a_chain_of_questions_ends_where_the_first_is_not_asked() -> None:
+    chain = (
+        field("bool"),
+        replace(field("bool", when=(Condition(field="it", values=(True,)),)), id="then"),
+        replace(field("bool", when=(Condition(field="then", values=(True,)),)), id="last"),
+    )
+    section = Section(id="only", title=text("栏"), fields=chain)
+    page = Page(number=1, title=text("页"), while_waiting=True, sections=(section,))
+    form = Form(item=HR01.id, version=1, pages=(page,))
+    left_over: dict[str, Value | None] = {"it": False, "then": True, "last": True}
+    assert [question.id for question in visible_fields(form, left_over)] == ["it"]
+    assert [question.id for question in visible_fields(form, {**left_over, "it": True})] == [
+        "it",
+        "then",
+        "last",
+    ]
 
 
 def test_an_answer_to_a_question_no_longer_asked_opens_no_other() -> None:

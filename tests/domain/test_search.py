@@ -68,6 +68,7 @@ def test_pinyin_and_initials_find_the_item(typed: str, item: str) -> None:
     ("typed", "item"),
     [
         ("就夜登记", "HR01"),
+        ("久夜灯记", "HR01"),
         ("长受保健金", "CA04"),
         ("居往证", "PS01"),
         ("juzhuzhen", "PS01"),
@@ -122,7 +123,6 @@ def test_the_right_item_is_found_among_thousands() -> None:
     """2,800 classes as in the city's list; names share most of their words."""
     acts = ["登记", "注销", "变更", "备案", "申领", "补换", "认定", "查询", "年检", "延续"]
     things = [
-        
         "个体工商户",
         "食品经营许可",
         "养老保险",

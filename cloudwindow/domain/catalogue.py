@@ -6,7 +6,7 @@ whose clocks run, who may be sent); the code only follows it. Two languages stan
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -569,6 +569,14 @@ class Catalogue:
             return self.texts[key]
         except KeyError:
             raise NotFound("unknown_text") from None
+
+    def always_open(self) -> "Catalogue":
+        """Return this catalogue with every district's window open day and night, for demonstrations."""
+        opened = (
+            replace(district, calendar=replace(district.calendar, always_open=True))
+            for district in self.districts
+        )
+        return replace(self, districts=tuple(opened))
 
     def decides(
         self, item: ServiceItem, *, receiving_district: str, home_district: str, on: date

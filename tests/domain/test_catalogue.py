@@ -135,6 +135,13 @@ def test_a_ticket_keeps_the_version_it_began_with() -> None:
         both.item("HR01", 3)
 
 
+def test_a_demonstration_is_open_day_and_night_in_every_district() -> None:
+    midnight = 1_779_120_000.0
+    assert not CATALOGUE.district(HUADU).calendar.is_open(midnight)
+    assert all(district.calendar.is_open(midnight) for district in CATALOGUE.always_open().districts)
+    assert CATALOGUE.always_open().item("HR01") is HR01
+
+
 # --- who decides ---------------------------------------------------------------------------------------
 
 

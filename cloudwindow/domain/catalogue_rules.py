@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from cloudwindow.domain.catalogue_tree import Files, Tree, block_uses
@@ -102,9 +101,14 @@ def _check_texts(tree: Tree) -> Found:
         yield "texts", "missing_text", f"The text {key} is needed in every call."
 
 
+def _stem(name: str) -> str:
+    """Return the file's name without folder and ending."""
+    return name.rpartition("/")[2].removesuffix(".yaml")
+
+
 def _check_district(name: str, tree: Tree, files: Files, departments: set[str]) -> Found:
     code = tree["code"]
-    if PurePosixPath(name).stem != code:
+    if _stem(name) != code:
         yield "code", "file_name", f"The file of district {code} must be called {code}.yaml."
     yield from _repeated((street["code"] for street in tree["streets"]), "streets")
     yield from _repeated((street["name"]["zh"] for street in tree["streets"]), "streets")
@@ -147,7 +151,7 @@ def _valid_dates(dates: Iterable[str], place: str) -> Found:
 
 
 def _check_item(name: str, tree: Tree, blocks: Tree, codes: set[str]) -> Found:
-    if not re.fullmatch(rf"{tree['id']}(@{tree['version']})?", PurePosixPath(name).stem):
+    if not re.fullmatch(rf"{tree['id']}(@{tree['version']})?", _stem(name)):
         yield (
             "id",
             "file_name",

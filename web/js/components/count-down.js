@@ -1,12 +1,18 @@
-// <count-down seconds of>: says how many seconds are left; the server wrote the first number in words.
+// <count-down seconds of> or <count-down until>: says how many seconds are left; the server wrote the first number.
+// `until` is a time of the server, in seconds since the epoch.
 // Sets --share (1 → 0) on the parent for a bar, and sends "ended" once.
 
 export class CountDownElement extends HTMLElement {
+  /** How far the server's clock is ahead of this one; set from its first message. */
+  static aheadMs = 0;
+
   #endsAt = 0;
   #tick = 0;
 
   connectedCallback() {
-    this.restart(Number(this.getAttribute("seconds") ?? 0));
+    const until = this.getAttribute("until");
+    const left = (Number(until) * 1000 - Date.now() - CountDownElement.aheadMs) / 1000;
+    this.restart(until ? left : Number(this.getAttribute("seconds") ?? 0));
   }
 
   disconnectedCallback() {

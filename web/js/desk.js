@@ -1,0 +1,146 @@
+// desk.js — wires the agent's page: the lobby, the call, the shared form, papers, read-back, decision and outcome.
+import { CallView } from "./components/call-view.js";
+import { Chat } from "./components/chat.js";
+import { CountDownElement } from "./components/count-down.js";
+import { enhanceKeys } from "./components/desk-keys.js";
+import { Lobby } from "./components/desk-lobby.js";
+import { DeskPapers } from "./components/desk-papers.js";
+import { DeskSteps } from "./components/desk-steps.js";
+import { LiveForm } from "./components/live-form.js";
+import { part, write } from "./components/parts.js";
+import { say } from "./components/toast.js";
+import { Panels } from "./lib/panels.js";
+import { Socket, socketUrl } from "./lib/socket.js";
+import { t } from "./lib/texts.js";
+
+/** @import { StageChanged } from "./lib/messages.js" */
+
+const desk = /** @type {HTMLElement} */ (document.querySelector("[data-desk]"));
+const stage = /** @type {HTMLElement} */ (desk.querySelector(".video-stage"));
+const socket = new Socket(socketUrl("/ws/desk"));
+const panels = new Panels("/desk/panels/");
+const lobby = new Lobby(/** @type {HTMLElement} */ (desk.querySelector(".lobby")), socket);
+const form = new LiveForm(desk, socket, "agent");
+const call = new CallView(stage, socket);
+const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-panel="chat"]')), socket, "agent");
+const papers = new DeskPapers(desk, socket);
+const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
+
+/** Panels of the lobby and of a call; "progress" stands inside "form". */
+const LOBBY = ["status", "offer"];
+const IN_CALL = ["status", "citizen", "form", "materials", "read_back", "decision", "chat"];
+/** Without a message from the line the waiting count is looked up this often, in milliseconds. */
+const COUNT_EVERY_MS = 15_000;
+const TICK_MS = 1_000;
+
+let dueStep = "";
+/** What was missed while the line was down is not told again: after connecting everything is fetched. */
+let missed = true;
+/** Stages are followed one after the other. */
+let turn = Promise.resolve();
+
+/** @param {StageChanged} message */
+async function followStage({ stage: next, version, peer_online }) {
+  if (version < Number(desk.dataset.version)) return;
+  const before = desk.dataset.stage;
+  desk.dataset.version = String(version);
+  lobby.follow(next);
+  showPeer(peer_online);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "status"] : LOBBY);
+  // The panels first, so that nothing of the citizen before is seen when the columns open.
+  await panels.renew(panelsOf(next));
+  missed = false;
+  desk.dataset.stage = next;
+  if (next !== "in_call" && call.running) call.leave();
+  if (next === "in_call") enterCall();
+  if (next === "wrap_up") steps.refresh();
+}
+
+/** @param {string} next */
+function panelsOf(next) {
+  if (next === "in_call") return IN_CALL;
+  return next === "wrap_up" ? ["status", "outcome", "decision"] : [...LOBBY, "outcome"];
+}
+
+function enterCall() {
+  const name = part(desk, "peer-name");
+  const shown = stage.querySelector(".video-stage__name");
+  if (shown && name) shown.textContent = name.dataset.name ?? "";
+  chat.toEnd();
+  if (call.running || name?.dataset.mode === "text") return;
+  call.use(lobby.takeStream());
+  void call.join();
+}
+
+/** @param {boolean} online */
+function showPeer(online) {
+  if (desk.dataset.stage !== "in_call") return;
+  if (!online) write(stage, "waiting-text", t("The citizen's page is not connected; the call waits for them."));
+}
+
+function showLine() {
+  const line = part(document, "line");
+  if (!line) return;
+  line.dataset.line = socket.state;
+  if (socket.state === "lost") missed = true;
+  const words = {
+    lost: t("Connection lost; reconnecting. Nothing is lost."),
+    connecting: t("Connecting"),
+    replaced: t("The desk is open in another window. Reload to work here."),
+    signed_out: t("You have been signed out. Please sign in again."),
+  };
+  write(line, "line-text", words[/** @type {keyof typeof words} */ (socket.state)] ?? "");
+  if (socket.state === "replaced" && call.running) call.leave();
+  if (socket.state === "signed_out") location.assign("/staff/sign-in");
+}
+
+/** @param {Event} event */
+function refreshPanel(event) {
+  const name = /** @type {CustomEvent<string>} */ (event).detail;
+  if (name === "form") form.refresh();
+  if (name === "materials") papers.refresh();
+  if (name === "chat") chat.toEnd();
+  if (name === "offer") lobby.refresh();
+  if (name === "status") showLine();
+  if (name === "read_back" || name === "decision") showDueStep();
+}
+
+/** Bring the step that has become due into view, once, without taking the focus. */
+function showDueStep() {
+  const step = desk.querySelector("[data-panel] [data-due]")?.closest("[data-panel]");
+  const name = step instanceof HTMLElement ? step.dataset.panel ?? "" : "";
+  if (step && name !== dueStep) step.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  dueStep = name;
+}
+
+/** @param {string[]} names */
+function renew(names) {
+  // Whether one may read back or hand in depends on how far the form is.
+  void panels.renew(names.includes("progress") ? [...names, "read_back", "decision"] : names);
+}
+
+function tick() {
+  const timer = document.querySelector("[data-since]");
+  if (!(timer instanceof HTMLElement)) return;
+  const seconds = Math.max(0, Math.floor((Date.now() + CountDownElement.aheadMs) / 1000 - Number(timer.dataset.since)));
+  timer.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+socket.on("hello", ({ now_ms }) => (CountDownElement.aheadMs = now_ms - Date.now()));
+socket.on("stage.changed", (message) => (turn = turn.then(() => followStage(message))));
+socket.on("offer.made", () => void panels.renew(LOBBY));
+socket.on("panel.changed", (message) => renew(message.panels));
+socket.on("error", (message) => say(message.text, "attention"));
+socket.addEventListener("state", showLine);
+panels.addEventListener("renewed", refreshPanel);
+call.addEventListener("left", () => call.leave());
+desk.addEventListener("submit", (event) => {
+  if (event.target instanceof HTMLFormElement && event.target.dataset.role === "form") event.preventDefault();
+});
+enhanceKeys(desk);
+setInterval(tick, TICK_MS);
+setInterval(() => desk.dataset.stage !== "in_call" && socket.state === "open" && void panels.renew(["status"]), COUNT_EVERY_MS);
+lobby.follow(desk.dataset.stage ?? "");
+lobby.refresh();
+if (desk.dataset.stage === "in_call") enterCall();
+socket.open();

@@ -1,0 +1,295 @@
+// messages.js — the mirror of cloudwindow/domain/messages.py: one typedef per message and the list of its fields.
+// One test compares the two with docs/protocol.md. Requests may also carry `id`; answers carry it as `re`.
+
+// --- either side of a call → server ----------------------------------------------------------------------
+
+/**
+ * An SDP offer of the browser for the call or, while waiting, for the echo test (`purpose`).
+ * @typedef {object} CallOffer
+ * @property {"call.offer"} type
+ * @property {string} purpose
+ * @property {number} attempt
+ * @property {string} sdp
+ */
+
+/**
+ * What the sender sends: camera and microphone on or off, and why not (`reason` is a device code).
+ * @typedef {object} CallDevices
+ * @property {"call.devices"} type
+ * @property {boolean} camera
+ * @property {boolean} microphone
+ * @property {string} [reason]
+ */
+
+/**
+ * The sender ends the call.
+ * @typedef {object} CallHangUp
+ * @property {"call.hang_up"} type
+ */
+
+/**
+ * One line of text chat, at most 2,000 characters.
+ * @typedef {object} ChatSay
+ * @property {"chat.say"} type
+ * @property {string} text
+ */
+
+/**
+ * A field was edited; an agent's edit is a proposal, a citizen's is confirmed. `base` is the version seen.
+ * @typedef {object} FormSet
+ * @property {"form.set"} type
+ * @property {string} field
+ * @property {any} value
+ * @property {number} base
+ */
+
+/**
+ * The sender's cursor is in `field`, or in none; a lease of a few seconds others can see.
+ * @typedef {object} FormFocus
+ * @property {"form.focus"} type
+ * @property {string | null} field
+ */
+
+// --- citizen → server ------------------------------------------------------------------------------------
+
+/**
+ * The citizen confirms the proposed value of `field` as it stands at `version`.
+ * @typedef {object} FormConfirm
+ * @property {"form.confirm"} type
+ * @property {string} field
+ * @property {number} version
+ */
+
+/**
+ * The citizen ticks, or unticks, one declaration during the read-back.
+ * @typedef {object} DeclarationConfirm
+ * @property {"declaration.confirm"} type
+ * @property {string} key
+ * @property {boolean} confirmed
+ */
+
+/**
+ * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard.
+ * @typedef {object} DeviceReport
+ * @property {"device.report"} type
+ * @property {string} camera
+ * @property {string} microphone
+ * @property {boolean} echo
+ * @property {number | null} rtt_ms
+ * @property {number | null} loss_percent
+ */
+
+// --- agent → server --------------------------------------------------------------------------------------
+
+/**
+ * The agent is ready for the next citizen.
+ * @typedef {object} AgentAvailable
+ * @property {"agent.available"} type
+ */
+
+/**
+ * The agent takes no offers for now.
+ * @typedef {object} AgentAway
+ * @property {"agent.away"} type
+ * @property {string} [reason]
+ */
+
+/**
+ * The agent takes the offered ticket.
+ * @typedef {object} OfferAccept
+ * @property {"offer.accept"} type
+ * @property {string} offer
+ */
+
+/**
+ * The agent gives the offered ticket back to its old place, with a reason.
+ * @typedef {object} OfferDecline
+ * @property {"offer.decline"} type
+ * @property {string} offer
+ * @property {string} reason
+ */
+
+/**
+ * The agent compared face, card and answers; `result` is `confirmed`, `doubtful` or `failed`.
+ * @typedef {object} IdentityCheck
+ * @property {"identity.check"} type
+ * @property {string} method
+ * @property {string} result
+ */
+
+/**
+ * The agent's verdict on one paper, from the closed list.
+ * @typedef {object} MaterialJudge
+ * @property {"material.judge"} type
+ * @property {string} material
+ * @property {string} verdict
+ */
+
+/**
+ * The form is complete: show it to the citizen in plain words.
+ * @typedef {object} ReadBackStart
+ * @property {"read_back.start"} type
+ */
+
+/**
+ * How the call ended; `next` is `available` or `away`.
+ * @typedef {object} SessionOutcome
+ * @property {"session.outcome"} type
+ * @property {string} outcome
+ * @property {string} note
+ * @property {string} next
+ */
+
+// --- server → either side --------------------------------------------------------------------------------
+
+/**
+ * The request `re` is done and stored.
+ * @typedef {object} Ack
+ * @property {"ack"} type
+ * @property {string} re
+ */
+
+/**
+ * The request `re` was refused: stable `code`, a sentence for the person, the `field` it concerns.
+ * @typedef {object} Refusal
+ * @property {"error"} type
+ * @property {string | null} re
+ * @property {string} code
+ * @property {string} text
+ * @property {string | null} [field]
+ */
+
+/**
+ * First message on every connection: who you are to us, and the server's time in ms.
+ * @typedef {object} Hello
+ * @property {"hello"} type
+ * @property {string} role
+ * @property {number} now_ms
+ */
+
+/**
+ * Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change. Citizen
+ * stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered, in_call,
+ * wrap_up. `session` is set from the call on; `peer_online` tells whether the other side's page is
+ * connected. `version` grows; an older one is ignored.
+ * @typedef {object} StageChanged
+ * @property {"stage.changed"} type
+ * @property {string} stage
+ * @property {number} version
+ * @property {string | null} session
+ * @property {boolean} peer_online
+ */
+
+/**
+ * Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case, chat…
+ * @typedef {object} PanelChanged
+ * @property {"panel.changed"} type
+ * @property {string[]} panels
+ */
+
+/**
+ * One field's present state. `shown` is what this side may see (masked where it must be). `standing` is
+ * proposed, confirmed or empty; `error_code`/`error_text` come from the server's check; `hidden` tells that
+ * the field does not apply with the present answers.
+ * @typedef {object} FormChanged
+ * @property {"form.changed"} type
+ * @property {string} field
+ * @property {any} shown
+ * @property {string} standing
+ * @property {string} author
+ * @property {number} version
+ * @property {string | null} error_code
+ * @property {string | null} error_text
+ * @property {boolean} hidden
+ */
+
+/**
+ * The other side's cursor is in `field` (or in none) until `seconds` have passed.
+ * @typedef {object} FormFocused
+ * @property {"form.focused"} type
+ * @property {string | null} field
+ * @property {string} by
+ * @property {number} seconds
+ */
+
+/**
+ * A line of chat; `author` is citizen or agent, `at_ms` the server's time.
+ * @typedef {object} ChatSaid
+ * @property {"chat.said"} type
+ * @property {number} id
+ * @property {string} author
+ * @property {string} name
+ * @property {string} text
+ * @property {number} at_ms
+ */
+
+/**
+ * What the other side sends, and its reason if it does not.
+ * @typedef {object} PeerDevices
+ * @property {"peer.devices"} type
+ * @property {boolean} camera
+ * @property {boolean} microphone
+ * @property {string} reason
+ */
+
+/**
+ * The media server's SDP answer to the offer with the same `purpose` and `attempt`.
+ * @typedef {object} CallAnswer
+ * @property {"call.answer"} type
+ * @property {string} purpose
+ * @property {number} attempt
+ * @property {string} sdp
+ */
+
+/**
+ * Please offer again: the room has changed, or the media worker was replaced.
+ * @typedef {object} CallRenegotiate
+ * @property {"call.renegotiate"} type
+ * @property {string} purpose
+ */
+
+/**
+ * Another tab or device has taken over; this connection ends with close code 4409.
+ * @typedef {object} Replaced
+ * @property {"replaced"} type
+ */
+
+// --- server → citizen ------------------------------------------------------------------------------------
+
+/**
+ * How many are ahead among those one competes with, and the range of the wait; unknown is null.
+ * @typedef {object} PlaceChanged
+ * @property {"place.changed"} type
+ * @property {number | null} ahead
+ * @property {number | null} low_minutes
+ * @property {number | null} high_minutes
+ * @property {number} agents
+ */
+
+// --- server → agent --------------------------------------------------------------------------------------
+
+/**
+ * A ticket rings at this desk; the offer panel holds the rest.
+ * @typedef {object} OfferMade
+ * @property {"offer.made"} type
+ * @property {string} offer
+ * @property {number} expires_in_seconds
+ */
+
+/**
+ * The offer has ended without this agent: expired, declined, or the citizen left (`reason`).
+ * @typedef {object} OfferWithdrawn
+ * @property {"offer.withdrawn"} type
+ * @property {string} offer
+ * @property {string} reason
+ */
+
+// --- server → board --------------------------------------------------------------------------------------
+
+/**
+ * The figures have moved: fetch the board's panels again.
+ * @typedef {object} BoardChanged
+ * @property {"board.changed"} type
+ * @property {number} version
+ */
+

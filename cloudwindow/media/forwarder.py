@@ -156,12 +156,12 @@ class Forwarder:
         """Refuse checks under an old user fragment."""
         self._checks.forget(fragment)
 
-    def watch(self, address: Address, member: Peer) -> None:
-        """Accept packets from a validated address as this member's."""
-        self._by_address[address] = member
+    def watch(self, address: Address, member: Peer) -> bool:
+        """Accept packets from a validated address as this member's; nobody can take another's address."""
+        return self._by_address.setdefault(address, member) is member
 
     def forget_address(self, address: Address, member: Peer) -> None:
-        """Drop packets from ``address`` again, unless another member has proved to be there since."""
+        """Drop packets from ``address`` again."""
         if self._by_address.get(address) is member:
             del self._by_address[address]
 

@@ -26,8 +26,8 @@ _COOKIE: Final = b"\x21\x12\xa4\x42"
 class Checked(Protocol):
     """What the checks of one member are told to."""
 
-    def on_check(self, fragment: str, address: Address, *, nominated: bool) -> None:
-        """Note a valid check from ``address``."""
+    def on_check(self, fragment: str, address: Address, *, nominated: bool) -> bool:
+        """Note a valid check from ``address``; False if that address is somebody else's."""
 
 
 class CheckList:
@@ -59,7 +59,8 @@ class CheckList:
         password, remote, member = self._expected.get(mine, (b"", "", None))
         if member is None or remote != theirs or not request.check_message_integrity(password):
             return None
-        member.on_check(mine, address, nominated="USE-CANDIDATE" in request.attributes)
+        if not member.on_check(mine, address, nominated="USE-CANDIDATE" in request.attributes):
+            return None
         return _response(request, address, password)
 
 

@@ -34,7 +34,7 @@ class Office(Protocol):
     def send(self, datagram: memoryview | bytes, address: Address) -> None: ...
     def invite(self, remote_fragment: str, member: "Peer") -> Credentials: ...
     def forget_fragment(self, fragment: str) -> None: ...
-    def watch(self, address: Address, member: "Peer") -> None: ...
+    def watch(self, address: Address, member: "Peer") -> bool: ...
     def forget_address(self, address: Address, member: "Peer") -> None: ...
     def random_word(self) -> int: ...
     def connected(self, member: "Peer") -> None: ...
@@ -188,12 +188,13 @@ class Peer:
         """Whether keys and address are there."""
         return self._tx is not None
 
-    def on_check(self, fragment: str, address: Address, *, nominated: bool) -> None:
+    def on_check(self, fragment: str, address: Address, *, nominated: bool) -> bool:
         """A valid STUN check came from ``address``: consent goes on, and packets may come from there."""
+        if address not in self._addresses and not self._office.watch(address, self):
+            return False
         self._checked_at = self._now
         if address not in self._addresses:
             self._addresses[address] = None
-            self._office.watch(address, self)
             if len(self._addresses) > MAX_ADDRESSES:
                 self._forget_address(next(kept for kept in self._addresses if kept != self._address))
         newest = fragment == self.credentials.fragment
@@ -201,6 +202,7 @@ class Peer:
             self._address = address
             for old in [known for known in self._fragments if known != fragment]:
                 self._forget_fragment(old)
+        return True
 
     def _forget_fragment(self, fragment: str) -> None:
         self._fragments.pop(fragment, None)
@@ -377,6 +379,8 @@ class Peer:
         self._allowance = min(MAX_OCTETS_PER_SECOND, self._allowance + int(passed * MAX_OCTETS_PER_SECOND))
         for source in self.sources.values():
             source.tick(now)
+        for sink in self.sinks.values():
+            sink.tick()
         if now - self.upstream.flushed_at / 1e6 > REPORT_SECONDS:
             self.upstream.flush(int(now * 1_000_000))
 

@@ -26,6 +26,8 @@ RING: Final = 512
 KEYFRAME_PAUSE_SECONDS: Final = 0.2
 LOST_PAUSE_SECONDS: Final = 0.1
 LOST_TRIES: Final = 8
+REPEATS_PER_TICK: Final = 32
+"""Retransmissions one sink may ask for per tenth of a second, saved up to ``RING``."""
 MAX_GAP: Final = 256
 """A jump in sequence numbers wider than this is a new beginning, not a loss."""
 
@@ -186,6 +188,7 @@ class Sink:
         self._last_timestamp, self._last_at = 0, -1.0
         self._ring: list[tuple[int, bytes] | None] = [None] * RING if line.kind == "video" else []
         self._repair_number = first
+        self._repeats_left = RING
         self._clocks: deque[int] = deque(maxlen=8)
         self._names: tuple[int, ...] = (0,) * 16
         self._identical = False
@@ -295,8 +298,9 @@ class Sink:
         """Answer a NACK from the ring, as RFC 4588 where negotiated, else the very same packet again."""
         for number in numbers:
             kept = self._ring[number & (RING - 1)] if self._ring else None
-            if kept is None or kept[0] != number:
+            if kept is None or kept[0] != number or self._repeats_left <= 0:
                 continue
+            self._repeats_left -= 1
             packet = kept[1]
             repair = self._repair.get(packet[1] & 0x7F)
             if repair is not None:
@@ -317,6 +321,10 @@ class Sink:
                 if again.wide_position:
                     write_wide_sequence(scratch.octets, again.wide_position, number)
         return length
+
+    def tick(self) -> None:
+        """Allow some more retransmissions."""
+        self._repeats_left = min(RING, self._repeats_left + REPEATS_PER_TICK)
 
     def send_report(self, clock: bytes, timestamp: int) -> None:
         """Pass a sender report on, with our timestamp and counts."""

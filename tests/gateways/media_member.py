@@ -5,7 +5,7 @@ import fractions
 from collections.abc import Awaitable, Callable
 
 import av
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
 Ask = Callable[[str], Awaitable[str]]
@@ -27,7 +27,7 @@ class Picture(VideoStreamTrack):
 class MemberEnd:
     """One member's browser, as far as the forwarder can tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, codec: str = "") -> None:
         self.connection = RTCPeerConnection()
         self.frames = {"audio": 0, "video": 0}
         self.errors = 0
@@ -36,6 +36,10 @@ class MemberEnd:
         self.connection.on("track", self._on_track)
         self.connection.addTrack(AudioStreamTrack())
         self.connection.addTrack(Picture())
+        if codec:
+            offered = RTCRtpSender.getCapabilities("video").codecs
+            wanted = [entry for entry in offered if entry.mimeType == f"video/{codec}"]
+            self.connection.getTransceivers()[1].setCodecPreferences(wanted)
 
     async def join(self, ask: Ask) -> str:
         """Offer, let ``ask`` bring the answer, and start; returns the answer."""

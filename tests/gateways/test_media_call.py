@@ -78,3 +78,22 @@ async def test_a_reload_replaces_the_connection_and_the_other_sides_picture_goes
     new = await bench.join("c")
     await asyncio.gather(new.sees(), agent.sees())
     assert [member.member for member in bench.forwarder.stats("r1").members] == ["c", "a"]
+
+
+async def test_two_members_with_h264_only_see_each_other(bench: Bench) -> None:
+    ends = [MemberEnd(codec="H264"), MemberEnd(codec="H264")]
+    bench.ends += ends
+    answers = [
+        await ends[0].join(bench.ask("c")),
+        await ends[1].join(bench.ask("a", role="agent")),
+    ]
+    assert all("H264" in answer and "VP8" not in answer for answer in answers)
+    await asyncio.gather(*(end.sees() for end in ends))
+
+
+async def test_a_member_who_comes_back_after_leaving_is_seen_again(bench: Bench) -> None:
+    citizen, agent = await bench.join("c"), await bench.join("a", role="agent")
+    await asyncio.gather(citizen.sees(), agent.sees())
+    bench.forwarder.remove("r1", "c")
+    again = await bench.join("c")
+    await asyncio.gather(again.sees(), agent.sees())

@@ -196,6 +196,14 @@ async def test_only_sixteen_addresses_of_a_member_are_remembered(guarded: Guarde
     assert len(guarded.forwarder._by_address) <= 16
 
 
+async def test_a_member_cannot_take_an_address_that_is_anothers(guarded: Guarded) -> None:
+    mine, end = guarded.answer("c1"), guarded.end()
+    assert guarded.check(end, mine) is not None
+    theirs = guarded.answer("c2", written_offer(":".join(["CD"] * 32)))
+    assert guarded.check(end, theirs) is None
+    assert guarded.check(end, mine) is not None
+
+
 async def test_a_member_who_never_connects_is_gone_after_the_set_up_time(guarded: Guarded) -> None:
     guarded.answer()
     guarded.clock.now += SETUP_SECONDS - 1

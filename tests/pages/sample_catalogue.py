@@ -83,7 +83,10 @@ LEVELS = (
     Option(value="college", label=text("大专", "College")),
     Option(value="university", label=text("本科及以上", "University")),
 )
-BANKS = (Option(value="icbc", label=text("中国工商银行", "ICBC")), Option(value="gzrcb", label=text("广州农商银行", "GRCB")))
+BANKS = (
+    Option(value="icbc", label=text("中国工商银行", "ICBC")),
+    Option(value="gzrcb", label=text("广州农商银行", "GRCB")),
+)
 
 PERSON = Section(
     id="person",
@@ -102,19 +105,27 @@ WORK = Section(
     fields=(
         question("way", FieldType.ENUM, "就业形式", "Kind of work", options=WAYS),
         question(
-            "shop", FieldType.TEXT, "店铺名称", "Name of the shop", hint=text("与营业执照一致", "As on the licence")
+            "shop",
+            FieldType.TEXT,
+            "店铺名称",
+            "Name of the shop",
+            hint=text("与营业执照一致", "As on the licence"),
         ),
         question("uscc", FieldType.USCC, "统一社会信用代码", "Unified social credit code"),
         question("start", FieldType.DATE, "开始就业日期", "Began on", limits=Limits(not_in_future=True)),
         question("income", FieldType.MONEY, "月收入（元）", "Monthly income (yuan)", required=False),
-        question("bank", FieldType.BANK, "收款账户", "Account", options=BANKS, sensitive=True, required=False),
+        question(
+            "bank", FieldType.BANK, "收款账户", "Account", options=BANKS, sensitive=True, required=False
+        ),
         question("insured", FieldType.BOOL, "是否已参加社会保险", "Already insured"),
         question("note", FieldType.TEXT, "补充说明", "Note", required=False, limits=Limits(max_length=200)),
     ),
 )
 
 
-def paper(rule_id: str, zh: str, en: str, photo: str, *, required: bool = True, deferrable: bool = False) -> MaterialRule:
+def paper(
+    rule_id: str, zh: str, en: str, photo: str, *, required: bool = True, deferrable: bool = False
+) -> MaterialRule:
     """One required paper."""
     return MaterialRule(
         id=rule_id,
@@ -151,7 +162,9 @@ ITEM = ServiceItem(
     fee=text("不收费", "Free"),
     case_speed="instant",
     video_completeness="full",
-    result=Result(name=text("就业创业证", "Certificate of employment"), kind="certificate", delivery=("pdf",)),
+    result=Result(
+        name=text("就业创业证", "Certificate of employment"), kind="certificate", delivery=("pdf",)
+    ),
     delegation_allowed=Delegation.ALLOWED,
     delegation_rule=text("可以委托他人办理。", "Somebody else may come."),
     min_identity_level=IdentityLevel.OFFICER_COMPARED,
@@ -163,10 +176,24 @@ ITEM = ServiceItem(
     legal_basis=(),
     situations=(),
     checklist=(
-        Step(key="greet", stage="opening", text=text("问候并说明工号，告知正在录音录像", "Greet; give your number; say that we record")),
-        Step(key="card", stage="identity", text=text("请群众手持身份证正对镜头，与本人比对", "Compare face and card")),
-        Step(key="ask", stage="identity", text=text("随机提问两项登记信息", "Ask two questions about the details")),
-        Step(key="read", stage="read_back", text=text("逐项宣读，请群众确认每条声明", "Read every line aloud")),
+        Step(
+            key="greet",
+            stage="opening",
+            text=text("问候并说明工号，告知正在录音录像", "Greet; give your number; say that we record"),
+        ),
+        Step(
+            key="card",
+            stage="identity",
+            text=text("请群众手持身份证正对镜头，与本人比对", "Compare face and card"),
+        ),
+        Step(
+            key="ask",
+            stage="identity",
+            text=text("随机提问两项登记信息", "Ask two questions about the details"),
+        ),
+        Step(
+            key="read", stage="read_back", text=text("逐项宣读，请群众确认每条声明", "Read every line aloud")
+        ),
     ),
     texts={},
     form=Form(
@@ -183,8 +210,16 @@ ITEM = ServiceItem(
         paper("lease", "经营场所租赁合同", "Lease", "拍摄首页和签字页", required=False),
     ),
     declarations=(
-        Declaration(key="truth", version=1, text=text("我填写的内容和提交的材料真实有效，如有虚假愿承担责任。", "All I have given is true.")),
-        Declaration(key="purpose", version=1, text=text("我同意将办件信息用于本事项的办理。", "My details may be used for this matter.")),
+        Declaration(
+            key="truth",
+            version=1,
+            text=text("我填写的内容和提交的材料真实有效，如有虚假愿承担责任。", "All I have given is true."),
+        ),
+        Declaration(
+            key="purpose",
+            version=1,
+            text=text("我同意将办件信息用于本事项的办理。", "My details may be used for this matter."),
+        ),
     ),
     rates=(),
     rates_except=(),

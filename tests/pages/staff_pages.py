@@ -3,18 +3,25 @@
 from typing import Any
 
 from tests.pages import staff_views as sample
-from tests.pages.environment import context, environment
+from tests.pages.environment import render_template
 from tests.pages.sample_catalogue import DISTRICTS
 
-LINKS = {"/": "citizen", "/desk": "agent", "/inbox": "approver", "/board": "admin"}
+Sample = tuple[str, dict[str, Any]]
 
-PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+DESKS: dict[str, Sample] = {
+    f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT})
+    for name, view in sample.DESKS.items()
+}
+PAGES: dict[str, Sample] = DESKS | {
     "sign-in": ("staff/sign_in.html", {}),
     "sign-in-wrong": (
         "staff/sign_in.html",
-        {"errors": [(None, "sign_in_wrong", "账号、密码或验证码不正确，请重新输入。")], "typed": {"account": "yuexiu-agent"}},
+        {
+            "errors": [(None, "sign_in_wrong", "账号、密码或验证码不正确，请重新输入。")],
+            "typed": {"account": "yuexiu-agent"},
+        },
     ),
-    "demo": ("staff/demo.html", {"accounts": sample.ACCOUNTS, "messages": sample.MESSAGES, "links": LINKS}),
+    "demo": ("staff/demo.html", {"accounts": sample.ACCOUNTS, "messages": sample.MESSAGES}),
     "side-by-side": ("staff/side_by_side.html", {}),
     "inbox": ("approver/inbox.html", {"inbox": sample.INBOX, "staff": sample.APPROVER}),
     "inbox-empty": ("approver/inbox.html", {"inbox": sample.EMPTY_INBOX, "staff": sample.APPROVER}),
@@ -30,18 +37,38 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "typed": {"reasons": ""},
         },
     ),
-    "board": ("admin/board.html", {"board": sample.BOARD, "districts": DISTRICTS, "staff": sample.CITY_ADMIN}),
-    "board-district": ("admin/board.html", {"board": sample.DISTRICT_BOARD, "staff": sample.DISTRICT_BOARD.staff}),
-} | {f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT}) for name, view in sample.DESKS.items()}
+    "board": (
+        "admin/board.html",
+        {"board": sample.BOARD, "districts": DISTRICTS, "staff": sample.CITY_ADMIN},
+    ),
+    "board-district": (
+        "admin/board.html",
+        {"board": sample.DISTRICT_BOARD, "staff": sample.DISTRICT_BOARD.staff},
+    ),
+}
 
-PANELS: dict[str, tuple[str, dict[str, Any]]] = {
+PANELS: dict[str, Sample] = {
     f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view})
     for state, view in sample.DESKS.items()
-    for panel in ("status", "offer", "citizen", "form", "materials", "read_back", "decision", "chat", "outcome")
-} | {f"board-{panel}": (f"admin/panels/{panel}.html", {"board": sample.BOARD}) for panel in ("figures", "lines", "agents", "today")}
+    for panel in (
+        "status",
+        "offer",
+        "citizen",
+        "form",
+        "progress",
+        "materials",
+        "read_back",
+        "decision",
+        "chat",
+        "outcome",
+    )
+} | {
+    f"board-{panel}": (f"admin/panels/{panel}.html", {"board": sample.BOARD})
+    for panel in ("figures", "lines", "agents", "today")
+}
 
 
-def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
-    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
+def render(name: str, language: str, **more: Any) -> str:
+    """The page or panel ``name`` as HTML."""
     template, values = (PAGES | PANELS)[name]
-    return environment(language, unknown).get_template(template).render(context(language, **values, **more))
+    return render_template(template, language, **{"csrf": "token", **values, **more})

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, StaffId, TicketId
+from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, TicketId
 from cloudwindow.domain.ticket import State, Ticket
 from cloudwindow.journey import views
 from tests.pages.sample_catalogue import HUADU, ITEM, PERSON, READ_BACK_OPENING, TIANHE, WORK, YUEXIU, text
@@ -72,7 +72,13 @@ ANSWERS: dict[str, tuple[Any, str, str, str, str | None]] = {
     ),
     "way": ("self_employed", "个体经营", "proposed", "agent", None),
     "shop": ("花都区狮岭丽华皮具店", "花都区狮岭丽华皮具店", "proposed", "agent", None),
-    "uscc": ("92440101MA5CK0000", "92440101MA5CK0000", "proposed", "agent", "应为 18 位数字和大写字母，请对照执照核对。"),
+    "uscc": (
+        "92440101MA5CK0000",
+        "92440101MA5CK0000",
+        "proposed",
+        "agent",
+        "应为 18 位数字和大写字母，请对照执照核对。",
+    ),
     "start": ("2026-05-08", "2026-05-08", "confirmed", "agent", None),
 }
 
@@ -94,7 +100,9 @@ def _field(question: Any) -> views.FieldView:
 
 
 SECTIONS = tuple(
-    views.SectionView(section=section, page=page, fields=tuple(_field(question) for question in section.fields))
+    views.SectionView(
+        section=section, page=page, fields=tuple(_field(question) for question in section.fields)
+    )
     for page, section in ((1, PERSON), (2, WORK))
 )
 
@@ -108,12 +116,17 @@ MATERIALS = (
         rule=ITEM.materials[0], required=True, papers=(_paper("p1", "ok"), _paper("p2", "ok")), settled=True
     ),
     views.MaterialView(
-        rule=ITEM.materials[1], required=True, papers=(_paper("p3", "pending", "blurry", "dark"),), settled=False
+        rule=ITEM.materials[1],
+        required=True,
+        papers=(_paper("p3", "pending", "blurry", "dark"),),
+        settled=False,
     ),
     views.MaterialView(rule=ITEM.materials[2], required=False, papers=(), settled=False),
 )
 CHAT = (
-    views.ChatLine(id=1, author="agent", name="陈晓敏", text="您好，请把营业执照再拍一张，灯光亮一点。", at=NOW - 150),
+    views.ChatLine(
+        id=1, author="agent", name="陈晓敏", text="您好，请把营业执照再拍一张，灯光亮一点。", at=NOW - 150
+    ),
     views.ChatLine(id=2, author="citizen", name="李丽华", text="好的，我去窗边拍。", at=NOW - 90),
     views.ChatLine(id=3, author="citizen", name="李丽华", text="已经传上来了，您看一下", at=NOW - 20),
 )
@@ -169,14 +182,22 @@ SESSION = views.SessionView(
     identity_result=None,
     state_of_case="draft",
     sections=SECTIONS,
-    missing_fields=("insured",),
-    unconfirmed_fields=("way", "shop", "uscc"),
+    missing_fields=("是否已参加社会保险",),
+    unconfirmed_fields=("就业形式", "店铺名称", "统一社会信用代码"),
     materials=MATERIALS,
     chat=CHAT,
     read_back=None,
     decision=AUTHORISED,
     case=None,
-    outcomes=("draft_owned", "consulted", "onsite_required", "identity_failed", "citizen_left", "network_lost", "abuse"),
+    outcomes=(
+        "draft_owned",
+        "consulted",
+        "onsite_required",
+        "identity_failed",
+        "citizen_left",
+        "network_lost",
+        "abuse",
+    ),
 )
 DOCUMENTS = (
     views.DocumentView(
@@ -214,7 +235,9 @@ CASE = views.CaseView(
         views.CaseStep(at=NOW - 3.1 * HOUR, kind="signature.made", by="李丽华", note=""),
         views.CaseStep(at=NOW - 3 * HOUR, kind="case.received", by="越秀区政务服务视频窗口", note=""),
         views.CaseStep(at=NOW - 3 * HOUR, kind="case.handed_over", by="越秀区 → 花都区", note=""),
-        views.CaseStep(at=NOW - 2 * HOUR, kind="case.acknowledged", by="花都区人力资源和社会保障局 · 黄志强", note=""),
+        views.CaseStep(
+            at=NOW - 2 * HOUR, kind="case.acknowledged", by="花都区人力资源和社会保障局 · 黄志强", note=""
+        ),
     ),
     documents=DOCUMENTS,
     corrections=(),
@@ -225,7 +248,9 @@ CASE = views.CaseView(
 SUBMITTED = replace(CASE, state="received", mode="authorised", receiving=YUEXIU)
 
 
-def desk(stage: str, *, session: views.SessionView | None = SESSION, offer: views.OfferView | None = None) -> views.DeskView:
+def desk(
+    stage: str, *, session: views.SessionView | None = SESSION, offer: views.OfferView | None = None
+) -> views.DeskView:
     """The desk in one stage."""
     in_call = stage in {"in_call", "wrap_up"}
     return views.DeskView(
@@ -321,34 +346,41 @@ CASE_PAGE = views.InboxCaseView(
     capacity="delegate",
     principal="何婉芬",
     lines=(
-        ("姓名", "李丽华", "citizen"),
-        ("就业形式", "个体经营", "agent"),
-        ("店铺名称", "花都区狮岭丽华皮具店", "agent"),
-        ("常住地址", "花都区狮岭镇宝峰北路 12 号 301", "citizen"),
+        ("本人情况", "姓名", "李丽华"),
+        ("本人情况", "常住地址", "花都区狮岭镇宝峰北路 12 号 301"),
+        ("就业情况", "就业形式", "个体经营"),
+        ("就业情况", "店铺名称", "花都区狮岭丽华皮具店"),
     ),
     materials=MATERIALS,
     correctable=(
-        ("field.shop", "field", WORK.fields[1].label),
-        ("field.uscc", "field", WORK.fields[2].label),
-        ("material.licence", "material", ITEM.materials[1].name),
+        ("field", "shop", WORK.fields[1].label),
+        ("field", "uscc", WORK.fields[2].label),
+        ("material", "licence", ITEM.materials[1].name),
     ),
     consents=(("handling", NOW - 3.3 * HOUR), ("recording", NOW - 3.3 * HOUR)),
     identity_method="face_and_card",
     signed_at=NOW - 3.1 * HOUR,
     signature_url="/inbox/7K3M-9QX2-R/signature",
     sha256=SHA,
-    duties=(
-        ("核验身份、核对表单、录音录像", "越秀区"),
-        ("受理、出具受理通知书", "花都区人力资源和社会保障局"),
-        ("作出决定", "花都区人力资源和社会保障局"),
+    duties=tuple(
+        (duty, "receiving" if duty in {"verify", "rating"} else "home")
+        for duty in ("verify", "tell_missing", "accept", "decide", "archive", "remedy", "rating", "clock")
     ),
     chain_intact=True,
-    actions=("accept", "request_correction", "refuse_acceptance"),
+    actions=("accept", "correction", "refuse"),
     version=9,
 )
 EMPTY_INBOX = replace(INBOX, rows=(), counts={"open": 0, "waiting": 1, "closed": 23})
-NEW_CASE_PAGE = replace(CASE_PAGE, case=replace(CASE, state="handed_over", documents=DOCUMENTS[:1]), actions=("acknowledge",))
-DECIDING_CASE_PAGE = replace(CASE_PAGE, case=replace(CASE, state="accepted"), actions=("approve", "deny"), capacity="own", principal=None)
+NEW_CASE_PAGE = replace(
+    CASE_PAGE, case=replace(CASE, state="handed_over", documents=DOCUMENTS[:1]), actions=("acknowledge",)
+)
+DECIDING_CASE_PAGE = replace(
+    CASE_PAGE,
+    case=replace(CASE, state="accepted"),
+    actions=("approve", "deny"),
+    capacity="own",
+    principal=None,
+)
 
 
 def _line(key: str, zh: str, en: str, waiting: int, longest: float | None) -> views.BoardRow:
@@ -381,11 +413,21 @@ BOARD = views.BoardView(
     ),
     agents={"idle": 3, "offered": 1, "in_call": 6, "wrap_up": 1, "away": 2, "offline": 4},
     agent_rows=(
-        views.AgentRow(name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE),
+        views.AgentRow(
+            name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
+        ),
         views.AgentRow(name="何家豪", number="1402", district=HUADU, state="idle", since=NOW - 30),
         views.AgentRow(name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE),
     ),
-    today={"taken": 128, "served": 103, "abandoned": 6, "missed": 4, "submitted": 81, "issued": 52, "handed_over": 29},
+    today={
+        "taken": 128,
+        "served": 103,
+        "abandoned": 6,
+        "missed": 4,
+        "submitted": 81,
+        "issued": 52,
+        "handed_over": 29,
+    },
     mean_wait_seconds=4.2 * MINUTE,
 )
 DISTRICT_BOARD = replace(

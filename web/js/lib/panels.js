@@ -90,7 +90,9 @@ export function replaceKeeping(place, html) {
   const scrolled = [...place.querySelectorAll("[data-keep-scroll]")].map((part) => part.scrollTop);
   const parsed = new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
   const section = parsed.querySelector(`[data-panel="${CSS.escape(place.dataset.panel ?? "")}"]`);
-  place.replaceChildren(...(section ?? parsed.body).childNodes);
+  const next = section ?? parsed.body;
+  if (next.innerHTML === place.innerHTML) return; // a selection in unchanged text stays
+  place.replaceChildren(...next.childNodes);
   for (const [key, value] of typed) restore(place, key, value);
   for (const id of open) place.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   place.querySelectorAll("[data-keep-scroll]").forEach((part, index) => (part.scrollTop = scrolled[index] ?? 0));

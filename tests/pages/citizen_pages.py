@@ -1,0 +1,122 @@
+"""Every page of citizens with its sample, by a short name."""
+
+from typing import Any
+
+from cloudwindow.domain.search import Hit
+from tests.pages import citizen_views as sample
+from tests.pages.environment import context, environment
+
+WRONG = [
+    ("id_number", "idno_check_digit", "身份证号码最后一位对不上，请对照证件再看一遍。"),
+    ("home_street", "required", "请选择街道或镇。"),
+]
+ITEM = sample.item()
+HOME: dict[str, Any] = {
+    "q": "",
+    "hits": [],
+    "popular": sample.catalogue().items,
+    "open_visit": False,
+    "districts": sample.catalogue().districts,
+}
+CONFIRM: dict[str, Any] = {
+    "item": ITEM,
+    "mobile": "138****2046",
+    "code_sent": True,
+    "notice": sample.catalogue().text("handling_notice").text,
+    "consents": [
+        ("handling", sample.catalogue().text("handling_consent").text, True),
+        ("recording", sample.catalogue().text("recording_consent").text, False),
+    ],
+}
+HIT = Hit(item=sample.item("PS01"), score=0.9, matched="办居住证")
+
+VISITS = {
+    "waiting": sample.visit("waiting", place=sample.PLACE),
+    "next": sample.visit("waiting", place=sample.NEXT),
+    "counting": sample.visit("waiting"),
+    "closed": sample.visit("waiting", place=sample.PLACE, open_now=False),
+    "called": sample.visit("called"),
+    "in_call": sample.visit("in_call"),
+    "reading": sample.visit("in_call", back=sample.read_back(ITEM)),
+    "signing": sample.visit("in_call", back=sample.read_back(ITEM, declared=True)),
+    "signed": sample.visit("in_call", back=sample.read_back(ITEM, declared=True, signed_at=sample.NOW)),
+    "handed_in": sample.visit("in_call", handed_in=sample.case("HR01", "approved")),
+    "on_hold": sample.visit("on_hold"),
+    "missed": sample.visit("missed"),
+    "ended": sample.visit("ended", handed_in=sample.case("HR01", "approved")),
+    "broken": sample.visit("ended"),
+}
+
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "home": ("home", HOME),
+    "home-with-number": ("home", HOME | {"open_visit": True}),
+    "found": ("home", HOME | {"q": "办居住证", "hits": [HIT]}),
+    "not-found": ("home", HOME | {"q": "月亮"}),
+    "start": ("start", {"item": ITEM, "districts": sample.catalogue().districts}),
+    "start-wrong": (
+        "start",
+        {
+            "item": ITEM,
+            "districts": sample.catalogue().districts,
+            "errors": WRONG,
+            "typed": {"name": "陈晓岚", "capacity": "delegate", "home_district": "440114"},
+        },
+    ),
+    "confirm": ("confirm", CONFIRM),
+    "confirm-wrong": ("confirm", CONFIRM | {"errors": [("code", "code_wrong", "验证码不对，请重新输入。")]}),
+    "resume": ("resume", {}),
+    "cases": ("cases", {}),
+    "cases-wrong": (
+        "cases",
+        {"errors": [(None, "unknown_case", "没有查到这件申请。")], "typed": {"receipt": "1"}},
+    ),
+    "case": ("case", {"case": sample.case("PS01", "handed_over")}),
+    "case-decided": ("case", {"case": sample.case("PS01", "approved")}),
+    "case-to-correct": ("case", {"case": sample.case("PS01", "correction_requested", corrections=True)}),
+    "verify": ("verify", {"found": None, "code": "", "tried": False}),
+    "verify-found": ("verify", {"found": sample.DOCUMENT, "code": "7KQF-2M9X-P", "tried": True}),
+    "verify-unknown": ("verify", {"found": None, "code": "AAAA", "tried": True}),
+    "error": (
+        "error",
+        {
+            "code": "unknown_item",
+            "title": "没有这件事项",
+            "text": "请回到首页重新找一找。",
+            "request_id": "01J9",
+            "next_link": "/",
+        },
+    ),
+}
+PAGES |= {
+    f"item-{of.id}": ("item", {"item": of, "can_start": of.id != "PS01", "decides": sample.decides(of)})
+    for of in sample.catalogue().items
+}
+PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
+
+PANELS: dict[str, tuple[str, dict[str, Any]]] = {
+    f"{name}-{panel}": (f"panels/{panel}", {"visit": view})
+    for name, view in VISITS.items()
+    for panel in (
+        "ticket",
+        "devices",
+        "form",
+        "materials",
+        "call_header",
+        "chat",
+        "read_back",
+        "signature",
+        "case",
+        "ended",
+    )
+}
+
+
+def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
+    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
+    template, values = (PAGES | PANELS)[name]
+    values = {"request_path": "/", **values, **more}
+    return (
+        environment(language, unknown)
+        .get_template(f"citizen/{template}.html")
+        .render(context(language, **values))
+    )

@@ -12,11 +12,12 @@ from cloudwindow.media.answer import AnsweredLine, Credentials
 from cloudwindow.media.congestion import Downstream, Upstream
 from cloudwindow.media.dtls import SecureChannel
 from cloudwindow.media.ice import MAX_ADDRESSES, Address
+from cloudwindow.media.lines import Lines
 from cloudwindow.media.rights import Rights
 from cloudwindow.media.rtp import Packet, unwrap_retransmission
-from cloudwindow.media.sdp import MID, WIDE_SEQUENCE, Offer, OfferedLine, fingerprints_of
+from cloudwindow.media.sdp import Offer, fingerprints_of
 from cloudwindow.media.srtp import Cipher, PacketBuffer
-from cloudwindow.media.tracks import Sink, Source
+from cloudwindow.media.tracks import Source
 
 SETUP_SECONDS: Final = 15.0
 CONSENT_SECONDS: Final = 15.0
@@ -58,8 +59,6 @@ class Peer:
     ) -> None:
         self.room, self.member, self.role, self.rights, self.echo = room, member, role, rights, echo
         self.origin, self.fingerprints = offer.origin, offer.fingerprints
-        self.sources: dict[str, Source] = {}
-        self.sinks: dict[str, Sink] = {}
         self.slots: list[str | None] = []
         self.asked_slots = 0
         self.reporter = office.random_word()
@@ -67,12 +66,12 @@ class Peer:
         self.version = 0
         self.downstream = Downstream()
         self.upstream = Upstream(self._send_wide)
+        self.lines = Lines(self, rights, self.upstream, office.random_word)
+        self.ready = False
         self.connected = self.silent = self.closed = False
         self.last_packet_at = -1.0
         self.refused = 0
         self._office = office
-        self._sources_by_ssrc: dict[int, Source] = {}
-        self._sinks_by_ssrc: dict[int, Sink] = {}
         self._address: Address | None = None
         self._addresses: dict[Address, None] = {}
         self._fragments: dict[str, None] = {}
@@ -83,7 +82,6 @@ class Peer:
         self._now = now
         self._allowance = MAX_OCTETS_PER_SECOND
         self._packet = Packet()
-        self._wide_id = self._mid_id = 0
         self._channel = SecureChannel(
             fingerprints=fingerprints_of(offer),
             send=self._send_plain,
@@ -109,11 +107,7 @@ class Peer:
         self._joined_at = now if not self.connected else self._joined_at
         if offer.fragment != self._remote_fragment:
             self.credentials = self._accept_fragment(offer)
-        for line in offer.lines:
-            extensions = dict(line.extensions)
-            self._wide_id = extensions.get(WIDE_SEQUENCE, 0) or self._wide_id
-            self._mid_id = extensions.get(MID, 0) or self._mid_id
-        return [self._answer_line(line, now) for line in offer.lines]
+        return self.lines.apply(offer.lines, now)
 
     def _accept_fragment(self, offer: Offer) -> Credentials:
         """ICE restart: new credentials now; the old ones end with the first check under the new."""
@@ -124,69 +118,7 @@ class Peer:
         self._fragments[mine.fragment] = None
         return mine
 
-    def _answer_line(self, line: OfferedLine, now: float) -> AnsweredLine:
-        receives = line.usable and line.sends and line.kind in self.rights.sends
-        if receives:
-            self._expect(line)
-        else:
-            self._drop_source(line.mid, now)
-        if not (line.usable and line.receives):
-            self._drop_sink(line.mid, now)
-            return AnsweredLine(offered=line, receives=receives)
-        sink = self._sink(line)
-        repaired = any(codec.repair is not None for codec in line.codecs)
-        place = [mid for mid, other in self.sinks.items() if other.kind == line.kind].index(line.mid)
-        return AnsweredLine(
-            offered=line,
-            receives=receives,
-            ssrc=sink.ssrc,
-            repair_ssrc=sink.repair_ssrc if repaired else None,
-            stream=f"slot-{place}",
-        )
-
-    def _expect(self, line: OfferedLine) -> None:
-        known = self.sources.get(line.mid)
-        if known is not None:
-            known.renew(line)
-            return
-        upstream = self.upstream if WIDE_SEQUENCE in dict(line.extensions) else None
-        source = self.sources[line.mid] = Source(self, line, upstream)
-        for ssrc in (line.ssrc, line.repair_ssrc):
-            if ssrc is not None:
-                self._sources_by_ssrc[ssrc] = source
-
-    def _sink(self, line: OfferedLine) -> Sink:
-        known = self.sinks.get(line.mid)
-        if known is not None:
-            known.renew(line)
-            return known
-        word = self._office.random_word
-        sink = Sink(self, line, ssrc=word(), repair_ssrc=word(), first=word() & 0x3FFF | 1)
-        self.sinks[line.mid] = self._sinks_by_ssrc[sink.ssrc] = sink
-        return sink
-
-    def _drop_source(self, mid: str, now: float) -> None:
-        source = self.sources.pop(mid, None)
-        if source is None:
-            return
-        for sink in list(source.sinks):
-            sink.follow(None, now)
-        self._sources_by_ssrc = {
-            ssrc: kept for ssrc, kept in self._sources_by_ssrc.items() if kept is not source
-        }
-
-    def _drop_sink(self, mid: str, now: float) -> None:
-        sink = self.sinks.pop(mid, None)
-        if sink is not None:
-            sink.follow(None, now)
-            self._sinks_by_ssrc.pop(sink.ssrc, None)
-
     # --- transport ----------------------------------------------------------------------------------
-
-    @property
-    def ready(self) -> bool:
-        """Whether keys and address are there."""
-        return self._tx is not None
 
     def on_check(self, fragment: str, address: Address, *, nominated: bool) -> bool:
         """A valid STUN check came from ``address``: consent goes on, and packets may come from there."""
@@ -214,10 +146,10 @@ class Peer:
 
     def _on_up(self, rx: Cipher, tx: Cipher) -> None:
         self._rx, self._tx = rx, tx
-        self.connected = True
-        for sink in self.sinks.values():
+        self.connected = self.ready = True
+        for sink in self.lines.sinks.values():
             sink.restart(self._now)
-        for source in self.sources.values():
+        for source in self.lines.sources.values():
             source.want_keyframe(self._now)
         self._office.connected(self)
 
@@ -264,19 +196,19 @@ class Peer:
             self._channel.deliver(bytes(buffer.view[:length]))
 
     def _on_rtp(self, buffer: PacketBuffer, length: int, now: float) -> None:
-        rx, packet, octets = self._rx, self._packet, buffer.octets
+        rx, packet, octets, lines = self._rx, self._packet, buffer.octets, self.lines
         if rx is None:
             return
         length = rx.unprotect(buffer, length)
         if (
             length < 0
             or not packet.parse(octets, length)
-            or not packet.locate(octets, self._wide_id, self._mid_id)
+            or not packet.locate(octets, self.lines.wide_id, self.lines.mid_id)
         ):
             self.refused += 1
             return
         self.last_packet_at = now
-        source = self._sources_by_ssrc.get(packet.ssrc) or self._learn(packet, octets)
+        source = lines.sources_by_ssrc.get(packet.ssrc) or lines.learn(packet, octets)
         wide_index = -1
         if packet.wide_position:
             wide_index = self.upstream.arrived(packet.wide_sequence(octets), int(now * 1_000_000))
@@ -292,28 +224,10 @@ class Peer:
             return False
         length = unwrap_retransmission(octets, packet, payload_type=original, ssrc=source.ssrc)
         return (
-            length > 0 and packet.parse(octets, length) and packet.locate(octets, self._wide_id, self._mid_id)
+            length > 0
+            and packet.parse(octets, length)
+            and packet.locate(octets, self.lines.wide_id, self.lines.mid_id)
         )
-
-    def _learn(self, packet: Packet, octets: bytearray) -> Source | None:
-        """Assign an SSRC the offer did not name, by its mid or else its payload type; once per line."""
-        mid = (
-            bytes(octets[packet.mid_position : packet.mid_position + packet.mid_length])
-            if packet.mid_position
-            else b""
-        )
-        for source in self.sources.values():
-            if mid and source.mid.encode() != mid:
-                continue
-            if packet.payload_type in source.codecs and source.ssrc is None:
-                source.ssrc = packet.ssrc
-            elif packet.payload_type in source.repairs and source.repair_ssrc is None:
-                source.repair_ssrc = packet.ssrc
-            else:
-                continue
-            self._sources_by_ssrc[packet.ssrc] = source
-            return source
-        return None
 
     def _on_rtcp(self, buffer: PacketBuffer, length: int, now: float) -> None:
         if self._rx is None:
@@ -332,7 +246,7 @@ class Peer:
             for upstream in self.downstream.judge(self, part.body[8:], int(now * 1_000_000)):
                 upstream.flush(int(now * 1_000_000))
         elif part.kind == rtcp.TRANSPORT_FEEDBACK and part.form == rtcp.NACK:
-            sink = self._sinks_by_ssrc.get(rtcp.words_of(part.body)[1])
+            sink = self.lines.sinks_by_ssrc.get(rtcp.words_of(part.body)[1])
             if sink is not None:
                 sink.repeat(rtcp.lost_numbers(part), self._office.scratch, now)
         elif part.kind == rtcp.PAYLOAD_FEEDBACK:
@@ -341,11 +255,11 @@ class Peer:
     def _on_report(self, part: rtcp.Part) -> None:
         if part.kind == rtcp.SENDER_REPORT and len(part.body) >= 24:
             ssrc = rtcp.words_of(part.body)[0]
-            source = self._sources_by_ssrc.get(ssrc)
+            source = self.lines.sources_by_ssrc.get(ssrc)
             if source is not None and source.ssrc == ssrc:
                 source.sender_report(part.body)
         for block in rtcp.report_blocks(part):
-            sink = self._sinks_by_ssrc.get(block.ssrc)
+            sink = self.lines.sinks_by_ssrc.get(block.ssrc)
             if sink is not None:
                 sink.receiver_report(block)
 
@@ -358,7 +272,7 @@ class Peer:
         elif part.form == rtcp.APPLICATION:
             self._on_estimate(part)
         for ssrc in ssrcs:
-            sink = self._sinks_by_ssrc.get(ssrc)
+            sink = self.lines.sinks_by_ssrc.get(ssrc)
             if sink is not None and sink.source is not None:
                 sink.source.want_keyframe(now)
 
@@ -366,7 +280,7 @@ class Peer:
         """Pass a receiver's estimate on to senders that negotiated REMB."""
         found = rtcp.estimate(part)
         for ssrc in found[1] if found else []:
-            sink = self._sinks_by_ssrc.get(ssrc)
+            sink = self.lines.sinks_by_ssrc.get(ssrc)
             source = sink.source if sink is not None else None
             if found and source is not None and source.ssrc is not None and source.takes_estimates:
                 source.wire.send_rtcp(rtcp.estimate_report(source.wire.reporter, found[0], [source.ssrc]))
@@ -377,9 +291,9 @@ class Peer:
         """Housekeeping about ten times a second; ``passed`` seconds since the last."""
         self._now = now
         self._allowance = min(MAX_OCTETS_PER_SECOND, self._allowance + int(passed * MAX_OCTETS_PER_SECOND))
-        for source in self.sources.values():
+        for source in self.lines.sources.values():
             source.tick(now)
-        for sink in self.sinks.values():
+        for sink in self.lines.sinks.values():
             sink.tick()
         if now - self.upstream.flushed_at / 1e6 > REPORT_SECONDS:
             self.upstream.flush(int(now * 1_000_000))
@@ -395,17 +309,14 @@ class Peer:
         return self.last_packet_at >= 0 and now - self.last_packet_at > SILENCE_SECONDS
 
     def _send_wide(self, body: bytes) -> None:
-        ssrc = next((source.ssrc for source in self.sources.values() if source.ssrc is not None), 0)
+        ssrc = next((source.ssrc for source in self.lines.sources.values() if source.ssrc is not None), 0)
         self.send_rtcp(rtcp.wide_feedback(self.reporter, ssrc, body))
 
     def close(self, now: float) -> asyncio.Task[None]:
         """Forget everything about this connection; the returned task says goodbye to the browser."""
         self.closed = True
-        self.connected = False
-        for mid in list(self.sources):
-            self._drop_source(mid, now)
-        for mid in list(self.sinks):
-            self._drop_sink(mid, now)
+        self.connected = self.ready = False
+        self.lines.drop_all(now)
         for fragment in list(self._fragments):
             self._forget_fragment(fragment)
         for address in list(self._addresses):

@@ -52,14 +52,14 @@ class Room:
                 yield other
 
     def _fill(self, peer: Peer, kind: str, now: float) -> None:
-        sinks = [sink for sink in peer.sinks.values() if sink.kind == kind]
+        sinks = [sink for sink in peer.lines.sinks.values() if sink.kind == kind]
         for place, sink in enumerate(sinks):
             name = peer.slots[place] if place < len(peer.slots) else None
             sink.follow(_first_source(self.members[name], kind) if name else None, now)
 
     def _must_ask(self, peer: Peer) -> bool:
         """True once per number of slots for which lines are missing."""
-        lines = min(sum(sink.kind == kind for sink in peer.sinks.values()) for kind in KINDS)
+        lines = min(sum(sink.kind == kind for sink in peer.lines.sinks.values()) for kind in KINDS)
         missing = len(peer.slots) > max(lines, 1)
         ask = missing and peer.asked_slots < len(peer.slots)
         peer.asked_slots = len(peer.slots) if missing else 0
@@ -80,11 +80,11 @@ class Room:
 
 
 def _first_source(peer: Peer, kind: str) -> Source | None:
-    return next((source for source in peer.sources.values() if source.kind == kind), None)
+    return next((source for source in peer.lines.sources.values() if source.kind == kind), None)
 
 
 def _receivers(peer: Peer) -> list[Peer]:
-    wires = [sink.wire for source in peer.sources.values() for sink in source.sinks]
+    wires = [sink.wire for source in peer.lines.sources.values() for sink in source.sinks]
     return [wire for wire in wires if isinstance(wire, Peer) and wire.ready]
 
 
@@ -94,7 +94,7 @@ def _traffic(tracks: list[Source] | list[Sink]) -> Traffic:
 
 
 def _member_stats(peer: Peer, now: float) -> MemberStats:
-    sources, sinks = list(peer.sources.values()), list(peer.sinks.values())
+    sources, sinks = list(peer.lines.sources.values()), list(peer.lines.sinks.values())
     expected = sum(source.expected for source in sources)
     return MemberStats(
         member=peer.member,

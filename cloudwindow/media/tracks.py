@@ -41,10 +41,8 @@ class Wire(Protocol):
 
     downstream: Downstream
     reporter: int
-
-    @property
-    def ready(self) -> bool:
-        """Whether keys and address are there."""
+    ready: bool
+    """Whether the keys are there."""
 
     def send_rtp(self, buffer: PacketBuffer, length: int) -> None:
         """Encrypt in place and send."""

@@ -233,7 +233,9 @@ async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(stage
         moves_on(citizen, frames=60), moves_on(agent, frames=60), moves_on(second, frames=60)
     )
     outgoing = {member.member: member.video_out.packets for member in stage.forwarder.stats("r1").members}
-    sinks = [sink for peer in stage.forwarder.rooms["r1"].members.values() for sink in peer.sinks.values()]
+    sinks = [
+        sink for peer in stage.forwarder.rooms["r1"].members.values() for sink in peer.lines.sinks.values()
+    ]
     assert min(outgoing.values()) > 0
     assert min(sink.packets for sink in sinks) > 0
 

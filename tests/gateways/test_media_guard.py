@@ -289,4 +289,4 @@ async def test_citizens_never_receive_each_other(guarded: Guarded) -> None:
     guarded.answer("c1")
     guarded.answer("c2", written_offer(":".join(["CD"] * 32)))
     room = guarded.forwarder.rooms["r1"]
-    assert all(sink.source is None for peer in room.members.values() for sink in peer.sinks.values())
+    assert all(sink.source is None for peer in room.members.values() for sink in peer.lines.sinks.values())

@@ -84,6 +84,12 @@ def from_env(environ: Mapping[str, str] | None = None) -> Config:
     return _checked(Config(**given))
 
 
+def for_child(**settings: object) -> dict[str, str]:
+    """The environment of a child process: where programs are, and these settings; empty ones left out."""
+    outside = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return outside | {variable(name): str(value) for name, value in settings.items() if value}
+
+
 def _read(name: str, kind: str, text: str) -> object:
     try:
         if "Path" in kind:

@@ -2,7 +2,7 @@
 The onward way: receipt, local decision or the home district's inbox, corrections, decision, notices.
 
 Every step runs inside one unit of the ledger.
-Rule 1: receipt (收件), acceptance (受理) and decision (决定) are events of their own, signed for a named organ.
+Rule 1: receipt (收件), acceptance (受理) and decision (决定) are events of their own, by a named organ.
 Rule 2: the receiving district decides only under a live delegation, in the delegating organ's name, or at
 home (行政许可法 art. 24).
 Rule 3: a notice gets its number in the transaction of the act it reports; printing comes after and can be
@@ -210,7 +210,7 @@ class Office:
         now: float,
     ) -> Application:
         """
-        一次性告知: the whole list, once. ``wanted`` rows are {target, kind, note}.
+        一次性告知: the whole list, once. ``wanted`` rows are {target, note}.
 
         Raises BadInput("correction_empty"), BadInput("correction_note_required") (field is the target),
         NotFound for an unknown target, NotAllowed("second_correction") for a second list.
@@ -218,11 +218,11 @@ class Office:
         case = await self._before(conn, application, version)
         if case.correction_rounds >= CORRECTION_ROUNDS:
             raise NotAllowed("second_correction")
-        _correctable(item, wanted)
+        listed = _correctable(item, wanted)
         signing = self._in_organs_name(case, actor, handler, language)
         asked = replace(
             advance(case, Event.REQUEST_CORRECTION, now),
-            corrections=tuple({**one, "done": ""} for one in wanted),
+            corrections=listed,
             correction_rounds=case.correction_rounds + 1,
         )
         payload = {"targets": [one["target"] for one in wanted]}
@@ -406,13 +406,18 @@ def _papers_of(case: Application, item: ServiceItem) -> tuple[notice.Kind, ...]:
     return (notice.Kind.APPROVAL,)
 
 
-def _correctable(item: ServiceItem, wanted: Sequence[Mapping[str, str]]) -> None:
+def _correctable(item: ServiceItem, wanted: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], ...]:
+    """The list as it is kept: {target, kind, note, done}, with ``kind`` field or material."""
     if not wanted:
         raise BadInput("correction_empty", field="target")
+    questions = {question.id for question in item.form.fields}
+    listed = []
     for one in wanted:
-        if one["kind"] == "field":
-            item.form.field(one["target"])
-        else:
-            item.material(one["target"])
-        if not one["note"].strip():
-            raise BadInput("correction_note_required", field=f"note.{one['target']}")
+        target, words = one["target"], one["note"].strip()
+        kind = "field" if target in questions else "material"
+        if kind == "material":
+            item.material(target)
+        if not words:
+            raise BadInput("correction_note_required", field=f"note.{target}")
+        listed.append({"target": target, "kind": kind, "note": words, "done": ""})
+    return tuple(listed)

@@ -37,7 +37,7 @@ class Texts:
         with file.open("rb") as opened:
             catalogue = read_po(opened, locale=FOLDERS[self.language])
         for message in catalogue:
-            if not message.id or not message.string:
+            if not message.id or not message.string or message.context:
                 continue
             if isinstance(message.id, tuple | list):
                 self._plurals[message.id[0]] = tuple(message.string)

@@ -50,6 +50,15 @@ class Connection:
         except asyncio.QueueFull:
             self.abort()
 
+    def say(self, message: Message) -> None:
+        """Queue a message for this page alone."""
+        self.send(encode(message))
+
+    def refuse(self, error: CloudWindowError, request: str | None = None) -> None:
+        """Tell this page what went wrong, in its language."""
+        told = Refusal(re=request, code=error.code, text=self.sentence(error), field=error.field)
+        self.send(encode(told))
+
     def abort(self) -> None:
         """Drop the connection without waiting for the other side."""
         transport = self.socket._req.transport if self.socket._req is not None else None
@@ -162,7 +171,7 @@ class Hub:
             if frame.type is WSMsgType.TEXT:
                 await _answer(page, frame, permitted, heard)
             elif frame.type is WSMsgType.BINARY:
-                page.send(encode(_refusal(page, Malformed("message_malformed"), None)))
+                page.refuse(Malformed("message_malformed"))
 
 
 REPLACE_ELSEWHERE = "replace"
@@ -193,14 +202,10 @@ async def _answer(page: Connection, frame: WSMessage, permitted: frozenset[str],
         message, request = decode(raw, permitted)
         await heard(message)
     except CloudWindowError as error:
-        page.send(encode(_refusal(page, error, request)))
+        page.refuse(error, request)
     else:
         if request is not None:
-            page.send(encode(Ack(re=request)))
-
-
-def _refusal(page: Connection, error: CloudWindowError, request: str | None) -> Refusal:
-    return Refusal(re=request, code=error.code, text=page.sentence(error), field=error.field)
+            page.say(Ack(re=request))
 
 
 def _parsed(text: str) -> object:
@@ -215,7 +220,7 @@ def _refuse_constant(name: str) -> None:
 
 
 async def _bid_farewell(page: Connection) -> None:
-    page.send(encode(Replaced()))
+    page.say(Replaced())
     await asyncio.sleep(0)
     await _close(page, REPLACED)
 

@@ -155,7 +155,7 @@ class Calls:
         try:
             chosen = await self._house.workers.room_worker(room, proposed)
         except CloudWindowError as error:
-            if error.code != "line_unavailable":
+            if error.status != 503:
                 raise
             return  # alone without Redis: our own choice stands
         media.adopt(room, chosen)

@@ -78,6 +78,15 @@ class Desks:
         """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
         await self._calls.agent_lost(agent.id)
 
+    async def leave(self, agent: Staff) -> None:
+        """The agent signs out: no more offers, the desk's pages close."""
+        try:
+            await self._house.line.sign_out(agent.id, now=self._house.clock())
+        except CloudWindowError as error:
+            if error.status not in {409, 503}:
+                raise
+        await self._house.hub.close_topic(agent_topic(agent.id))
+
     async def beat(self, agent: str) -> None:
         """The desk is still connected: renew its lease in the line, whoever is away."""
         try:

@@ -144,6 +144,13 @@ class Intakes:
         )
         await self._house.sms.send(intake.mobile, CODE_TEXT.zh.format(code=code), now=now)
 
+    async def code_sent(self, session: WebSession) -> bool:
+        """Whether a code is out that can still be entered."""
+        async with self._house.ledger.read() as conn:
+            return await self._house.people.code_sent(
+                conn, purpose="identify", subject=session.token_hash, now=self._house.clock()
+            )
+
     async def take_ticket(
         self, session: WebSession, item_id: str, *, code: str, recording: bool, language: str
     ) -> Ticket:

@@ -121,7 +121,7 @@ class Printing:
             case_number=case.receipt or "",
             issued_at=document.issued_at,
             verification_code=document.verification_code,
-            legal_basis=tuple(basis.title for basis in item.legal_basis),
+            legal_basis=tuple(notice.basis_words(basis) for basis in item.legal_basis),
             handler=document.handler,
             handler_phone=organ.phone,
             delivery=ELECTRONIC,

@@ -255,6 +255,12 @@ class Visits:
             lambda conn: self._house.visits.keep_devices(conn, filler.ticket, kept)
         )
 
+    async def picture(self, session: WebSession, material: str) -> bytes:
+        """A photographed page of this visit. Raises NotFound("unknown_material")."""
+        async with self._house.ledger.read() as conn:
+            ticket = await self._house.visits.ticket(conn, self.ticket_of(session))
+        return await self._filling.picture(ticket.application, material)
+
     # --- leaving, returning, resuming, rating ------------------------------------------------------------
 
     async def leave(self, session: WebSession) -> None:

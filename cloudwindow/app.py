@@ -1,0 +1,390 @@
+"""
+The only place that builds things: rooms, journey, web application, worker processes.
+
+Nothing below constructs its own neighbours; whatever a room needs is handed to it here.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+
+from aiohttp import http_parser, web
+from prometheus_client import Counter, Histogram
+
+from cloudwindow import catalogue_files, demo, journey
+from cloudwindow.assist import Assist
+from cloudwindow.bus import Buckets, Bus, Workers
+from cloudwindow.config import Config, for_child
+from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.notice import Notice
+from cloudwindow.domain.search import Search
+from cloudwindow.embedded import EmbeddedServer, start_embedded
+from cloudwindow.handlers import admin, approver, citizen, desk, health, routes, staff, visit
+from cloudwindow.handlers.door import JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
+from cloudwindow.handlers.pages import Pages
+from cloudwindow.handover import Office
+from cloudwindow.journey import Journey
+from cloudwindow.journey.house import House
+from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.remote import RemoteMediaPlane
+from cloudwindow.media.worker import MediaSettings, run_worker
+from cloudwindow.notices import Press
+from cloudwindow.papers import Papers
+from cloudwindow.queue import Line, connect
+from cloudwindow.records.cases import Cases
+from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.migrations import migrate
+from cloudwindow.records.people import People
+from cloudwindow.records.visits import Visits
+from cloudwindow.signaling import Hub
+from cloudwindow.sms import DemoSms
+from cloudwindow.staff_auth import StaffPasswords
+from cloudwindow.store import FileStore
+from cloudwindow.vault import Vault
+
+log = logging.getLogger(__name__)
+
+HANDLERS = (citizen, visit, staff, desk, approver, admin, health)
+"""Importing them declares their routes."""
+
+KEEPALIVE_SECONDS = 15.0
+FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
+
+REQUESTS = Counter("cw_requests_total", "Answered requests", ["route", "method", "status"])
+SECONDS = Histogram("cw_request_seconds", "Time to answer", ["route"])
+
+
+class StartError(Exception):
+    """The service cannot start; the text says why and what to do."""
+
+
+# --- the rooms -------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
+    """All rooms, open for as long as the context lasts."""
+    async with contextlib.AsyncExitStack() as stack:
+        redis = connect(redis_url)
+        stack.push_async_callback(redis.aclose)
+        ledger = await Ledger.open(config.ledger_url)
+        stack.push_async_callback(ledger.close)
+        node = config.node_name or f"web-{secrets.token_hex(4)}"
+        bus, workers = Bus(redis, node), Workers(redis)
+        hub = Hub(_relay(bus))
+        passwords = StaffPasswords()
+        stack.callback(passwords.close)
+        heard: list[Journey] = []
+        media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
+        stack.push_async_callback(media.stop)
+        house = _house(config, redis, ledger, hub, workers, media, passwords)
+        made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
+        heard.append(made)
+        for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
+            stack.push_async_callback(_ended, asyncio.create_task(duty, name=name))
+        stack.push_async_callback(hub.close)
+        yield made
+
+
+def _house(
+    config: Config,
+    redis: object,
+    ledger: Ledger,
+    hub: Hub,
+    workers: Workers,
+    media: RemoteMediaPlane,
+    passwords: StaffPasswords,
+) -> House:
+    vault = Vault.open_at(config.data_dir, bytes.fromhex(config.root_key) if config.root_key else None)
+    catalogue = catalogue_files.load(config.catalogue_dir)
+    if config.demo and config.always_open:
+        catalogue = catalogue.always_open()
+    cases, sms = Cases(vault), DemoSms()
+    return House(
+        ledger=ledger,
+        people=People(vault),
+        visits=Visits(vault),
+        cases=cases,
+        assist=Assist(cases),
+        office=Office(cases, catalogue, secrets.token_bytes),
+        line=Line(
+            redis,  # type: ignore[arg-type]
+            ring_delays=config.ring_delays_seconds,
+            accept_seconds=config.offer_seconds,
+            snapshot_seconds=0.5,
+        ),
+        hub=hub,
+        workers=workers,
+        buckets=Buckets(redis),  # type: ignore[arg-type]
+        media=media,
+        catalogue=catalogue,
+        search=Search(catalogue.items),
+        vault=vault,
+        store=FileStore(config.data_dir / "files", vault),
+        papers=Papers(),
+        sms=sms,
+        demo_sms=sms,
+        passwords=passwords,
+        printer=_printer(config),
+        clock=time.time,
+        random=secrets.token_bytes,
+        origin=config.origin,
+        offer_seconds=config.offer_seconds,
+        demo=config.demo,
+    )
+
+
+def _relay(bus: Bus) -> Callable[[str, str], Awaitable[None]]:
+    async def relay(topic: str, payload: str) -> None:
+        try:
+            await bus.publish(topic, payload)
+        except CloudWindowError as error:
+            if error.status != 503:
+                raise  # pages on this node were told; the others catch up when they reconnect
+
+    return relay
+
+
+def _delivery(hub: Hub) -> Callable[[str, str], Awaitable[None]]:
+    async def deliver(topic: str, payload: str) -> None:
+        hub.deliver(topic, payload)
+
+    return deliver
+
+
+def _printer(config: Config) -> Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]:
+    press = Press(config.web_dir / FONTS)
+
+    async def printed(notice: Notice, language: str, address: str, photo: bytes | None) -> bytes:
+        return await press.print(notice, language=language, verify_url=address, photo=photo)
+
+    return printed
+
+
+def _addresses(config: Config, workers: Workers) -> Callable[[], Awaitable[Sequence[WorkerAddress]]]:
+    """The media workers: those registered in Redis; the configured or last known ones while it is away."""
+    configured = [one.strip() for one in config.media_workers.split(",") if one.strip()]
+    known = [WorkerAddress(name=one.rsplit(":", 1)[0], control=one) for one in configured]
+
+    async def found() -> Sequence[WorkerAddress]:
+        nonlocal known
+        with contextlib.suppress(CloudWindowError):
+            alive = await workers.all()
+            if alive:
+                known = [
+                    WorkerAddress(
+                        name=one.name,
+                        control=one.address,
+                        members=int(one.load.get("members", 0)),
+                        draining=bool(one.load.get("draining", False)),
+                    )
+                    for one in alive
+                ]
+        return known
+
+    return found
+
+
+def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None]]:
+    async def on_event(event: MediaEvent) -> None:
+        again = {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}
+        if heard and event.kind in again and not event.room.startswith("echo-"):
+            await heard[0].calls.media_gone(event.room, event.member)
+
+    return on_event
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+# --- the web application ----------------------------------------------------------------------------------
+
+
+def web_application(config: Config, made: Journey) -> web.Application:
+    """The house's front, with every declared route."""
+    app = web.Application(middlewares=[measure, answer])
+    app[JOURNEY] = made
+    app[PAGES] = Pages(web_dir=config.web_dir, demo=config.demo)
+    app[SETTINGS] = Settings(
+        public_url=config.public_url, demo=config.demo, trusted_proxy_hops=config.trusted_proxy_hops
+    )
+    app[health.ASSETS] = config.web_dir
+    app.on_response_prepare.append(harden)
+    routes.add_all(app)
+    return app
+
+
+@web.middleware
+async def measure(request: web.Request, handler: routes.Handler) -> web.StreamResponse:
+    """Count and log each answer by its route's template, never by its path."""
+    begun = time.perf_counter()
+    status = 500
+    try:
+        answered = await handler(request)
+        status = answered.status
+        return answered
+    finally:
+        seconds = time.perf_counter() - begun
+        route = route_of(request)
+        REQUESTS.labels(route, request.method, str(status)).inc()
+        SECONDS.labels(route).observe(seconds)
+        fields = {
+            "method": request.method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+            "request_id": getattr(request.get("guest"), "request_id", None),
+        }
+        log.info("answered", extra=fields)
+
+
+@asynccontextmanager
+async def serving(config: Config, made: Journey) -> AsyncIterator[int]:
+    """The web application on its port; gives the port. Raises StartError if it is taken."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise StartError("aiohttp's C parser is missing; install aiohttp from its wheel.")
+    runner = web.AppRunner(
+        web_application(config, made),
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        shutdown_timeout=3.0,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, config.host, config.port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as exc:
+            raise StartError(
+                f"Port {config.port} on {config.host} is taken. Choose another: PORT=8081 make run"
+            ) from exc
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+# --- processes --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a running product tells: its address and the demo sign-ins."""
+
+    port: int
+    journey: Journey
+
+
+@asynccontextmanager
+async def everything(config: Config) -> AsyncIterator[Started]:
+    """The whole product from one process: embedded line, media worker as a child, web."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    token = config.media_token or secrets.token_hex(24)
+    async with contextlib.AsyncExitStack() as stack:
+        redis_url = config.redis_url
+        if not redis_url:
+            server = await _embedded(config)
+            stack.push_async_callback(server.stop)
+            redis_url = server.url
+        settled = replace(config, redis_url=redis_url, media_token=token)
+        await migrate(settled.ledger_url)
+        worker = await _media_child(settled)
+        stack.push_async_callback(_stop_child, worker)
+        made = await stack.enter_async_context(opened(settled, redis_url))
+        if settled.demo:
+            await demo.seed(made.house)
+        port = await stack.enter_async_context(serving(settled, made))
+        yield Started(port=port, journey=made)
+
+
+async def _embedded(config: Config) -> EmbeddedServer:
+    server = await start_embedded(config.data_dir / "line")
+    if not server.kept_here:
+        await server.stop()
+        raise StartError(
+            f"Another process already works in {config.data_dir.resolve()}. "
+            "Stop it, or choose another folder: DATA_DIR=… make run"
+        )
+    return server
+
+
+async def _media_child(config: Config) -> asyncio.subprocess.Process:
+    """Our media worker as a process of its own, which ends when this one does, however it ends."""
+    environment = for_child(
+        redis_url=config.redis_url,
+        media_token=config.media_token,
+        media_name=config.media_name,
+        media_control=config.media_control or "127.0.0.1:0",
+        media_udp_host=config.media_udp_host,
+        media_udp_port=config.media_udp_port,
+        media_advertised_hosts=",".join(config.media_advertised_hosts),
+        log_level=config.log_level,
+    )
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cloudwindow",
+        "media",
+        "--with-parent",
+        str(os.getpid()),
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+
+
+async def _stop_child(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(5):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+
+
+@asynccontextmanager
+async def web_only(config: Config) -> AsyncIterator[Started]:
+    """One web node of a larger deployment; line, ledger and media workers are elsewhere."""
+    if not config.redis_url:
+        raise StartError("A web node needs REDIS_URL; «run» brings its own line.")
+    async with opened(config, config.redis_url) as made, serving(config, made) as port:
+        yield Started(port=port, journey=made)
+
+
+async def media_only(config: Config) -> None:
+    """One media worker, until cancelled; registers itself with its load."""
+    if not config.redis_url or not config.media_token:
+        raise StartError("A media worker needs REDIS_URL and CW_MEDIA_TOKEN.")
+    redis = connect(config.redis_url)
+    workers = Workers(redis)
+
+    async def register(load: WorkerLoad) -> None:
+        address = config.media_control if not config.media_control.endswith(":0") else load.control
+        public = address.replace("0.0.0.0", config.media_name)  # noqa: S104 - a name others can reach
+        await workers.register(config.media_name, public, asdict(load))
+
+    settings = MediaSettings(
+        name=config.media_name,
+        control=config.media_control or "127.0.0.1:0",
+        token=config.media_token,
+        udp_host=config.media_udp_host,
+        udp_port=config.media_udp_port,
+        advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
+    )
+    try:
+        await run_worker(settings, register=register)
+    finally:
+        with contextlib.suppress(CloudWindowError):
+            await workers.withdraw(config.media_name)
+        await redis.aclose()

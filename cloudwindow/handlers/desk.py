@@ -1,0 +1,122 @@
+"""The agent's desk."""
+
+from typing import Any
+
+from aiohttp import web
+
+from cloudwindow.domain.errors import BadInput, NotFound, NotSignedIn
+from cloudwindow.domain.messages import FROM_AGENT
+from cloudwindow.handlers.citizen import pdf, see_other
+from cloudwindow.handlers.door import JOURNEY, guest, render, wants_json
+from cloudwindow.handlers.live import serve_live
+from cloudwindow.handlers.reading import read_form
+from cloudwindow.handlers.routes import route
+from cloudwindow.handlers.visit import jpeg
+from cloudwindow.journey.calls import agent_topic
+from cloudwindow.records.keys import StoredReply
+from cloudwindow.records.people import Staff
+
+PANELS = frozenset(
+    {"status", "offer", "citizen", "form", "materials", "read_back", "decision", "chat", "outcome"}
+)
+
+
+def staff_of(request: web.Request) -> Staff:
+    """Who is signed in. Raises NotSignedIn."""
+    staff = guest(request).staff
+    if staff is None:
+        raise NotSignedIn("not_signed_in")
+    return staff
+
+
+async def show(request: web.Request, template: str, **values: Any) -> web.Response:
+    """The desk's page, or one part of it."""
+    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    return render(request, template, desk=view, **values)
+
+
+@route("GET", "/desk", "desk")
+async def desk_page(request: web.Request) -> web.Response:
+    """GET /desk — where an agent works."""
+    return await show(request, "agent/desk.html")
+
+
+@route("GET", "/desk/panels/{panel}", "desk")
+async def panel(request: web.Request) -> web.Response:
+    """GET /desk/panels/{panel} — one part of the page, as it stands now."""
+    name = request.match_info["panel"]
+    if name not in PANELS:
+        raise NotFound("page_not_found")
+    return await show(request, f"agent/panels/{name}.html")
+
+
+def replied(request: web.Request, reply: StoredReply) -> web.Response:
+    """A stored reply: byte for byte for scripts, back to the desk for forms."""
+    if not wants_json(request):
+        return see_other("/desk")
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+
+def key_of(request: web.Request, typed: Any) -> str:
+    """The idempotency key. Raises BadInput("idempotency_key_missing")."""
+    key = request.headers.get("Idempotency-Key") or typed.get("idempotency_key", "")
+    if not key:
+        raise BadInput("idempotency_key_missing")
+    return str(key)
+
+
+@route("POST", "/desk/submit", "desk.submit")
+async def submit(request: web.Request) -> web.Response:
+    """POST /desk/submit — hand the signed application in, exactly once; JSON {receipt, mode, state}."""
+    typed = await read_form(request)
+    reply = await request.app[JOURNEY].desks.submit(
+        staff_of(request), key_of(request, typed), guest(request).look.language
+    )
+    return replied(request, reply)
+
+
+@route("POST", "/desk/decide", "desk.decide")
+async def decide(request: web.Request) -> web.Response:
+    """POST /desk/decide — approve or deny in the competent organ's name, exactly once."""
+    typed = await read_form(request)
+    if typed.get("decision") not in {"approve", "deny"}:
+        raise BadInput("unknown_decision", field="decision")
+    reply = await request.app[JOURNEY].desks.decide(
+        staff_of(request),
+        key_of(request, typed),
+        guest(request).look.language,
+        approve=typed["decision"] == "approve",
+        reasons=typed.get("reasons", ""),
+    )
+    return replied(request, reply)
+
+
+@route("GET", "/desk/materials/{material}", "desk")
+async def picture(request: web.Request) -> web.Response:
+    """GET /desk/materials/{material} — a page of the case in this agent's call."""
+    return jpeg(await request.app[JOURNEY].desks.picture(staff_of(request), request.match_info["material"]))
+
+
+@route("GET", "/desk/documents/{document}", "desk")
+async def document(request: web.Request) -> web.Response:
+    """GET /desk/documents/{document} — a notice of the case in this agent's call."""
+    found, content = await request.app[JOURNEY].desks.document(
+        staff_of(request), request.match_info["document"]
+    )
+    return pdf(found.kind, content)
+
+
+@route("GET", "/ws/desk", "desk")
+async def live(request: web.Request) -> web.StreamResponse:
+    """GET /ws/desk — the desk's socket."""
+    staff, language = staff_of(request), guest(request).look.language
+    desks = request.app[JOURNEY].desks
+    return await serve_live(
+        request,
+        topic=agent_topic(staff.id),
+        role="agent",
+        permitted=FROM_AGENT,
+        opened=lambda: desks.opened(staff),
+        heard=lambda message: desks.heard(staff, language, message),
+        closed=lambda: desks.closed(staff),
+    )

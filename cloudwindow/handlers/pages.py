@@ -1,0 +1,148 @@
+"""
+Rendering: the templates, their filters, and what every page is given.
+
+Autoescape is on and undefined names are errors; a template that asks for something absent fails its test.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from cloudwindow.domain.calendar import SHANGHAI
+from cloudwindow.domain.catalogue import Text
+from cloudwindow.i18n import LANGUAGES, choose, texts
+from cloudwindow.journey.views import StaffCard
+
+THEMES = ("auto", "light", "dark")
+TEXT_SIZES = ("standard", "large")
+LOOK_COOKIE = "__Host-cw-look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a person wants pages to look and speak."""
+
+    language: str
+    theme: str = "auto"
+    text_size: str = "standard"
+
+    @property
+    def cookie(self) -> str:
+        """The value of the cookie that remembers it."""
+        return f"{self.language}.{self.theme}.{self.text_size}"
+
+
+def look_of(request: web.BaseRequest) -> Look:
+    """What the cookie says, else what the browser prefers."""
+    language, theme, size = (request.cookies.get(LOOK_COOKIE, "") + "..").split(".")[:3]
+    return Look(
+        language=choose(language, request.headers.get("Accept-Language", "")),
+        theme=theme if theme in THEMES else "auto",
+        text_size=size if size in TEXT_SIZES else "standard",
+    )
+
+
+class Pages:
+    """The house's templates in every language."""
+
+    def __init__(self, *, web_dir: Path, demo: bool) -> None:
+        self._web_dir = web_dir
+        self._demo = demo
+        self._environments = {language: self._environment(language) for language in LANGUAGES}
+
+    def render(self, template: str, look: Look, request_path: str, **values: Any) -> tuple[str, str]:
+        """The page and the nonce its scripts carry."""
+        nonce = secrets.token_urlsafe(16)
+        context: Mapping[str, Any] = {
+            "language": look.language,
+            "languages": list(LANGUAGES.items()),
+            "theme": look.theme,
+            "text_size": look.text_size,
+            "csp_nonce": nonce,
+            "demo": self._demo,
+            "request_path": request_path,
+            "browser_texts": texts(look.language).browser,
+            "errors": [],
+            "typed": {},
+            "staff": None,
+            "csrf": "",
+        }
+        page = self._environments[look.language].get_template(template)
+        return page.render({**context, **values}), nonce
+
+    def _environment(self, language: str) -> Environment:
+        spoken = texts(language)
+        env = Environment(
+            loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
+            undefined=StrictUndefined,
+            autoescape=True,
+            extensions=["jinja2.ext.i18n"],
+            auto_reload=False,
+        )
+        env.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        env.filters |= {
+            "tr": _tr,
+            "when": _timed(language, "%-m月%-d日 %H:%M", "%-d %B, %H:%M"),
+            "clock": _timed(language, "%H:%M", "%H:%M"),
+            "day": _timed(language, "%Y年%-m月%-d日", "%-d %B %Y"),
+            "duration": _duration(spoken.ngettext),
+            "label": spoken.label,
+        }
+        env.globals |= {"icon": self._icon, "asset": self._asset}
+        return env
+
+    @cache  # noqa: B019 - one instance lives as long as the process
+    def _asset(self, path: str) -> str:
+        """The address of a file below web/, with a digest so that a new version is fetched."""
+        content = (self._web_dir / path).read_bytes()
+        return f"/assets/{path}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+    @cache  # noqa: B019 - one instance lives as long as the process
+    def _icon(self, name: str) -> Markup:
+        svg = (self._web_dir / "node_modules/lucide-static/icons" / f"{name}.svg").read_text()
+        return Markup(svg[svg.index("<svg") :].replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704
+
+
+@pass_context
+def _tr(context: Context, text: Text) -> str:
+    return text.in_language(str(context["language"]))
+
+
+def _timed(language: str, chinese: str, english: str) -> Callable[[float], str]:
+    pattern = chinese if language.startswith("zh") else english
+
+    def shown(seconds: float) -> str:
+        return datetime.fromtimestamp(seconds, SHANGHAI).strftime(pattern)
+
+    return shown
+
+
+def _duration(ngettext: Callable[[str, str, int], str]) -> Callable[[float], str]:
+    def shown(seconds: float) -> str:
+        whole = max(0, int(seconds))
+        if whole < 60:
+            return ngettext("%(num)s second", "%(num)s seconds", whole) % {"num": whole}
+        if whole < 3600:
+            return ngettext("%(num)s minute", "%(num)s minutes", whole // 60) % {"num": whole // 60}
+        hours = ngettext("%(num)s hour", "%(num)s hours", whole // 3600) % {"num": whole // 3600}
+        minutes = whole % 3600 // 60
+        if not minutes:
+            return hours
+        return hours + " " + ngettext("%(num)s minute", "%(num)s minutes", minutes) % {"num": minutes}
+
+    return shown
+
+
+def staff_values(card: StaffCard | None) -> dict[str, Any]:
+    """The template value that names the member of staff on the page."""
+    return {"staff": card}

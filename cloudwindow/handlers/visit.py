@@ -1,0 +1,212 @@
+"""The citizen's visit: waiting, the call, the form, the signature."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from cloudwindow.domain.errors import BadInput, NotFound
+from cloudwindow.domain.messages import FROM_CITIZEN
+from cloudwindow.handlers.citizen import citizen_session, see_other
+from cloudwindow.handlers.door import JOURNEY, error_rows, guest, render, wants_json
+from cloudwindow.handlers.live import serve_live
+from cloudwindow.handlers.reading import answers_of, read_form, read_json, read_upload
+from cloudwindow.handlers.routes import route
+from cloudwindow.journey.calls import citizen_topic
+from cloudwindow.journey.filling import Filler
+from cloudwindow.journey.visit import Visits
+
+PANELS = frozenset(
+    {
+        "ticket",
+        "devices",
+        "form",
+        "materials",
+        "call_header",
+        "chat",
+        "read_back",
+        "signature",
+        "case",
+        "ended",
+    }
+)
+DRAWING_PREFIX = "data:image/png;base64,"
+
+
+async def filler_of(request: web.Request) -> Filler:
+    """The citizen of this visit. Raises NotFound("no_visit")."""
+    session, _ = await citizen_session(request)
+    return await visits_of(request).filler(session, guest(request).look.language)
+
+
+def visits_of(request: web.Request) -> Visits:
+    """The steps of a visit."""
+    return request.app[JOURNEY].visits
+
+
+async def show(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
+    """The visit's page, or one part of it."""
+    session, _ = await citizen_session(request)
+    view = await visits_of(request).view(session, guest(request).look.language)
+    return render(request, template, status=status, visit=view, **values)
+
+
+def done(request: web.Request) -> web.Response:
+    """204 for scripts, back to the visit for forms."""
+    return web.Response(status=204) if wants_json(request) else see_other("/visit")
+
+
+@route("GET", "/visit", "visit")
+async def visit_page(request: web.Request) -> web.Response:
+    """GET /visit — the number, the wait, the call, the receipt: one page."""
+    return await show(request, "citizen/visit.html")
+
+
+@route("GET", "/visit/panels/{panel}", "visit")
+async def panel(request: web.Request) -> web.Response:
+    """GET /visit/panels/{panel} — one part of the page, as it stands now."""
+    name = request.match_info["panel"]
+    if name not in PANELS:
+        raise NotFound("page_not_found")
+    return await show(request, f"citizen/panels/{name}.html")
+
+
+@route("POST", "/visit/leave", "visit")
+async def leave(request: web.Request) -> web.Response:
+    """POST /visit/leave — give up the place, or end the call."""
+    await read_form(request)
+    session, _ = await citizen_session(request)
+    await visits_of(request).leave(session)
+    return done(request)
+
+
+@route("POST", "/visit/return", "visit")
+async def come_back(request: web.Request) -> web.Response:
+    """POST /visit/return — after having been missed, back to the old place."""
+    await read_form(request)
+    session, _ = await citizen_session(request)
+    await visits_of(request).come_back(session)
+    return done(request)
+
+
+@route("POST", "/visit/form", "visit.fill")
+async def save_form(request: web.Request) -> web.Response:
+    """POST /visit/form — keep what was typed; 422 shows what could not be kept, and keeps the rest."""
+    typed = await read_form(request)
+    filler = await filler_of(request)
+    session, _ = await citizen_session(request)
+    view = await visits_of(request).view(session, filler.language)
+    errors = await request.app[JOURNEY].filling.set_many(filler, answers_of(view.item.form, typed))
+    if errors and not wants_json(request):
+        rows = error_rows(errors, request)
+        return await show(request, "citizen/visit.html", 422, errors=rows, typed=dict(typed))
+    if errors:
+        raise errors[0]
+    return done(request)
+
+
+@route("POST", "/visit/materials/{rule}", "visit.fill")
+async def add_material(request: web.Request) -> web.Response:
+    """POST /visit/materials/{rule} — photographs of one paper."""
+    _, files = await read_upload(request)
+    filler = await filler_of(request)
+    pictures = files.get("file", [])
+    if not pictures:
+        raise BadInput("file_missing", field="file")
+    for raw in pictures:
+        await request.app[JOURNEY].filling.add_material(filler, request.match_info["rule"], raw)
+    return done(request)
+
+
+@route("POST", "/visit/materials/{material}/remove", "visit.fill")
+async def remove_material(request: web.Request) -> web.Response:
+    """POST /visit/materials/{material}/remove — take a page back."""
+    await read_form(request)
+    await request.app[JOURNEY].filling.remove_material(
+        await filler_of(request), request.match_info["material"]
+    )
+    return done(request)
+
+
+def jpeg(content: bytes, kind: str = "image/jpeg") -> web.Response:
+    """A picture nobody keeps on the way."""
+    return web.Response(body=content, content_type=kind, headers={"Content-Disposition": "inline"})
+
+
+@route("GET", "/visit/materials/{material}", "visit")
+async def picture(request: web.Request) -> web.Response:
+    """GET /visit/materials/{material} — one photographed page."""
+    session, _ = await citizen_session(request)
+    return jpeg(await visits_of(request).picture(session, request.match_info["material"]))
+
+
+@route("POST", "/visit/code", "visit.sign")
+async def send_code(request: web.Request) -> web.Response:
+    """POST /visit/code — send the one-time code of the signature."""
+    await read_form(request)
+    await request.app[JOURNEY].filling.send_sign_code(await filler_of(request))
+    return done(request)
+
+
+@route("POST", "/visit/declarations", "visit.sign")
+async def declare(request: web.Request) -> web.Response:
+    """POST /visit/declarations — the ticked ones are confirmed, the others taken back (without scripts)."""
+    typed = await read_form(request)
+    filler = await filler_of(request)
+    session, _ = await citizen_session(request)
+    view = await visits_of(request).view(session, filler.language)
+    for one in view.read_back.declarations if view.read_back else ():
+        key = one.declaration.key
+        await request.app[JOURNEY].filling.declare(
+            filler, key, key in typed or key in typed.getall("key", [])
+        )
+    return done(request)
+
+
+@route("POST", "/visit/sign", "visit.sign")
+async def sign(request: web.Request) -> web.Response:
+    """POST /visit/sign — code, digest and drawing together."""
+    as_json = request.content_type == "application/json"
+    given: Mapping[str, Any] = await read_json(request) if as_json else await read_form(request)
+    drawing = str(given.get("drawing", ""))
+    if not drawing.startswith(DRAWING_PREFIX):
+        raise BadInput("signature_empty", field="drawing")
+    try:
+        raw = base64.b64decode(drawing[len(DRAWING_PREFIX) :], validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadInput("signature_empty", field="drawing") from exc
+    await request.app[JOURNEY].filling.sign(
+        await filler_of(request),
+        code=str(given.get("code", "")),
+        sha256=str(given.get("sha256", "")),
+        drawing=raw,
+    )
+    return done(request)
+
+
+@route("POST", "/visit/rating", "visit.rate")
+async def rate(request: web.Request) -> web.Response:
+    """POST /visit/rating — five levels, voluntary."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    stars = typed.get("stars", "")
+    await visits_of(request).rate(session, int(stars) if stars.isdecimal() else 0, typed.get("reason", ""))
+    return done(request)
+
+
+@route("GET", "/ws/visit", "visit")
+async def live(request: web.Request) -> web.StreamResponse:
+    """GET /ws/visit — the page's socket."""
+    filler = await filler_of(request)
+    visits = visits_of(request)
+    return await serve_live(
+        request,
+        topic=citizen_topic(filler.ticket),
+        role="citizen",
+        permitted=FROM_CITIZEN,
+        opened=lambda: visits.opened(filler.ticket),
+        heard=lambda message: visits.heard(filler, message),
+        closed=lambda: visits.closed(filler.ticket),
+    )

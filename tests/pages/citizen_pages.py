@@ -1,6 +1,9 @@
 """Every page of citizens with its sample, by a short name."""
 
+from functools import cache
 from typing import Any
+
+from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
 from tests.pages import citizen_views as sample
@@ -73,6 +76,14 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "case": ("case", {"case": sample.case("PS01", "handed_over")}),
     "case-decided": ("case", {"case": sample.case("PS01", "approved")}),
     "case-to-correct": ("case", {"case": sample.case("PS01", "correction_requested", corrections=True)}),
+    "case-still-wrong": (
+        "case",
+        {
+            "case": sample.case("PS01", "correction_requested", corrections=True),
+            "errors": [("since", "date_in_future", "日期不能晚于今天。")],
+            "typed": {"since": "2030-01-01"},
+        },
+    ),
     "verify": ("verify", {"found": None, "code": "", "tried": False}),
     "verify-found": ("verify", {"found": sample.DOCUMENT, "code": "7KQF-2M9X-P", "tried": True}),
     "verify-unknown": ("verify", {"found": None, "code": "AAAA", "tried": True}),
@@ -91,6 +102,10 @@ PAGES |= {
     f"item-{of.id}": ("item", {"item": of, "can_start": of.id != "PS01", "decides": sample.decides(of)})
     for of in sample.catalogue().items
 }
+PAGES["visit-form-wrong"] = (
+    "visit",
+    {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
+)
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -111,12 +126,18 @@ PANELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
-    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
+UNTRANSLATED: set[str] = set()
+"""Msgids met on a Chinese page that have no Chinese sentence."""
+
+
+@cache
+def _templates(language: str) -> Environment:
+    return environment(language, UNTRANSLATED)
+
+
+@cache
+def render(name: str, language: str, **more: Any) -> str:
+    """The page or panel ``name`` as HTML; ``more`` chooses the look."""
     template, values = (PAGES | PANELS)[name]
-    values = {"request_path": "/", **values, **more}
-    return (
-        environment(language, unknown)
-        .get_template(f"citizen/{template}.html")
-        .render(context(language, **values))
-    )
+    shown = context(language, **{"request_path": "/", **values, **more})
+    return _templates(language).get_template(f"citizen/{template}.html").render(shown)

@@ -1,4 +1,4 @@
-"""Sample views of the citizen's pages; nobody named here exists. Items and districts are those of the catalogue."""
+"""Sample views of the citizen's pages; nobody named here exists. Items and districts are the catalogue's."""
 
 from datetime import date
 from functools import cache

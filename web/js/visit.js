@@ -104,7 +104,7 @@ function showLine() {
 /** @param {Event} event */
 async function followDeclarations(event) {
   const box = event.target;
-  if (!(box instanceof HTMLInputElement) || box.name !== "declaration") return;
+  if (!(box instanceof HTMLInputElement) || !box.closest('[data-role="declarations"]')) return;
   try {
     await socket.request("declaration.confirm", { key: box.value, confirmed: box.checked });
   } catch {

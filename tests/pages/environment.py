@@ -3,16 +3,61 @@
 from pathlib import Path
 from typing import Any
 
-from cloudwindow.handlers.pages import Look, Pages
+from jinja2 import Environment
+
+from cloudwindow import i18n
+from cloudwindow.handlers.pages import Pages
 
 ROOT = Path(__file__).parents[2]
-PAGES = Pages(web_dir=ROOT / "web", demo=True)
+LANGUAGES = tuple(i18n.LANGUAGES.items())
 
 
-def render_template(template: str, language: str, **values: Any) -> str:
-    """One template as HTML; ``theme`` and ``text_size`` choose the look, the rest is what it shows."""
-    look = Look(
-        language=language, theme=values.pop("theme", "auto"), text_size=values.pop("text_size", "standard")
-    )
-    page, _ = PAGES.render(template, look, "/desk", **values)
-    return page
+class HeardPages(Pages):
+    """The house's pages, with an ear for sentences that are not translated."""
+
+    def environment(self, language: str, unknown: set[str] | None) -> Environment:
+        """The strict templates in ``language``; msgids without a translation are collected in ``unknown``."""
+        env = self._environment(language)
+        if unknown is None or language == "en":
+            return env
+        spoken = i18n.texts(language)
+
+        def gettext(msgid: str) -> str:
+            if not spoken.knows(msgid):
+                unknown.add(msgid)
+            return spoken.gettext(msgid)
+
+        def ngettext(one: str, many: str, number: int) -> str:
+            if not spoken.knows(one):
+                unknown.add(one)
+            return spoken.ngettext(one, many, number)
+
+        env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+        return env
+
+
+PAGES = HeardPages(web_dir=ROOT / "web", demo=True)
+
+
+def environment(language: str, unknown: set[str] | None = None) -> Environment:
+    """Templates in ``language``; msgids without a translation are collected in ``unknown``."""
+    return PAGES.environment(language, unknown)
+
+
+def context(language: str, **values: Any) -> dict[str, Any]:
+    """What every page is given, and ``values``."""
+    always = {
+        "language": language,
+        "languages": LANGUAGES,
+        "theme": "auto",
+        "text_size": "standard",
+        "csp_nonce": "nonce",
+        "demo": True,
+        "request_path": "/desk",
+        "csrf": "token",
+        "staff": None,
+        "browser_texts": i18n.texts(language).browser,
+        "errors": [],
+        "typed": {},
+    }
+    return {**always, **values}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.pages import staff_views as sample
-from tests.pages.environment import render_template
+from tests.pages.environment import context, environment
 from tests.pages.sample_catalogue import DISTRICTS
 
 Sample = tuple[str, dict[str, Any]]
@@ -68,7 +68,7 @@ PANELS: dict[str, Sample] = {
 }
 
 
-def render(name: str, language: str, **more: Any) -> str:
-    """The page or panel ``name`` as HTML."""
+def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
+    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
     template, values = (PAGES | PANELS)[name]
-    return render_template(template, language, **{"csrf": "token", **values, **more})
+    return environment(language, unknown).get_template(template).render(context(language, **values, **more))

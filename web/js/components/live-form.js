@@ -314,6 +314,6 @@ function authorText(side, wrapper, author) {
     return side === "agent" ? t("To be confirmed") : t("Filled in by the agent; please check");
   }
   if (standing !== "confirmed") return "";
-  if (side === "agent") return author === "citizen" ? t("Entered by the citizen") : t("Citizen confirmed");
+  if (side === "agent") return author === "citizen" ? t("By the citizen") : t("Citizen confirmed");
   return t("Confirmed by you");
 }

@@ -19,6 +19,8 @@ MAX_OCTETS: Final = 32 * 1024
 MAX_LINES: Final = 8
 MAX_CANDIDATES: Final = 32
 MAX_CODECS: Final = 64
+MAX_ATTRIBUTES: Final = 64
+"""Lines per m-line of each kind that the parser searches one by one."""
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
 SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
@@ -33,7 +35,9 @@ EXTENSIONS: Final[dict[str, frozenset[str]]] = {
 
 FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"})
 
-_PRINTABLE = re.compile(r"[\t\r\n\x20-\x7e]*\Z")
+_CODEC = re.compile(r"^a=rtpmap:(0|[1-9][0-9]{0,2}) ", re.MULTILINE)
+_FEEDBACK_LINE = re.compile(r"^a=rtcp-fb:(\S+) (.*?)\r?\n", re.MULTILINE)
+_PRINTABLE = re.compile(r"(?:[\t\n\x20-\x7e]|\r\n)*\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9_.\-]{1,16}\Z")
 _ICE = re.compile(r"[A-Za-z0-9+/=_\-]{4,256}\Z")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}\Z")
@@ -90,7 +94,7 @@ def parse_offer(text: str) -> Offer:
     """Read an SDP offer. Raises BadInput ``bad_sdp`` for anything we cannot answer safely."""
     try:
         _check_limits(text)
-        return _offer(SessionDescription.parse(text))
+        return _offer(SessionDescription.parse(_FEEDBACK_LINE.sub("", text)), _feedback_lines(text))
     except BadInput:
         raise
     except Exception as exc:  # the parser's own list is long and undocumented
@@ -107,11 +111,37 @@ def _check_limits(text: str) -> None:
     _check(text.startswith("v=0"))
     _check(text.count("\nm=") <= MAX_LINES)
     _check(text.count("a=candidate:") <= MAX_CANDIDATES)
+    for section in text.split("\nm=")[1:]:
+        _check_section(section)
 
 
-def _offer(parsed: Any) -> Offer:
+def _check_section(section: str) -> None:
+    """Refuse what would make the parser's nested loops slow."""
+    codecs = _CODEC.findall(section)
+    _check(len(codecs) == section.count("a=rtpmap:") == len(set(codecs)) <= MAX_CODECS)
+    _check(all(section.count(f"a={name}:") <= MAX_ATTRIBUTES for name in ("ssrc", "fmtp", "extmap")))
+
+
+Feedback = dict[str, set[str]]
+"""What is offered per payload type, or ``*`` for all."""
+
+
+def _feedback_lines(text: str) -> list[Feedback]:
+    """Read the feedback lines of each m-line; the parser would take codecs times lines for them."""
+    found: list[Feedback] = []
+    for section in text.split("\nm=")[1:]:
+        offered: Feedback = {}
+        for target, words in _FEEDBACK_LINE.findall(section):
+            offered.setdefault(target, set()).add(words)
+        found.append(offered)
+    return found
+
+
+def _offer(parsed: Any, feedback: list[Feedback]) -> Offer:
     bundled = {mid for group in parsed.group if group.semantic == "BUNDLE" for mid in group.items}
-    lines = tuple(_line(media, bundled) for media in parsed.media)
+    lines = tuple(
+        _line(media, bundled, offered) for media, offered in zip(parsed.media, feedback, strict=True)
+    )
     mids = [line.mid for line in lines]
     _check(lines and len(set(mids)) == len(mids))
     first = next((media for media, line in zip(parsed.media, lines, strict=True) if line.usable), None)
@@ -151,14 +181,14 @@ def fingerprints_of(offer: Offer) -> list[RTCDtlsFingerprint]:
     return [RTCDtlsFingerprint(algorithm=algorithm, value=value) for algorithm, value in offer.fingerprints]
 
 
-def _line(media: Any, bundled: set[str]) -> OfferedLine:
+def _line(media: Any, bundled: set[str], feedback: Feedback) -> OfferedLine:
     mid = media.rtp.muxId
     _check(_TOKEN.match(mid) and _TOKEN.match(media.kind) and re.match(r"[A-Z/]{1,32}\Z", media.profile))
     alive = media.kind in EXTENSIONS and mid in bundled and media.rtcp_mux
     if not alive or media.profile != "UDP/TLS/RTP/SAVPF":
         return OfferedLine(mid=mid, kind="other", media=media.kind, profile=media.profile)
     direction = media.direction or "sendrecv"
-    codecs = _codecs(media)
+    codecs = _codecs(media, feedback)
     ssrc, repair_ssrc = _sources(media)
     return OfferedLine(
         mid=mid,
@@ -174,10 +204,9 @@ def _line(media: Any, bundled: set[str]) -> OfferedLine:
     )
 
 
-def _codecs(media: Any) -> tuple[OfferedCodec, ...]:
+def _codecs(media: Any, feedback: Feedback) -> tuple[OfferedCodec, ...]:
     """Choose what both sides have, best first: one payload type per name."""
     offered = media.rtp.codecs
-    _check(len(offered) <= MAX_CODECS)
     repairs = {
         codec.parameters.get("apt"): codec.payloadType
         for codec in offered
@@ -191,7 +220,7 @@ def _codecs(media: Any) -> tuple[OfferedCodec, ...]:
                 name=name,
                 payload_type=codec.payloadType,
                 repair=repairs.get(codec.payloadType),
-                feedback=_feedback(codec),
+                feedback=_served(codec.payloadType, feedback),
                 parameters=_PARAMETERS[name],
             )
     return tuple(chosen[name] for name in _PARAMETERS if name in chosen)
@@ -221,13 +250,10 @@ def _accepted_name(codec: Any) -> str | None:
     return None
 
 
-def _feedback(codec: Any) -> frozenset[str]:
+def _served(payload_type: int, feedback: Feedback) -> frozenset[str]:
     """What we can serve; never ``goog-remb`` beside ``transport-cc``, which would throttle the sender."""
-    named = {" ".join(filter(None, (entry.type, entry.parameter))) for entry in codec.rtcpFeedback}
-    named &= FEEDBACK
-    if "transport-cc" in named:
-        named.discard("goog-remb")
-    return frozenset(named)
+    named = FEEDBACK & (feedback.get(str(payload_type), set()) | feedback.get("*", set()))
+    return named - {"goog-remb"} if "transport-cc" in named else named
 
 
 def _extensions(media: Any) -> tuple[tuple[str, int], ...]:

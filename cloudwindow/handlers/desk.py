@@ -17,7 +17,18 @@ from cloudwindow.records.keys import StoredReply
 from cloudwindow.records.people import Staff
 
 PANELS = frozenset(
-    {"status", "offer", "citizen", "form", "materials", "read_back", "decision", "chat", "outcome"}
+    {
+        "status",
+        "offer",
+        "citizen",
+        "form",
+        "progress",
+        "materials",
+        "read_back",
+        "decision",
+        "chat",
+        "outcome",
+    }
 )
 
 

@@ -342,7 +342,8 @@ async def harden(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers.pop("Server", None)
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    # With "no-referrer" browsers send `Origin: null` with a plain form, and our own check would refuse it.
+    headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(self), microphone=(self), geolocation=(), payment=()"

@@ -29,6 +29,7 @@ class Texts:
         self.language = language
         self._sentences: dict[str, str] = {}
         self._plurals: dict[str, tuple[str, ...]] = {}
+        self._elsewhere: set[str] = set()
         self.browser: dict[str, str] = {}
         for file in sorted((HERE / "locale" / FOLDERS[language]).glob("*.po")):
             self._read(file)
@@ -37,10 +38,13 @@ class Texts:
         with file.open("rb") as opened:
             catalogue = read_po(opened, locale=FOLDERS[self.language])
         for message in catalogue:
-            if not message.id or not message.string or message.context:
+            if not message.id or not message.string:
+                continue
+            if message.context:  # the notices speak for themselves and have words of their own
+                self._elsewhere.add(str(message.id))
                 continue
             if isinstance(message.id, tuple | list):
-                self._plurals[message.id[0]] = tuple(message.string)
+                self._plurals[message.id[0]] = self._plurals[message.id[1]] = tuple(message.string)
                 continue
             self._sentences[message.id] = str(message.string)
             if file.name in BROWSER:
@@ -59,7 +63,7 @@ class Texts:
 
     def knows(self, msgid: str) -> bool:
         """Whether the sentence is translated here."""
-        return msgid in self._sentences or msgid in self._plurals
+        return msgid in self._sentences or msgid in self._plurals or msgid in self._elsewhere
 
     def label(self, value: str, kind: str) -> str:
         """The word people read for ``value`` of the closed list ``kind``."""

@@ -15,7 +15,178 @@ def N_(msgid: str) -> str:
     return msgid
 
 
-SENTENCES: dict[str, str] = {}
+SENTENCES: dict[str, str] = {
+    "agent_not_signed_in": N_(
+        "The line does not know you yet. Reload the page, then press the switch again."
+    ),
+    "agent_profile_unusable": N_("This account's skills cannot be used. Please tell your admin."),
+    "agent_without_skills": N_("This account has no skills yet. Please tell your admin."),
+    "already_handed_over": N_("This case has been handed over already. Reload the page to see it."),
+    "already_rated": N_("You have rated this visit already. Thank you."),
+    "already_submitted": N_(
+        "This application has been handed in already. Reload the page to see the receipt."
+    ),
+    "bad_media_call": N_("The media worker did not understand us. Please try again."),
+    "bad_sdp": N_("Your browser's call offer could not be used. Reload the page to join again."),
+    "body_too_large": N_("This is more than can be sent at once. Please send less."),
+    "body_too_slow": N_("The connection is too slow; what was sent did not arrive. Please try again."),
+    "bus_unavailable": N_("The live service is away for a moment. Please try again."),
+    "case_closed": N_("This application can no longer be changed. Your case page shows where it stands."),
+    "case_not_found": N_("No case fits this receipt number and phone. Please check both."),
+    "catalogue_invalid": N_("The catalogue has mistakes; run the catalogue check and mend what it names."),
+    "chat_empty": N_("Please type something first."),
+    "choice_unknown": N_("Please choose one of the answers shown."),
+    "code_expired": N_("This code is no longer valid. Press “Send again” for a new one."),
+    "code_locked": N_("Too many wrong codes. Please wait five minutes, then ask for a new one."),
+    "code_missing": N_("Please enter the code from the text message."),
+    "code_too_many": N_("Many codes were sent to this phone. Please wait a while, then try again."),
+    "code_too_often": N_(
+        "A code was sent less than a minute ago. Please look at your phone, or wait a moment."
+    ),
+    "code_wrong": N_("This code is not right. Please compare it with the text message."),
+    "consent_needed": N_("Without this we cannot handle the matter by video. You can also go to a counter."),
+    "correction_empty": N_("Please choose at least one thing to be put right."),
+    "correction_note_required": N_("Please say what is wrong here and what will do."),
+    "correction_nothing_given": N_("Please fill in or photograph at least one thing of the list."),
+    "csrf_wrong": N_(
+        "This page was open for too long. Please reload it and try again; what was saved is kept."
+    ),
+    "declarations_open": N_("Please confirm every declaration before you sign."),
+    "delegation_forbidden": N_("Nobody else may apply for this. Please choose “for myself”."),
+    "district_unknown": N_("This account's district is not known. Please tell your admin."),
+    "encoding_refused": N_("Compressed requests are not taken. Please send it plain."),
+    "epoch_stale": N_(
+        "Somebody else has taken this ticket in the meantime. The line gives you the next one."
+    ),
+    "field_moved_on": N_("This field has just been changed on the other side. Please look at the new value."),
+    "file_damaged": N_("This file can no longer be read. Please upload it again."),
+    "file_missing": N_("Please choose a photo first."),
+    "fonts_missing": N_("The fonts for notices are missing. Run the set-up again."),
+    "form_has_errors": N_("Please check the marked entries."),
+    "form_incomplete": N_("Some required questions have no answer yet: %(fields)s."),
+    "form_malformed": N_("What was sent is not a form we can read. Please reload the page and try again."),
+    "framing_refused": N_("The request cannot be read. Please try again with another browser."),
+    "host_unknown": N_("This address is not ours. Please use the official link."),
+    "idempotency_key_malformed": N_(
+        "The request carries an unusable key. Reload the page and send it again."
+    ),
+    "idempotency_key_missing": N_("The request carries no key. Reload the page and send it again."),
+    "idempotency_key_reused": N_(
+        "This request was already sent with other contents. Reload the page and send it again."
+    ),
+    "identity_open": N_("Please confirm the citizen's identity first."),
+    "image_broken": N_("This picture cannot be read. Please take it again."),
+    "image_too_many_pixels": N_(
+        "The picture is too large (over %(megapixels)s megapixels). Please send a smaller one."
+    ),
+    "intake_gone": N_("Please choose the matter again; the page was left open for too long."),
+    "internal_error": N_("Something went wrong on our side. Nothing you confirmed before is lost."),
+    "joining_time_unusable": N_("The ticket's time cannot be used. Please tell the operator."),
+    "json_malformed": N_("The request is not JSON we can read."),
+    "lane_unknown": N_(
+        "Nobody serves this combination of district, language and way of talking. Please choose another."
+    ),
+    "ledger_unavailable": N_(
+        "Our records cannot be reached right now, so nothing new was confirmed. Please try again "
+        "in a moment; what was confirmed before is safe."
+    ),
+    "line_unavailable": N_(
+        "The live line is away for a moment. Your place is kept; please try again shortly."
+    ),
+    "link_unknown": N_(
+        "This link is no longer valid. Use the newest link from your page, or follow your case "
+        "with the receipt number."
+    ),
+    "lookup_too_often": N_("Too many attempts. Please wait a while, then try again."),
+    "materials_open": N_("Some required papers are missing or not found good yet."),
+    "media_unavailable": N_(
+        "Sound and picture are away for a moment. The chat works; we try again by ourselves."
+    ),
+    "message_malformed": N_("The page sent something unreadable. Please reload it."),
+    "message_unknown": N_("The page is not up to date. Please reload it."),
+    "method_not_allowed": N_(
+        "This address cannot be used like that. Please start again from the first page."
+    ),
+    "no_call": N_("There is no call at the moment. Reload the page to see where things stand."),
+    "no_delegation": N_("No delegation is in force: the home district decides this case."),
+    "no_visit": N_("This browser holds no number. Open your link again, or take a number."),
+    "not_allowed": N_("Your role does not include this page."),
+    "not_an_image": N_("Please send a photo (JPEG, PNG or WebP)."),
+    "not_found": N_("This page does not exist."),
+    "not_read_back": N_("The form has to be read back first; it may have just been changed."),
+    "not_signed": N_("The citizen has not signed yet."),
+    "not_signed_in": N_("Please sign in."),
+    "notice_incomplete": N_("The notice lacks: %(fields)s. Complete the case, then issue it."),
+    "offer_gone": N_("This offer is over. The line gives you the next citizen."),
+    "office_closed": N_(
+        "The window of your district is closed now. You can look up what you need and come back "
+        "in office hours."
+    ),
+    "only_the_citizen": N_("Only the citizen can do this, on their own screen."),
+    "origin_refused": N_("This request came from another site and was refused. Please use our own pages."),
+    "outcome_not_true": N_("“Handed in” fits only calls in which the application was handed in."),
+    "outcome_note_required": N_("Please add a short note for this outcome."),
+    "page_not_found": N_("This page does not exist."),
+    "papers_busy": N_("Many people are uploading. Please try again in a few seconds."),
+    "papers_unavailable": N_("Pictures cannot be taken in just now. Please try again shortly."),
+    "password_too_common": N_("This password is easy to guess. Choose another."),
+    "password_too_long": N_("Use at most %(length)s characters."),
+    "password_too_short": N_("Use at least %(length)s characters."),
+    "principal_is_delegate": N_(
+        "You and the person you act for have the same number. Please check it, or choose “for myself”."
+    ),
+    "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
+    "request_malformed": N_("The request cannot be read. Please try again."),
+    "room_full": N_("The call is full. Please wait until somebody has left."),
+    "root_key_damaged": N_("The root key is unreadable. Restore it from the backup."),
+    "root_key_exposed": N_("Others can read the root key. Set its file mode to 600."),
+    "root_key_unknown": N_("This was sealed under another root key. Add the older key."),
+    "sealed_value_damaged": N_("A stored value was altered. Please tell the operator."),
+    "second_correction": N_("A correction list was sent before. A second one needs a supervisor."),
+    "sign_in_busy": N_("Many people are signing in. Please try again in a few seconds."),
+    "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
+    "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
+    "signature_empty": N_("Please sign in the box, then continue."),
+    "sms_unavailable": N_("The text message could not be sent. Please try again shortly."),
+    "state_forbids": N_("This is not possible at this stage. Reload the page to see where things stand."),
+    "store_unavailable": N_("The file could not be kept. Please try again shortly."),
+    "summary_moved_on": N_(
+        "Something was changed after the read-back. Please look through it and sign again."
+    ),
+    "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
+    "ticket_exists": N_("You already hold a number for this. We take you to it."),
+    "ticket_unusable": N_("The ticket cannot be used. Please tell the operator."),
+    "time_unusable": N_("The time cannot be used. Please tell the operator."),
+    "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
+    "unknown_action": N_("This step is not known. Please reload the page."),
+    "unknown_case": N_("This case was not found."),
+    "unknown_decision": N_("Please choose to approve or to deny."),
+    "unknown_declaration": N_("This declaration is not asked for. Please reload the page."),
+    "unknown_district": N_("Please choose one of Guangzhou's districts."),
+    "unknown_document": N_("This document was not found."),
+    "unknown_field": N_("This question is not in the form. Please reload."),
+    "unknown_file": N_("This file does not exist. Please go back and reload the page."),
+    "unknown_identity_check": N_("Please choose how you checked and what came out."),
+    "unknown_item": N_("We do not offer this. Please search again."),
+    "unknown_material": N_("This paper is not asked for. Please reload."),
+    "unknown_organ": N_("This office was not found. Please choose the district again."),
+    "unknown_outcome": N_("Please choose how the call ended."),
+    "unknown_page": N_("This question is not in the form. Please reload."),
+    "unknown_purpose": N_("The page is not up to date. Please reload it."),
+    "unknown_rating": N_("Please choose one of the five levels."),
+    "unknown_reason": N_("Please choose one of the reasons shown."),
+    "unknown_role": N_("The page is not up to date. Please reload it."),
+    "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
+    "unknown_street": N_("Please choose a subdistrict or town of this district."),
+    "unknown_text": N_("This text was not found. Please reload."),
+    "unknown_ticket": N_("This number was not found. Open your link again, or take a number."),
+    "unknown_verdict": N_("Please choose one of the verdicts shown."),
+    "upload_too_large": N_("The file is larger than %(megabytes)s MB. Please send a smaller one."),
+    "values_unconfirmed": N_("The citizen has not confirmed everything yet: %(fields)s."),
+    "version_stale": N_(
+        "Somebody changed this in the meantime. The page shows the newest state; please try again."
+    ),
+}
 
 
 def sentence(error: CloudWindowError, texts: Texts) -> str:

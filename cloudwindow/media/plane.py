@@ -53,6 +53,7 @@ class MemberStats:
 
     ``video_frames`` counts whole pictures received; ``lost_packets`` those expected from the member that
     never came, of ``expected_packets``. ``last_packet_age_seconds`` is ``None`` before the first packet.
+    ``slots`` names whom the member receives: the first is their browser's stream ``slot-0``, and so on.
     """
 
     member: str
@@ -66,6 +67,7 @@ class MemberStats:
     video_frames: int = 0
     expected_packets: int = 0
     lost_packets: int = 0
+    slots: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

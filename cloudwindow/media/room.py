@@ -106,6 +106,7 @@ def _member_stats(peer: Peer, now: float) -> MemberStats:
         audio_out=_traffic([sink for sink in sinks if sink.kind == "audio"]),
         video_out=_traffic([sink for sink in sinks if sink.kind == "video"]),
         video_frames=sum(source.frames for source in sources if source.kind == "video"),
+        slots=tuple(peer.slots),
         expected_packets=expected,
         lost_packets=max(0, expected - sum(source.received for source in sources)),
     )

@@ -114,7 +114,8 @@ def read_stats(message: Message) -> RoomStats:
 
 def _member(entry: Message) -> MemberStats:
     kinds = ("audio_in", "audio_out", "video_in", "video_out")
-    return MemberStats(**entry | {kind: Traffic(**entry[kind]) for kind in kinds})
+    traffic = {kind: Traffic(**entry[kind]) for kind in kinds}
+    return MemberStats(**entry | traffic | {"slots": tuple(entry["slots"])})
 
 
 def event_message(event: MediaEvent) -> Message:

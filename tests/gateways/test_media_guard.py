@@ -290,3 +290,17 @@ async def test_citizens_never_receive_each_other(guarded: Guarded) -> None:
     guarded.answer("c2", written_offer(":".join(["CD"] * 32)))
     room = guarded.forwarder.rooms["r1"]
     assert all(sink.source is None for peer in room.members.values() for sink in peer.lines.sinks.values())
+
+
+async def test_members_who_came_and_went_leave_nothing_behind(guarded: Guarded) -> None:
+    tasks = len(asyncio.all_tasks())
+    for number in range(60):
+        end, name = guarded.end(), f"c{number}"
+        assert guarded.check(end, guarded.answer(name)) is not None
+        guarded.forwarder.remove("r1", name)
+    while guarded.forwarder._tasks:
+        await asyncio.gather(*guarded.forwarder._tasks)
+    assert len(asyncio.all_tasks()) == tasks
+    assert guarded.forwarder.rooms == {}
+    assert not guarded.forwarder._by_address
+    assert not guarded.forwarder._checks._expected

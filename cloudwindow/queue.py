@@ -357,10 +357,15 @@ class Line:
         """
         stream = f"{self._key}:announcements"
         last = await self._latest(stream) if after == "$" else after
-        while True:
+        while not _cancelled():
             answer = await self._ask("xread", {stream: last}, count=200, block=1000)
             for last, fields in _entries(answer):
                 yield _announcement(last, fields)
+
+    async def history(self, after: str = "0-0", *, count: int = STREAM_LENGTH) -> list[Announcement]:
+        """What has been announced after ``after``, as far as it is kept; at most ``count``."""
+        answer = await self._ask("xread", {f"{self._key}:announcements": after}, count=count)
+        return [_announcement(id, fields) for id, fields in _entries(answer)]
 
     async def latest(self) -> str:
         """The id of the latest announcement, to read on from after a snapshot."""
@@ -456,6 +461,17 @@ def _rules(
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
     rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
     return f"local NEIGHBOURS = {{{borders}}}\nlocal DELAYS = {{{delays}}}\nlocal RULES = {{{rules}}}"
+
+
+def _cancelled() -> bool:
+    """
+    Whether the running task has been asked to end.
+
+    The client library sends with ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that
+    meets a finished send: a loop around it must look for itself.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _refusal(refusal: ResponseError) -> CloudWindowError:

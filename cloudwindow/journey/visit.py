@@ -132,7 +132,7 @@ class Visits:
             case=await self._case(case, ticket, language),
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
-            return_by=ticket.deadline if ticket.state is tickets.State.MISSED else None,
+            return_by=_return_by(ticket),
         )
 
     async def _case(self, case: Application, ticket: Ticket, language: str) -> Any:
@@ -306,6 +306,14 @@ class Visits:
             await note(conn, ticket.application, "rating.given", actor, now, {"stars": stars})
 
         await house.ledger.write(work)
+
+
+def _return_by(ticket: Ticket) -> float | None:
+    """Until when a called citizen may answer, all recalls counted, or a missed one may return."""
+    if ticket.deadline is None or ticket.state not in {tickets.State.CALLED, tickets.State.MISSED}:
+        return None
+    rings = tickets.RECALLS - ticket.recalls if ticket.state is tickets.State.CALLED else 0
+    return ticket.deadline + rings * tickets.RING_SECONDS
 
 
 def place_message(place: Place) -> PlaceChanged:

@@ -34,12 +34,10 @@ Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
 class WorkerLine:
     """One admitted connection to one worker: calls out, answers and events in."""
 
-    def __init__(self, address: WorkerAddress, line: Line, on_event: EventHandler) -> None:
-        self.address = address
+    def __init__(self, line: Line, on_event: Callable[[MediaEvent], None]) -> None:
         self._line, self._on_event = line, on_event
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def call(self, name: str, values: Mapping[str, str | bool]) -> Any:
         """
@@ -70,9 +68,9 @@ class WorkerLine:
         try:
             await asyncio.wait((reading, watching), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (reading, watching, *self._tasks):
-                task.cancel()
-            await asyncio.gather(reading, watching, *self._tasks, return_exceptions=True)
+            reading.cancel()
+            watching.cancel()
+            await asyncio.gather(reading, watching, return_exceptions=True)
             for answered in self._waiting.values():
                 if not answered.done():
                     answered.set_exception(Unavailable("media_unavailable"))
@@ -94,12 +92,7 @@ class WorkerLine:
             event = read_event(message)
         except (KeyError, TypeError, ValueError):
             return
-        task = asyncio.ensure_future(self._tell(event))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _tell(self, event: MediaEvent) -> None:
-        await self._on_event(event)
+        self._on_event(event)
 
     def _settle(self, message: Message) -> None:
         answered = self._waiting.get(message.get("id", 0))
@@ -229,7 +222,7 @@ class RemoteMediaPlane:
         except Broken as exc:
             raise Unavailable("media_unavailable") from exc
         await self._introduce(line)
-        opened = WorkerLine(address, line, self._hear)
+        opened = WorkerLine(line, self._hear)
         self._mistrusted.pop(worker, None)
         self._keep(asyncio.create_task(self._run(worker, opened)))
         return opened
@@ -266,11 +259,14 @@ class RemoteMediaPlane:
 
     async def _mourn(self, gone: list[tuple[str, str]]) -> None:
         for room, member in gone:
-            await self._on_event(MediaEvent(kind=MediaEventKind.GONE, room=room, member=member))
+            await self._tell(MediaEvent(kind=MediaEventKind.GONE, room=room, member=member))
 
-    async def _hear(self, event: MediaEvent) -> None:
+    def _hear(self, event: MediaEvent) -> None:
         if event.room not in self._rooms:
             return
         if event.kind is MediaEventKind.GONE:
             self._members.get(event.room, set()).discard(event.member)
+        self._keep(asyncio.ensure_future(self._tell(event)))
+
+    async def _tell(self, event: MediaEvent) -> None:
         await self._on_event(event)

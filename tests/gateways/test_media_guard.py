@@ -1,9 +1,11 @@
 """What strangers, silence and lost networks do to the forwarder: nothing to anybody else."""
 
 import asyncio
+import random
 import resource
 import select
 import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -115,15 +117,23 @@ async def test_a_strangers_check_is_not_answered(guarded: Guarded) -> None:
 
 
 async def test_broken_checks_are_dropped(guarded: Guarded) -> None:
-    guarded.answer()
-    end = guarded.end()
-    valid = bytes(
-        stun.Message(stun.Method.BINDING, stun.Class.REQUEST, attributes={"USERNAME": "\u00e9" * 20})
+    credentials, end, chance = guarded.answer(), guarded.end(), random.Random(8)
+    request = stun.Message(
+        stun.Method.BINDING, stun.Class.REQUEST, attributes={"USERNAME": f"{credentials['ice-ufrag']}:EsAw"}
     )
-    for length in range(len(valid)):
-        end.send(valid[:length] or b"\x00")
+    request.add_message_integrity(b"wrong")
+    valid = bytes(request)
+    for length in range(1, len(valid)):
+        end.send(valid[:length])
         end.send(valid[:length] + b"\xff" * 40)
     guarded.settle()
+    for _ in range(5000):
+        kind = chance.choice([attribute[0] for attribute in stun.ATTRIBUTES])
+        body = chance.randbytes(4 * chance.randrange(6))
+        username = valid[20:44]
+        attributes = username + struct.pack(">HH", kind, len(body)) + body
+        end.send(valid[:2] + struct.pack(">H", len(attributes)) + valid[4:20] + attributes)
+        guarded.settle()
     with pytest.raises(BlockingIOError):
         end.recv(2000)
 

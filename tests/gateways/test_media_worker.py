@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,6 +140,16 @@ async def test_a_killed_workers_members_are_gone_and_meet_again_on_another(city:
     again = await city.join("c"), await city.join("a", role="agent")
     assert city.plane.worker_of("r1") == "w2"
     await asyncio.gather(*(end.sees() for end in again))
+
+
+async def test_a_worker_that_hangs_is_given_up_for_another(city: City) -> None:
+    await city.start("w2")
+    await city.plane.answer("r1", "c", role="citizen", offer=written_offer())
+    assert city.plane.worker_of("r1") == "w1"
+    city.processes["w1"].send_signal(signal.SIGSTOP)
+    await city.told(MediaEventKind.GONE, "c", within=15)
+    await city.plane.answer("r1", "c", role="citizen", offer=written_offer())
+    assert city.plane.worker_of("r1") == "w2"
 
 
 async def test_without_a_living_worker_the_plane_says_it_is_unavailable(city: City) -> None:

@@ -1,10 +1,11 @@
 """The admin's board."""
 
+from typing import Any
+
 from aiohttp import web
 
-from cloudwindow.domain.errors import NotFound
 from cloudwindow.handlers.desk import staff_of
-from cloudwindow.handlers.door import JOURNEY, render
+from cloudwindow.handlers.door import JOURNEY, parts, render
 from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.routes import route
 from cloudwindow.journey.board import board_topic
@@ -12,26 +13,23 @@ from cloudwindow.journey.board import board_topic
 PANELS = frozenset({"figures", "lines", "agents", "today"})
 
 
-async def show(request: web.Request, template: str) -> web.Response:
-    """The board, or one part of it."""
-    boards = request.app[JOURNEY].boards
-    view = await boards.view(staff_of(request), request.query.get("district"))
-    return render(request, template, board=view, districts=request.app[JOURNEY].house.catalogue.districts)
+async def values_of(request: web.Request) -> dict[str, Any]:
+    """What the board shows: its own district, or the one a city admin asks for."""
+    journey = request.app[JOURNEY]
+    view = await journey.boards.view(staff_of(request), request.query.get("district"))
+    return {"board": view, "districts": journey.house.catalogue.districts}
 
 
 @route("GET", "/board", "board")
 async def board_page(request: web.Request) -> web.Response:
     """GET /board?district= — who waits, who serves, what today brought."""
-    return await show(request, "admin/board.html")
+    return render(request, "admin/board.html", **await values_of(request))
 
 
-@route("GET", "/board/panels/{panel}", "board")
-async def panel(request: web.Request) -> web.Response:
-    """GET /board/panels/{panel}?district= — one part of the board, as it stands now."""
-    name = request.match_info["panel"]
-    if name not in PANELS:
-        raise NotFound("page_not_found")
-    return await show(request, f"admin/panels/{name}.html")
+@route("GET", "/board/panels", "board")
+async def panels(request: web.Request) -> web.Response:
+    """GET /board/panels?names=&district= — parts of the board as they stand now: JSON {name: HTML}."""
+    return parts(request, "admin/panels", PANELS, **await values_of(request))
 
 
 @route("GET", "/ws/board", "board")

@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from cloudwindow.domain.errors import BadInput, NotFound, NotSignedIn
+from cloudwindow.domain.errors import BadInput, NotSignedIn
 from cloudwindow.domain.messages import FROM_AGENT
 from cloudwindow.handlers.citizen import pdf, see_other
-from cloudwindow.handlers.door import JOURNEY, guest, render, wants_json
+from cloudwindow.handlers.door import JOURNEY, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.reading import read_form
 from cloudwindow.handlers.routes import route
@@ -40,25 +40,18 @@ def staff_of(request: web.Request) -> Staff:
     return staff
 
 
-async def show(request: web.Request, template: str, **values: Any) -> web.Response:
-    """The desk's page, or one part of it."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
-    return render(request, template, desk=view, **values)
-
-
 @route("GET", "/desk", "desk")
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
-    return await show(request, "agent/desk.html")
+    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    return render(request, "agent/desk.html", desk=view)
 
 
-@route("GET", "/desk/panels/{panel}", "desk")
-async def panel(request: web.Request) -> web.Response:
-    """GET /desk/panels/{panel} — one part of the page, as it stands now."""
-    name = request.match_info["panel"]
-    if name not in PANELS:
-        raise NotFound("page_not_found")
-    return await show(request, f"agent/panels/{name}.html")
+@route("GET", "/desk/panels", "desk")
+async def panels(request: web.Request) -> web.Response:
+    """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
+    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    return parts(request, "agent/panels", PANELS, desk=view)
 
 
 def replied(request: web.Request, reply: StoredReply) -> web.Response:

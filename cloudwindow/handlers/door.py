@@ -7,7 +7,7 @@ Order: request id → host and framing → who is there → origin and CSRF → 
 import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -305,14 +305,24 @@ def _known(error: web.HTTPException) -> CloudWindowError:
     return Malformed("request_malformed")
 
 
+def parts(request: web.Request, folder: str, known: frozenset[str], **values: Any) -> web.Response:
+    """The parts of a page that ``?names=`` asks for, each rendered by itself: JSON {name: HTML}."""
+    names = [name for name in request.query.get("names", "").split(",") if name in known]
+    shown = {name: _rendered(request, f"{folder}/{name}.html", values)[0] for name in names}
+    return web.json_response(shown)
+
+
+def _rendered(request: web.Request, template: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    visitor = guest(request)
+    always: dict[str, Any] = {"csrf": visitor.csrf}
+    if visitor.staff is not None:
+        always["staff"] = request.app[JOURNEY].door.card(visitor.staff)
+    return request.app[PAGES].render(template, visitor.look, request.path, **{**always, **values})
+
+
 def render(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """A page with its Content-Security-Policy."""
-    visitor = guest(request)
-    journey = request.app[JOURNEY]
-    shown: dict[str, Any] = {"csrf": visitor.csrf}
-    if visitor.staff is not None:
-        shown["staff"] = journey.door.card(visitor.staff)
-    text, nonce = request.app[PAGES].render(template, visitor.look, request.path, **{**shown, **values})
+    text, nonce = _rendered(request, template, values)
     page = web.Response(status=status, text=text, content_type="text/html", charset="utf-8")
     page.headers["Content-Security-Policy"] = policy(request, nonce)
     page.headers["Vary"] = "Cookie, Accept-Language"

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from cloudwindow.domain.errors import BadInput, NotFound
+from cloudwindow.domain.errors import BadInput
 from cloudwindow.domain.messages import FROM_CITIZEN
 from cloudwindow.handlers.citizen import citizen_session, see_other
-from cloudwindow.handlers.door import JOURNEY, error_rows, guest, render, wants_json
+from cloudwindow.handlers.door import JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.reading import answers_of, read_form, read_json, read_upload
 from cloudwindow.handlers.routes import route
@@ -64,13 +64,12 @@ async def visit_page(request: web.Request) -> web.Response:
     return await show(request, "citizen/visit.html")
 
 
-@route("GET", "/visit/panels/{panel}", "visit")
-async def panel(request: web.Request) -> web.Response:
-    """GET /visit/panels/{panel} — one part of the page, as it stands now."""
-    name = request.match_info["panel"]
-    if name not in PANELS:
-        raise NotFound("page_not_found")
-    return await show(request, f"citizen/panels/{name}.html")
+@route("GET", "/visit/panels", "visit")
+async def panels(request: web.Request) -> web.Response:
+    """GET /visit/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
+    session, _ = await citizen_session(request)
+    view = await visits_of(request).view(session, guest(request).look.language)
+    return parts(request, "citizen/panels", PANELS, visit=view)
 
 
 @route("POST", "/visit/leave", "visit")

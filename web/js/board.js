@@ -8,7 +8,7 @@ import { t } from "./lib/texts.js";
 const AT_MOST_EVERY_MS = 1_000;
 const AT_LEAST_EVERY_MS = 15_000;
 
-const panels = new Panels("/board/panels/");
+const panels = new Panels("/board/panels");
 const socket = new Socket(socketUrl(`/ws/board${location.search}`));
 let renewedAt = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */

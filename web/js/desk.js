@@ -18,7 +18,7 @@ import { t } from "./lib/texts.js";
 const desk = /** @type {HTMLElement} */ (document.querySelector("[data-desk]"));
 const stage = /** @type {HTMLElement} */ (desk.querySelector(".video-stage"));
 const socket = new Socket(socketUrl("/ws/desk"));
-const panels = new Panels("/desk/panels/");
+const panels = new Panels("/desk/panels");
 const lobby = new Lobby(/** @type {HTMLElement} */ (desk.querySelector(".lobby")), socket);
 const form = new LiveForm(desk, socket, "agent");
 const call = new CallView(stage, socket);
@@ -31,6 +31,7 @@ const LOBBY = ["status", "offer"];
 const IN_CALL = ["status", "citizen", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
+const LOOK_AGAIN_MS = 2_500;
 const TICK_MS = 1_000;
 
 let dueStep = "";
@@ -54,6 +55,13 @@ async function followStage({ stage: next, version, peer_online }) {
   if (next !== "in_call" && call.running) call.leave();
   if (next === "in_call") enterCall();
   if (next === "wrap_up") steps.refresh();
+  if (next === "offered") setTimeout(lookAgain, LOOK_AGAIN_MS);
+}
+
+/** A citizen's page needs a moment to connect; the card then says so, unless a reason is being chosen. */
+function lookAgain() {
+  const choosing = document.activeElement instanceof HTMLSelectElement;
+  if (desk.dataset.stage === "offered" && !choosing) void panels.renew(["offer"]);
 }
 
 /** @param {string} next */

@@ -17,7 +17,7 @@ import { t } from "./lib/texts.js";
 
 const page = /** @type {HTMLElement} */ (document.getElementById("main"));
 const socket = new Socket(socketUrl("/ws/visit"));
-const panels = new Panels("/visit/panels/");
+const panels = new Panels("/visit/panels");
 const form = new LiveForm(page, socket, "citizen");
 const call = new CallView(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket);
 const test = new DeviceTest(/** @type {HTMLElement} */ (part(page, "device-test")), socket);

@@ -8,29 +8,35 @@ const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy("cw", 
 
 /**
  * Event "renewed" (CustomEvent<string>, the panel's name) after a panel's children were replaced.
- * @example const panels = new Panels("/desk/panels/"); await panels.renew(["form"]);
+ * @example const panels = new Panels("/desk/panels"); await panels.renew(["form"]);
  */
 export class Panels extends EventTarget {
-  /** @type {Map<string, Promise<void>>} */
-  #running = new Map();
-  /** @type {Set<string>} */
-  #again = new Set();
+  /** @type {Set<string>} names asked for while a fetch is under way */
+  #wanted = new Set();
+  /** @type {Promise<void> | null} */
+  #running = null;
   /** @type {Map<string, string>} */
   #last = new Map();
 
-  /** @param {string} base address that a panel's name completes */
+  /** @param {string} base address the names are asked from */
   constructor(base) {
     super();
     this.base = base;
   }
 
   /**
-   * Fetch these panels; one that is being fetched is fetched once more afterwards. Names without a place on
-   * this page are left out.
+   * Fetch these panels, all in one request; what is asked for meanwhile is fetched right afterwards. Names
+   * without a place on this page are left out.
    * @param {Iterable<string>} names
+   * @returns {Promise<void>}
    */
   async renew(names) {
-    await Promise.all([...new Set(names)].map((name) => this.#one(name)));
+    for (const name of names) if (placeOf(name)) this.#wanted.add(name);
+    if (!this.#wanted.size) return;
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = null;
+    });
+    await this.#running;
   }
 
   /** Fetch every panel of the page. */
@@ -39,29 +45,28 @@ export class Panels extends EventTarget {
     await this.renew([...places].map((place) => place.dataset.panel ?? ""));
   }
 
-  /** @param {string} name */
-  #one(name) {
-    const running = this.#running.get(name);
-    if (running) {
-      this.#again.add(name);
-      return running;
+  async #drain() {
+    await Promise.resolve(); // what is asked for in the same turn goes along
+    while (this.#wanted.size) {
+      const names = [...this.#wanted];
+      this.#wanted.clear();
+      await this.#fetch(names);
     }
-    const run = this.#fetch(name).finally(() => {
-      this.#running.delete(name);
-      if (this.#again.delete(name)) return this.#one(name);
-      return undefined;
-    });
-    this.#running.set(name, run);
-    return run;
   }
 
-  /** @param {string} name */
-  async #fetch(name) {
-    if (!placeOf(name)) return;
-    const query = globalThis.location.search;
-    const answer = await fetch(this.base + name + query, { headers: { Accept: "text/html" }, cache: "no-store" }).catch(() => null);
+  /** @param {string[]} names */
+  async #fetch(names) {
+    const query = new URLSearchParams(globalThis.location.search);
+    query.set("names", names.join(","));
+    const address = `${this.base}?${query}`;
+    const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
     if (!answer?.ok) return;
-    const html = await answer.text();
+    const parts = /** @type {Record<string, string>} */ (await answer.json());
+    for (const [name, html] of Object.entries(parts)) this.#show(name, html);
+  }
+
+  /** @param {string} name @param {string} html */
+  #show(name, html) {
     const place = placeOf(name);
     if (!place || this.#last.get(name) === html) return;
     this.#last.set(name, html);

@@ -23,6 +23,7 @@ from cloudwindow import catalogue_files, demo, journey
 from cloudwindow.assist import Assist
 from cloudwindow.bus import Buckets, Bus, Workers
 from cloudwindow.config import Config, for_child
+from cloudwindow.domain.catalogue import Catalogue
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
@@ -32,7 +33,7 @@ from cloudwindow.handlers.door import JOURNEY, PAGES, SETTINGS, Settings, answer
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
-from cloudwindow.journey.house import House
+from cloudwindow.journey.house import House, Media
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
@@ -85,7 +86,7 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         heard: list[Journey] = []
         media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
         stack.push_async_callback(media.stop)
-        house = _house(config, redis, ledger, hub, workers, media, passwords)
+        house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue_of(config))
         made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
         heard.append(made)
         for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
@@ -94,19 +95,24 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         yield made
 
 
-def _house(
+def catalogue_of(config: Config) -> Catalogue:
+    """The catalogue, with windows that never close if it is for demonstration. Raises BadInput."""
+    catalogue = catalogue_files.load(config.catalogue_dir)
+    return catalogue.always_open() if config.demo and config.always_open else catalogue
+
+
+def furnished(
     config: Config,
     redis: object,
     ledger: Ledger,
     hub: Hub,
     workers: Workers,
-    media: RemoteMediaPlane,
+    media: Media,
     passwords: StaffPasswords,
+    catalogue: Catalogue,
 ) -> House:
+    """The rooms as ``config`` wants them; tests hand in another clock or printer with ``replace``."""
     vault = Vault.open_at(config.data_dir, bytes.fromhex(config.root_key) if config.root_key else None)
-    catalogue = catalogue_files.load(config.catalogue_dir)
-    if config.demo and config.always_open:
-        catalogue = catalogue.always_open()
     cases, sms = Cases(vault), DemoSms()
     return House(
         ledger=ledger,

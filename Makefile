@@ -25,7 +25,7 @@ check: setup ## format, lint, types, import contracts, browser types, catalogue,
 	@echo "check: all of $(CHECKS) passed"
 
 screenshots: setup ## take the pictures of docs/images
-	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) scripts/screenshots.py
+	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m scripts.screenshots
 
 fmt: setup ## format the Python code and mend what ruff can
 	@$(PYTHON) -m ruff check --fix --quiet

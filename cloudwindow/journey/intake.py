@@ -157,26 +157,45 @@ class Intakes:
         """
         Spend the code, open the case and give a number; the handling consent was ticked.
 
-        A citizen who already holds a live ticket for the item is brought back to it. Raises BadInput
-        code_wrong, Gone code_expired or intake_gone, Conflict office_closed.
+        One unit of the ledger: a code is never spent without a number. A citizen who already holds a live
+        ticket for the item is brought back to it, and a button pressed again gives the same number. Raises
+        BadInput code_wrong, Gone code_expired or intake_gone, Conflict office_closed, TooOften code_locked.
         """
-        intake = self.of(session, item_id)
-        now = self._house.clock()
-        item = self._house.item_of(intake.item, intake.item_version)
-        home = self._house.catalogue.district(intake.home_district)
-        if not home.calendar.is_open(now):
-            raise Conflict("office_closed", {"next": home.calendar.next_opening(now)})
-        if not await self._house.ledger.write(
-            lambda conn: self._house.people.try_code(
+        house, now = self._house, self._house.clock()
+
+        async def work(conn: Connection) -> Ticket | BadInput:
+            known = await house.people.session_again(conn, session)
+            held = await self._held(conn, known, item_id)
+            if held is not None:
+                return held
+            intake = self.of(known, item_id)
+            self._must_be_open(intake, now)
+            right = await house.people.try_code(
                 conn, purpose="identify", subject=session.token_hash, code=code.strip(), now=now
             )
-        ):
-            raise wrong_code()
-        ticket = await self._house.ledger.write(
-            lambda conn: self._open(conn, session, intake, item, recording, language, now)
-        )
-        await self._join(ticket, item, now)
-        return ticket
+            if not right:
+                return wrong_code()  # given, not raised: the wrong attempt must be committed
+            item = house.item_of(intake.item, intake.item_version)
+            return await self._open(conn, session, intake, item, recording, language, now)
+
+        taken = await house.ledger.write(work)
+        if isinstance(taken, BadInput):
+            raise taken
+        if taken.state is State.WAITING:
+            await self._join(taken, house.item_of(taken.item, taken.item_version), now)
+        return taken
+
+    async def _held(self, conn: Connection, session: WebSession, item_id: str) -> Ticket | None:
+        """What this browser has just taken: a second press finds the intake spent and the ticket live."""
+        if session.intake or session.ticket is None:
+            return None
+        ticket = await self._house.visits.ticket(conn, session.ticket)
+        return ticket if ticket.live and ticket.item == item_id else None
+
+    def _must_be_open(self, intake: Intake, now: float) -> None:
+        calendar = self._house.catalogue.district(intake.home_district).calendar
+        if not calendar.is_open(now):
+            raise Conflict("office_closed", {"next": calendar.next_opening(now)})
 
     async def _join(self, ticket: Ticket, item: ServiceItem, now: float) -> None:
         """Put the ticket into the line; if the line is away the sweeper does it when it is back."""

@@ -212,8 +212,18 @@ class People:
             table.c.expires_at > now,
         )
         row = (await conn.execute(query)).one_or_none()
+        return self._web_session(row) if row else None
+
+    async def session_again(self, conn: AsyncConnection, session: WebSession) -> WebSession:
+        """The session as it stands now, locked until the commit. Raises Gone("intake_gone") if it ended."""
+        table = tables.web_session
+        query = select(table).where(table.c.token_hash == session.token_hash).with_for_update()
+        row = (await conn.execute(query)).one_or_none()
         if row is None:
-            return None
+            raise Gone("intake_gone")
+        return self._web_session(row)
+
+    def _web_session(self, row: Any) -> WebSession:
         sealed = row.intake_sealed
         text = (
             self._sealer.open(sealed, place=place("web_session", "intake", row.token_hash))

@@ -12,6 +12,7 @@ const SEND_WITHIN_MS = 120_000;
  * @param {(form: HTMLFormElement) => void} sent called when the server has the photo
  */
 export function enhanceUploads(root, sent) {
+  root.dataset.sendsPhotos = "";
   root.addEventListener("change", (event) => {
     const input = event.target;
     const form = input instanceof HTMLInputElement ? input.closest('form[data-role="upload"]') : null;

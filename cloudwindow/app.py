@@ -33,7 +33,7 @@ from cloudwindow.handlers.door import JOURNEY, PAGES, SETTINGS, Settings, answer
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
-from cloudwindow.journey.house import House, Media
+from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
@@ -86,7 +86,10 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         heard: list[Journey] = []
         media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
         stack.push_async_callback(media.stop)
-        house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue_of(config))
+        press = Press(config.web_dir / FONTS)
+        stack.callback(press.close)
+        catalogue = catalogue_of(config)
+        house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue, printer_of(press))
         made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
         heard.append(made)
         for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
@@ -110,6 +113,7 @@ def furnished(
     media: Media,
     passwords: StaffPasswords,
     catalogue: Catalogue,
+    printer: Printer,
 ) -> House:
     """The rooms as ``config`` wants them; tests hand in another clock or printer with ``replace``."""
     vault = Vault.open_at(config.data_dir, bytes.fromhex(config.root_key) if config.root_key else None)
@@ -139,7 +143,7 @@ def furnished(
         sms=sms,
         demo_sms=sms,
         passwords=passwords,
-        printer=_printer(config),
+        printer=printer,
         clock=time.time,
         random=secrets.token_bytes,
         origin=config.origin,
@@ -166,8 +170,8 @@ def _delivery(hub: Hub) -> Callable[[str, str], Awaitable[None]]:
     return deliver
 
 
-def _printer(config: Config) -> Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]:
-    press = Press(config.web_dir / FONTS)
+def printer_of(press: Press) -> Printer:
+    """The press as the journey asks for it."""
 
     async def printed(notice: Notice, language: str, address: str, photo: bytes | None) -> bytes:
         return await press.print(notice, language=language, verify_url=address, photo=photo)

@@ -132,6 +132,7 @@ SENTENCES: dict[str, str] = {
     "password_too_common": N_("This password is easy to guess. Choose another."),
     "password_too_long": N_("Use at most %(length)s characters."),
     "password_too_short": N_("Use at least %(length)s characters."),
+    "press_unavailable": N_("The paper is being printed; it appears here in a moment."),
     "principal_is_delegate": N_(
         "You and the person you act for have the same number. Please check it, or choose “for myself”."
     ),

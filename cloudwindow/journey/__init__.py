@@ -39,7 +39,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     calls = Calls(house)
     filling = Filling(house, calls)
     following = Following(house)
-    printing = Printing(house)
+    printing = Printing(house, calls)
     visits = Visits(house, calls, filling, following)
     desks = Desks(house, calls, filling, following, printing)
     return Journey(

@@ -424,7 +424,7 @@ class Desks:
             )
 
         stored = await self._house.ledger.write(work)
-        await self._printing.print_pending()
+        self._printing.soon()
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session_of_agent(conn, agent.id)
             live = await self._calls.live(conn, session.ticket) if session else None

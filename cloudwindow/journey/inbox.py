@@ -204,7 +204,7 @@ class Inboxes:
             raise NotFound("unknown_action")
 
         await house.ledger.write(work)
-        await self._printing.print_pending()
+        self._printing.soon()
 
     async def picture(self, staff: Staff, receipt: str, material: str) -> bytes:
         """A page of a case of this district."""

@@ -5,6 +5,7 @@ The number was given in the transaction of the act; printing can fail, be repeat
 citizen never loses a notice to a crash.
 """
 
+import asyncio
 import logging
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from cloudwindow.domain.notice import (
     Person,
     Row,
 )
+from cloudwindow.journey.calls import Calls
 from cloudwindow.journey.house import House
 from cloudwindow.journey.showing import MASKED_FOR_STAFF
 from cloudwindow.records.cases import Document
@@ -40,21 +42,41 @@ LISTS_ANSWERS = frozenset({Kind.CERTIFICATE, Kind.CONFIRMATION_RESULT, Kind.APPR
 class Printing:
     """Turns issued notices into PDFs."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, calls: Calls) -> None:
         self._house = house
+        self._calls = calls
+        self._one_at_a_time = asyncio.Lock()
+        self._running: set[asyncio.Task[int]] = set()
+
+    def soon(self) -> None:
+        """Print in the background what was just issued; the pages are told when it can be opened."""
+        task = asyncio.get_running_loop().create_task(self.print_pending(), name="printing")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def print_pending(self) -> int:
         """Print what waits to be printed; how many were."""
+        async with self._one_at_a_time:
+            async with self._house.ledger.read() as conn:
+                waiting = await self._house.cases.unprinted(conn)
+            return sum([await self._printed(document) for document in waiting])
+
+    async def _printed(self, document: Document) -> bool:
+        """Print one notice and tell its pages; a failure is logged and tried again later."""
+        try:
+            await self._print(document)
+            await self._tell(document.application)
+        except CloudWindowError as error:
+            log.warning("notice not printed", extra={"code": error.code, "document": document.id})
+            return False
+        return True
+
+    async def _tell(self, application: str) -> None:
         async with self._house.ledger.read() as conn:
-            waiting = await self._house.cases.unprinted(conn)
-        printed = 0
-        for document in waiting:
-            try:
-                await self._print(document)
-                printed += 1
-            except CloudWindowError as error:
-                log.warning("notice not printed", extra={"code": error.code, "document": document.id})
-        return printed
+            ticket = await self._house.visits.ticket_of(conn, application)
+            live = await self._calls.live(conn, ticket) if ticket else None
+        if live is not None:
+            await self._calls.refresh(live, "case", "decision", "ended")
 
     async def _print(self, document: Document) -> None:
         house = self._house

@@ -2,13 +2,19 @@
 Notices and certificates as PDF.
 
 The same notice always gives the same bytes, so that the hash kept at the moment of issue can be checked for
-ever. Printing takes most of a second of a core: :class:`Press` does it on a thread, one at a time.
+ever. Printing takes most of a second of a core: :class:`Press` does it in a process of its own.
 """
 
 import asyncio
+import ctypes
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from cloudwindow.domain.errors import Conflict
+from cloudwindow.domain.errors import Conflict, Unavailable
 from cloudwindow.domain.notice import Kind, Notice, missing
 from cloudwindow.notices import phrases
 from cloudwindow.notices.certificate import Certificate, draw_border
@@ -17,6 +23,8 @@ from cloudwindow.notices.sheet import RED, TINY, Fonts, Passage, Sheet, Type
 from cloudwindow.notices.words import words
 
 __all__ = ["Fonts", "Press", "render"]
+
+PR_SET_PDEATHSIG = 1
 
 
 def render(
@@ -39,21 +47,43 @@ def render(
 
 
 class Press:
-    """Prints without holding up the calls: one notice at a time, on a thread."""
+    """
+    Prints without holding up the calls: one notice at a time, in a process of its own.
+
+    Most of a second of pure computing beside a live call would be heard in it.
+    """
 
     def __init__(self, fonts_folder: Path) -> None:
         """Raises Unavailable ``fonts_missing`` if the font package is not installed there."""
         self._fonts = Fonts.found_in(fonts_folder)
-        self._one_at_a_time = asyncio.Lock()
+        self._pool = _pool()
 
     async def print(
         self, notice: Notice, *, language: str, verify_url: str, photo: bytes | None = None
     ) -> bytes:
-        """Return the PDF; arguments and errors as :func:`render`."""
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(
-                render, notice, language=language, verify_url=verify_url, fonts=self._fonts, photo=photo
-            )
+        """Return the PDF; arguments and errors as :func:`render`; Unavailable("press_unavailable")."""
+        job = partial(
+            render, notice, language=language, verify_url=verify_url, fonts=self._fonts, photo=photo
+        )
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+        except BrokenProcessPool as exc:
+            self._pool = _pool()
+            raise Unavailable("press_unavailable") from exc
+
+    def close(self) -> None:
+        """End the printing process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_go_with_parent)
+
+
+def _go_with_parent() -> None:
+    """End when the process that prints ends, however it ends; leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _sheet(notice: Notice, language: str, fonts: Fonts) -> Sheet:

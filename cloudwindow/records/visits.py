@@ -60,6 +60,12 @@ class Visits:
             raise NotFound("unknown_ticket")
         return from_row(Ticket, row)
 
+    async def ticket_of(self, conn: AsyncConnection, application: str) -> str | None:
+        """The last ticket taken for this case."""
+        table = tables.ticket
+        query = select(table.c.id).where(table.c.application == application)
+        return (await conn.execute(query.order_by(table.c.joined_at.desc()).limit(1))).scalar_one_or_none()
+
     async def live_ticket(self, conn: AsyncConnection, citizen: str, item: str) -> Ticket | None:
         """The live ticket this citizen holds for ``item``."""
         query = select(tables.ticket).where(tables.ticket.c.live_key == f"{citizen}/{item}")

@@ -426,7 +426,10 @@ def test_fonts_that_are_not_installed_are_missed_at_the_start(tmp_path: Path) ->
 
 async def test_the_press_prints_what_render_returns(fonts: Fonts) -> None:
     press = Press(FONTS_FOLDER)
-    pdf = await press.print(approval(), language="zh_CN", verify_url=VERIFY)
+    try:
+        pdf = await press.print(approval(), language="zh_CN", verify_url=VERIFY)
+    finally:
+        press.close()
     assert pdf == printed(approval(), fonts)
 
 

@@ -19,7 +19,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 
 from cloudwindow import journey
-from cloudwindow.app import catalogue_of, furnished
+from cloudwindow.app import FONTS, catalogue_of, furnished, printer_of
 from cloudwindow.bus import Workers
 from cloudwindow.config import Config
 from cloudwindow.domain.application import Application
@@ -48,6 +48,7 @@ from cloudwindow.journey.filling import Filler
 from cloudwindow.journey.house import House
 from cloudwindow.journey.views import DeskView, InboxCaseView, VisitView
 from cloudwindow.media.plane import RoomStats
+from cloudwindow.notices import Press
 from cloudwindow.papers import Hints, Paper, Papers, Signature
 from cloudwindow.queue import connect
 from cloudwindow.records import Connection as Ledgered
@@ -389,14 +390,18 @@ async def opened_town(
     media, printer = StillMedia(), Printer()
     pages = Pages(_nobody_else)
     town = Town(redis=redis, pages=pages, media=media, printer=printer)
-    house = furnished(config, redis, ledger, pages, Workers(redis), media, passwords, CATALOGUE)
+    press = Press(config.web_dir / FONTS) if real else None
+    printing = printer_of(press) if press else printer
+    house = furnished(config, redis, ledger, pages, Workers(redis), media, passwords, CATALOGUE, printing)
     if not real:
-        house = replace(house, printer=printer, papers=QuickPapers())
+        house = replace(house, papers=QuickPapers())
     town.made = journey.build(replace(house, clock=lambda: town.now))
     await town.made.watch._sweep()
     try:
         yield town
     finally:
+        if press is not None:
+            press.close()
         await redis.aclose()
 
 
@@ -580,11 +585,15 @@ class Desk:
 
     async def submit(self, key: str = "first") -> StoredReply:
         """Hand the application in."""
-        return await self.town.made.desks.submit(self.staff, key, "zh-CN")
+        reply = await self.town.made.desks.submit(self.staff, key, "zh-CN")
+        await self.town.made.printing.print_pending()
+        return reply
 
     async def decide(self, *, approve: bool = True, reasons: str = "", key: str = "decide") -> StoredReply:
         """Decide in the call."""
-        return await self.town.made.desks.decide(self.staff, key, "zh-CN", approve=approve, reasons=reasons)
+        reply = await self.town.made.desks.decide(self.staff, key, "zh-CN", approve=approve, reasons=reasons)
+        await self.town.made.printing.print_pending()
+        return reply
 
     async def finish(self, outcome: str, note: str = "", then: str = "available") -> None:
         """Say how the call ended."""
@@ -614,6 +623,7 @@ class Desk:
             wanted=wanted or [],
             language="zh-CN",
         )
+        await self.town.made.printing.print_pending()
 
 
 PAPERS = {"HR01": ("id_card", "portrait"), "PS01": ("id_card", "portrait", "job_proof")}

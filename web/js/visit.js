@@ -20,7 +20,7 @@ const socket = new Socket(socketUrl("/ws/visit"));
 const panels = new Panels("/visit/panels");
 const form = new LiveForm(page, socket, "citizen");
 const call = new CallView(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket);
-const test = new DeviceTest(/** @type {HTMLElement} */ (part(page, "device-test")), socket);
+const test = new DeviceTest(/** @type {HTMLElement} */ (part(page, "device-test")), socket, () => void panels.renew(["devices"]));
 const chat = new Chat(/** @type {HTMLElement} */ (page.querySelector('[data-panel="chat"]')), socket, "citizen");
 const signing = new Signing(page, () => void panels.renew(["signature"]));
 
@@ -142,6 +142,7 @@ function answerClick(event) {
 socket.on("hello", ({ now_ms }) => (CountDownElement.aheadMs = now_ms - Date.now()));
 socket.on("stage.changed", followStage);
 socket.on("place.changed", showPlace);
+socket.on("form.changed", () => page.dataset.stage === "waiting" && void panels.renew(["devices"]));
 socket.on("panel.changed", (message) => void panels.renew(message.panels));
 socket.on("error", (message) => say(message.text, "attention"));
 socket.addEventListener("state", showLine);

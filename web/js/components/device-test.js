@@ -20,10 +20,12 @@ export class DeviceTest {
   /**
    * @param {HTMLElement} root
    * @param {import("../lib/socket.js").Socket} socket
+   * @param {() => void} reported called when the server knows the result
    */
-  constructor(root, socket) {
+  constructor(root, socket, reported) {
     this.root = root;
     this.socket = socket;
+    this.reported = reported;
     root.hidden = false;
     part(root, "test-start")?.addEventListener("click", () => void this.start());
     part(root, "test-stop")?.addEventListener("click", () => this.stop());
@@ -132,6 +134,7 @@ export class DeviceTest {
     const rtt_ms = rtt === null ? null : Math.round(rtt);
     this.socket
       .request("device.report", { camera, microphone, echo, rtt_ms, loss_percent: loss })
+      .then(this.reported)
       .catch(() => undefined);
   }
 

@@ -244,3 +244,27 @@ async def test_a_changed_profile_takes_effect_and_keeps_the_state(hall: Hall) ->
 
 async def test_lanes_survive_the_way_through_their_key() -> None:
     assert Lane.parse(lane().key) == lane()
+
+
+async def commands_of_a_pairing(hall: Hall, waiting: int) -> int:
+    """How many commands the server carries out from an agent's finish to the acceptance of the next ticket."""
+    await hall.redis.flushall()
+    entries = [
+        (TicketId(f"t{number:05}"), lane(skill=f"S{number % 20}"), hall.now - 1000 + number / 100, 0.0)
+        for number in range(waiting)
+    ]
+    await hall.line.rebuild(entries, now=hall.now)
+    await hall.arrive(profile("mei", skills=" ".join(f"S{number}" for number in range(20))))
+    await hall.serve()
+    offer = await hall.accept()
+    await hall.line.wrap_up(offer.agent, offer.ticket, now=hall.now)
+    await hall.redis.config_resetstat()
+    await hall.line.finish(offer.agent, now=hall.now)
+    statistics = await hall.redis.info("commandstats")
+    return sum(one["calls"] for one in statistics.values())
+
+
+async def test_the_work_of_a_pairing_does_not_grow_with_the_number_who_wait(hall: Hall) -> None:
+    few, many = await commands_of_a_pairing(hall, 100), await commands_of_a_pairing(hall, 4000)
+    assert few == many
+    assert many < 60

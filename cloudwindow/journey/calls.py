@@ -5,10 +5,11 @@ Rule: the ledger moves first and fences by epoch; the line follows; the pages ar
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
-from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import OfferId, SessionId, StaffId, TicketId, word
 from cloudwindow.domain.messages import (
@@ -42,10 +43,16 @@ def agent_topic(agent: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """A ticket and its last call as they stand."""
+    """
+    A ticket and its last call as they stand.
+
+    ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
+    """
 
     ticket: Ticket
     session: Session | None
+    freed: StaffId | None = None
+    absent: bool = False
 
     @property
     def stage(self) -> str:
@@ -122,10 +129,11 @@ class Calls:
         """The ledger did not take the call: the line forgets it, the agent is free again."""
         line = self._house.line
         if error.status == 503:
-            await line.release(agent, TicketId(ticket), now=now, reason="ledger_unavailable")
+            reason = "ledger_unavailable"
+            await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=reason))
         else:
-            await line.wrap_up(agent, TicketId(ticket), now=now)
-        await line.finish(agent, now=now, then="available")
+            await self._quietly(line.wrap_up(agent, TicketId(ticket), now=now))
+        await self._free(agent, now, "available")
 
     async def offer_media(
         self, message: CallOffer, *, ticket: str, role: str, topic: str, agent: str = ""
@@ -185,7 +193,19 @@ class Calls:
             return known
         live = await self._house.ledger.write(lambda conn: self._join(conn, ticket, now))
         await self.tell(live)
+        if known.ticket.state is tickets.State.ON_HOLD and not await self._is_here(known.session.agent):
+            await self.agent_lost(known.session.agent)
         return live
+
+    async def _is_here(self, agent: StaffId) -> bool:
+        """Whether the agent's page is open, on this node or by its heartbeat on another."""
+        if self._house.hub.online(agent_topic(agent)):
+            return True
+        try:
+            agents = await self._house.line.agents()
+        except Unavailable:
+            return True
+        return any(one.agent == agent and one.present for one in agents)
 
     async def _join(self, conn: Connection, ticket_id: str, now: float) -> Live:
         live = await self.live(conn, ticket_id, lock=True)
@@ -230,6 +250,13 @@ class Calls:
         live = await self._house.ledger.write(lambda conn: self._lose_agent(conn, agent, now))
         if live is not None:
             await self.tell(live)
+
+    async def agent_back(self, agent: str) -> None:
+        """The agent's heartbeat is back before the grace ran out."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent)
+        if session is not None and session.state is sessions.State.INTERRUPTED:
+            await self.side_back(session.id, "agent")
 
     async def _lose_agent(self, conn: Connection, agent: str, now: float) -> Live | None:
         session = await self._house.visits.session_of_agent(conn, agent)
@@ -297,23 +324,43 @@ class Calls:
         ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
         if session.state not in sessions.OPEN:
             return Live(ticket=ticket, session=session)
-        if ticket.state is tickets.State.CALLED:
-            ticket = await self._move_ticket(conn, ticket, tickets.Event.RELEASE, now)
-            await note(conn, ticket.application, "ticket.released", by, now, {"session": session.id})
+        absent = ticket.state is tickets.State.ON_HOLD
+        ticket = await self._after_hanging_up(conn, ticket, by, now)
         ended = await self._move_session(conn, session, sessions.Event.HANG_UP, now)
         await note(conn, ticket.application, "session.ended", by, now, {"session": session.id, "by": by.kind})
-        return Live(ticket=ticket, session=ended)
+        return Live(ticket=ticket, session=ended, absent=absent and by.kind == "agent")
+
+    async def _after_hanging_up(self, conn: Connection, ticket: Ticket, by: Actor, now: float) -> Ticket:
+        """
+        What a hang-up means for the place: a citizen's gives it up; an agent's does not take it away.
+
+        A ticket that is being served stays so until the outcome is given.
+        """
+        submitted = (await self._house.cases.case(conn, ticket.application)).submitted
+        event, said = {
+            (tickets.State.CALLED, "agent"): (tickets.Event.RELEASE, "ticket.released"),
+            (tickets.State.SERVING, "citizen"): (tickets.Event.LEAVE, "ticket.done"),
+            (tickets.State.ON_HOLD, "citizen"): (tickets.Event.LEAVE, "ticket.done"),
+            (tickets.State.ON_HOLD, "agent"): (tickets.Event.FINISH, "ticket.done")
+            if submitted
+            else (tickets.Event.REQUEUE, "ticket.requeued"),
+        }.get((ticket.state, by.kind), (None, ""))
+        if event is None:
+            return ticket
+        moved = await self._move_ticket(conn, ticket, event, now)
+        await note(conn, ticket.application, said, by, now, {"ticket": ticket.id})
+        return moved
 
     async def _after_call(self, live: Live, now: float) -> None:
         """Close the media room and tell line and pages; safe to repeat."""
         session = live.session
         if session is None:
             return
-        await self._quietly(self._house.media.close(session.room))
         await self._quietly(self._house.workers.forget(session.room))
         if live.ticket.state is tickets.State.WAITING:
-            await self._quietly(self._house.line.release(session.agent, live.ticket.id, now=now))
+            await self._requeued(live, now)
         else:
+            await self._quietly(self._house.media.close(session.room))
             await self._quietly(self._house.line.wrap_up(session.agent, live.ticket.id, now=now))
         await self.tell(live)
 
@@ -338,7 +385,7 @@ class Calls:
             lambda conn: self._close(conn, agent, Outcome(outcome), note_text, now)
         )
         await self._quietly(self._house.line.wrap_up(agent.id, live.ticket.id, now=now))
-        await self._house.line.finish(agent.id, now=now, then="available" if then == "available" else "away")
+        await self._free(agent.id, now, "available" if then == "available" else "away")
         await self.tell(live)
 
     async def _close(self, conn: Connection, agent: Staff, outcome: Outcome, text: str, now: float) -> Live:
@@ -375,28 +422,43 @@ class Calls:
             gone = await self._move_ticket(conn, known.ticket, tickets.Event.LEAVE, now)
             actor = Actor(kind="citizen", id=gone.citizen)
             await note(conn, gone.application, "ticket.left", actor, now, {"ticket": gone.id})
-            session = known.session
-            if session is not None and session.state is sessions.State.RINGING:
-                session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
-            return Live(ticket=gone, session=session)
+            return await self._stop_ringing(conn, gone, known.session, now)
 
         gone = await self._house.ledger.write(work)
         await self._out_of_line(gone, now)
 
+    async def _stop_ringing(
+        self, conn: Connection, ticket: Ticket, session: Session | None, now: float
+    ) -> Live:
+        """A call that nobody will answer is closed, and its agent free."""
+        if session is None or session.state is not sessions.State.RINGING:
+            return Live(ticket=ticket, session=session)
+        closed = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
+        payload = {"session": closed.id, "outcome": None}
+        await note(conn, ticket.application, "session.closed", SYSTEM, now, payload)
+        return Live(ticket=ticket, session=closed, freed=closed.agent)
+
     async def _out_of_line(self, live: Live, now: float) -> None:
         """A ticket that will not be served by this call: free the agent, take it out of the line."""
-        session = live.session
-        if (
-            session is not None
-            and session.epoch == live.ticket.epoch
-            and session.state is sessions.State.CLOSED
-        ):
-            await self._quietly(self._house.media.close(session.room))
-            await self._quietly(self._house.line.wrap_up(session.agent, live.ticket.id, now=now))
-            await self._quietly(self._house.line.finish(session.agent, now=now, then="available"))
+        if live.session is not None and live.freed is not None:
+            await self._quietly(self._house.media.close(live.session.room))
+            await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
+            await self._free(live.freed, now, "available")
+            await self._tell_free(live.freed, "idle")
         else:
             await self._quietly(self._house.line.leave(live.ticket.id, now=now))
         await self.tell(live)
+
+    async def _free(self, agent: StaffId, now: float, then: Literal["available", "away"]) -> None:
+        """The after-work is done; also for a line that was emptied since and knows nothing of the call."""
+        line = self._house.line
+        try:
+            await line.finish(agent, now=now, then=then)
+        except Conflict:
+            if then == "available":
+                await self._quietly(line.set_available(agent, now=now))
+        except Unavailable:
+            return  # the sweeper finishes it
 
     async def expire(self, ticket: Ticket) -> None:
         """The citizen stayed away longer than the place is kept."""
@@ -461,7 +523,7 @@ class Calls:
         ticket, session = live.ticket, live.session
         if not ticket.live or ticket.deadline is None or ticket.deadline > now:
             return None
-        event = tickets.due(ticket)
+        event, absent = tickets.due(ticket), ticket.state is tickets.State.ON_HOLD
         ticket = await self._move_ticket(conn, ticket, event, now)
         said = {
             tickets.Event.RECALL: "ticket.recalled",
@@ -470,8 +532,8 @@ class Calls:
             tickets.Event.EXPIRE: "ticket.expired",
         }[event]
         await note(conn, ticket.application, said, SYSTEM, now, {"ticket": ticket.id})
-        if event is tickets.Event.MISS and session is not None and session.state is sessions.State.RINGING:
-            session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
+        if event is tickets.Event.MISS:
+            return await self._stop_ringing(conn, ticket, session, now)
         if event is tickets.Event.REQUEUE and session is not None and session.state in sessions.OPEN:
             session = await self._move_session(conn, session, sessions.Event.HANG_UP, now)
             await note(
@@ -482,7 +544,7 @@ class Calls:
                 now,
                 {"session": session.id, "by": "system"},
             )
-        return Live(ticket=ticket, session=session)
+        return Live(ticket=ticket, session=session, absent=absent)
 
     async def _requeued(self, live: Live, now: float) -> None:
         session = live.session
@@ -490,6 +552,8 @@ class Calls:
             await self._quietly(self._house.media.close(session.room))
             await self._quietly(self._house.line.release(session.agent, live.ticket.id, now=now))
         await self.rejoin(live.ticket, now)
+        if live.absent:
+            await self._quietly(self._house.line.detach(live.ticket.id, now=now))
 
     async def session_due(self, session: Session) -> None:
         """Carry out what a call's deadline asks for."""
@@ -497,12 +561,13 @@ class Calls:
         live = await self._house.ledger.write(lambda conn: self._session_due(conn, session.id, now))
         if live is None or live.session is None:
             return
-        if live.ticket.state is tickets.State.WAITING:
-            await self._requeued(live, now)
-            await self._quietly(self._house.line.finish(live.session.agent, now=now, then="away"))
-        elif live.session.state is sessions.State.CLOSED:
-            await self._quietly(self._house.line.wrap_up(live.session.agent, live.ticket.id, now=now))
-            await self._quietly(self._house.line.finish(live.session.agent, now=now, then="away"))
+        if live.freed is not None:
+            if live.ticket.state is tickets.State.WAITING:
+                await self._requeued(live, now)
+            else:
+                await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
+            await self._free(live.freed, now, "away")
+            await self._tell_free(live.freed, "away")
         await self.tell(live)
 
     async def _session_due(self, conn: Connection, session_id: str, now: float) -> Live | None:
@@ -510,45 +575,46 @@ class Calls:
         if session.state is sessions.State.CLOSED or session.deadline is None or session.deadline > now:
             return None
         ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
-        mine = ticket.epoch == session.epoch
+        mine, absent = ticket.epoch == session.epoch, ticket.state is tickets.State.ON_HOLD
+        in_call = ticket.state in {tickets.State.SERVING, tickets.State.ON_HOLD}
         before = session.state
         session = await self._move_session(conn, session, sessions.Event.EXPIRE, now)
-        if before is sessions.State.INTERRUPTED and mine and ticket.state is tickets.State.SERVING:
+        if before is sessions.State.INTERRUPTED and mine and in_call:
             ticket = await self._move_ticket(conn, ticket, tickets.Event.REQUEUE, now)
             session = replace(
                 sessions.advance(session, sessions.Event.GIVE_OUTCOME, now), outcome=Outcome.AGENT_LOST
             )
             await self._house.visits.save_session(conn, session, seen=session.version - 1)
             await note(conn, ticket.application, "ticket.requeued", SYSTEM, now, {"ticket": ticket.id})
-        elif (
-            session.state is sessions.State.CLOSED
-            and mine
-            and ticket.state
-            in {
-                tickets.State.SERVING,
-                tickets.State.ON_HOLD,
-            }
-        ):
+        elif session.state is sessions.State.CLOSED and mine and in_call:
             ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
+            await note(conn, ticket.application, "ticket.done", SYSTEM, now, {"ticket": ticket.id})
+        closed = session.state is sessions.State.CLOSED
         payload = {"session": session.id, "outcome": session.outcome.value if session.outcome else None}
-        await note(conn, ticket.application, "session.closed", SYSTEM, now, payload)
-        return Live(ticket=ticket, session=session)
+        said = "session.closed" if closed else "session.ended"
+        await note(conn, ticket.application, said, SYSTEM, now, payload)
+        return Live(ticket=ticket, session=session, freed=session.agent if closed else None, absent=absent)
 
     # --- telling -----------------------------------------------------------------------------------------
 
     async def live(self, conn: Connection, ticket: str, *, lock: bool = False) -> Live:
-        """The ticket and its last call. Raises NotFound("unknown_ticket")."""
+        """The ticket and the call it is in, or ended with. Raises NotFound("unknown_ticket")."""
         found = await self._house.visits.ticket(conn, ticket, lock=lock)
         session = await self._house.visits.session_of_ticket(conn, ticket)
-        if session is not None and session.epoch != found.epoch:
-            session = None if found.live else session
+        between = found.state in {tickets.State.WAITING, tickets.State.MISSED}
+        if session is not None and (between or (found.live and session.epoch != found.epoch)):
+            session = None
         return Live(ticket=found, session=session)
 
     async def tell(self, live: Live) -> None:
-        """Tell both pages where they stand now."""
+        """Tell both pages where they stand now; an agent whose call is closed may be in another already."""
         await self._house.hub.tell(citizen_topic(live.ticket.id), self.citizen_stage(live))
-        if live.session is not None:
+        if live.session is not None and live.session.state is not sessions.State.CLOSED:
             await self._house.hub.tell(agent_topic(live.session.agent), self.agent_stage(live))
+
+    async def _tell_free(self, agent: StaffId, stage: str) -> None:
+        told = StageChanged(stage=stage, version=self._tick(), session=None, peer_online=False)
+        await self._house.hub.tell(agent_topic(agent), told)
 
     def citizen_stage(self, live: Live) -> StageChanged:
         """What the citizen's page is told."""
@@ -565,14 +631,10 @@ class Calls:
         session = live.session
         if session is None:
             raise NotFound("unknown_session")
-        stage = {
-            sessions.State.WRAPPING_UP: "wrap_up",
-            sessions.State.CLOSED: "idle",
-        }.get(session.state, "in_call")
         return StageChanged(
-            stage=stage,
+            stage="wrap_up" if session.state is sessions.State.WRAPPING_UP else "in_call",
             version=self._tick(),
-            session=session.id if stage != "idle" else None,
+            session=session.id,
             peer_online=self._house.hub.online(citizen_topic(live.ticket.id)),
         )
 

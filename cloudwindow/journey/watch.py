@@ -111,7 +111,7 @@ class Watch:
                 await self._withdrawn(news)
             elif news.kind == "ticket.expired" and news.ticket:
                 await self._expired(news.ticket)
-            elif news.kind in {"agent.away", "agent.signed_out", "agent.lost"} and news.agent:
+            elif news.kind in {"agent.away", "agent.lost", "agent.returned"}:
                 await self._agent_changed(news)
 
     async def _offered(self, news: Announcement) -> None:
@@ -152,7 +152,13 @@ class Watch:
             await self._calls.expire(known)
 
     async def _agent_changed(self, news: Announcement) -> None:
-        topic = agent_topic(news.agent or "")
+        if news.agent is None:
+            return
+        topic = agent_topic(news.agent)
+        if news.kind == "agent.lost" and not self._house.hub.online(topic):
+            await self._calls.agent_lost(news.agent)
+        elif news.kind == "agent.returned":
+            await self._calls.agent_back(news.agent)
         if self._house.hub.online(topic) and news.kind == "agent.away":
             told = StageChanged(
                 stage="away", version=round(self._house.clock() * 1000), session=None, peer_online=False

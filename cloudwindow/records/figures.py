@@ -78,7 +78,8 @@ async def _count_cases(conn: AsyncConnection, found: dict[str, Counter[str]], si
         select(cases.c.home_district, func.count())
         .join_from(tables.document, cases, tables.document.c.application == cases.c.id)
         .where(
-            tables.document.c.issued_at >= since, tables.document.c.kind.in_(["certificate", "confirmation_result", "approval"])
+            tables.document.c.issued_at >= since,
+            tables.document.c.kind.in_(["certificate", "confirmation_result", "approval"]),
         )
         .group_by(cases.c.home_district)
     )

@@ -247,7 +247,7 @@ async def test_lanes_survive_the_way_through_their_key() -> None:
 
 
 async def commands_of_a_pairing(hall: Hall, waiting: int) -> int:
-    """How many commands the server carries out from an agent's finish to the acceptance of the next ticket."""
+    """How many commands it takes from an agent being free to their next offer."""
     await hall.redis.flushall()
     entries = [
         (TicketId(f"t{number:05}"), lane(skill=f"S{number % 20}"), hall.now - 1000 + number / 100, 0.0)

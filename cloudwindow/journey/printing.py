@@ -35,6 +35,8 @@ from cloudwindow.records.people import Citizen
 
 log = logging.getLogger(__name__)
 
+PORTRAIT = "portrait"
+"""The material whose picture goes on a certificate."""
 LISTS_PAPERS = frozenset({Kind.RECEIPT_SLIP, Kind.ACCEPTANCE_NOTICE})
 LISTS_ANSWERS = frozenset({Kind.CERTIFICATE, Kind.CONFIRMATION_RESULT, Kind.APPROVAL})
 
@@ -50,9 +52,16 @@ class Printing:
 
     def soon(self) -> None:
         """Print in the background what was just issued; the pages are told when it can be opened."""
-        task = asyncio.get_running_loop().create_task(self.print_pending(), name="printing")
+        task = asyncio.get_running_loop().create_task(self._quietly(), name="printing")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def _quietly(self) -> int:
+        try:
+            return await self.print_pending()
+        except CloudWindowError as error:
+            log.warning("printing waits", extra={"code": error.code})  # the watch prints it later
+            return 0
 
     async def print_pending(self) -> int:
         """Print what waits to be printed; how many were."""
@@ -68,6 +77,9 @@ class Printing:
             await self._tell(document.application)
         except CloudWindowError as error:
             log.warning("notice not printed", extra={"code": error.code, "document": document.id})
+            return False
+        except Exception:  # one notice that cannot be printed must not keep the others
+            log.exception("notice not printed", extra={"document": document.id})
             return False
         return True
 
@@ -106,7 +118,7 @@ class Printing:
 
     async def _photo(self, case: Application, kind: Kind) -> bytes | None:
         """The portrait for a certificate."""
-        portrait = next((paper for paper in case.materials if "photo" in paper.rule), None)
+        portrait = next((paper for paper in case.materials if paper.rule == PORTRAIT), None)
         if kind is not Kind.CERTIFICATE or portrait is None:
             return None
         _, content = await self._house.store.get(portrait.file)

@@ -37,6 +37,16 @@ WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.with
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
 
 
+def ending() -> bool:
+    """
+    Whether this task was asked to stop, even if the request was swallowed on the way.
+
+    Python 3.11's ``asyncio.wait_for``, which the Redis client sends with, can lose a cancellation.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Watch:
     """The background duties of one web process."""
 
@@ -66,7 +76,7 @@ class Watch:
                 group.create_task(self._again(name, seconds, duty), name=f"watch {name}")
 
     async def _again(self, name: str, seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
-        while True:
+        while not ending():
             try:
                 await duty()
             except Unavailable as error:
@@ -91,12 +101,14 @@ class Watch:
     async def _listen(self) -> None:
         """Tell desks, tickets and boards what the line announces; begin again after a loss."""
         last = "$"
-        while True:
+        while not ending():
             try:
                 async for news in self._house.line.announcements(last):
                     last = news.id
                     self._moved = True
                     await self._hear(news)
+                    if ending():
+                        break
             except Unavailable:
                 await asyncio.sleep(0.5)
             except Exception:

@@ -9,9 +9,10 @@ import asyncio
 import os
 import re
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ ARGUMENTS = [
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 START_SECONDS = 60.0
-STEP_MS = 20_000
+STEP_MS = 30_000
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ async def city(data_dir: Path, **settings: str) -> AsyncIterator[City]:
         await started.stop()
         if reading is not None:
             await reading
+        failed = [line for line in log if '"level": "error"' in line or "Traceback" in line]
+        assert not failed, "the product logged errors:\n" + "".join(failed[:20])
 
 
 async def _address(process: asyncio.subprocess.Process, log: list[str]) -> str:
@@ -232,7 +235,8 @@ class Citizen:
         card = self.page.locator(f"form[action='/visit/materials/{rule}']")
         await card.locator("input[type=file]").set_input_files(picture)
         await self.page.wait_for_selector(
-            f"li:has(form[action='/visit/materials/{rule}']) img, .material-card:has(form[action='/visit/materials/{rule}']) img"
+            f".material-card:has(form[action='/visit/materials/{rule}']) img,"
+            f"li:has(form[action='/visit/materials/{rule}']) img"
         )
 
     async def joins(self) -> None:
@@ -348,9 +352,7 @@ class Agent:
         while await (button := self.page.locator("[data-role=paper-ok]").first).count():
             paper = await button.get_attribute("data-paper")
             await button.click()
-            await self.page.wait_for_selector(
-                f"[data-role=paper-ok][data-paper='{paper}']", state="detached"
-            )
+            await self.page.wait_for_selector(f"[data-role=paper-ok][data-paper='{paper}']", state="detached")
 
     async def compares(self) -> None:
         """Face and card are the same person."""
@@ -381,3 +383,44 @@ class Agent:
             await form.locator("textarea").fill(note)
         await form.locator("button[value=available]").click()
         await self.page.wait_for_selector("#main[data-stage=idle]")
+
+
+class Approver:
+    """Somebody in the home district who decides."""
+
+    def __init__(self, city: City, page: Page) -> None:
+        self.city, self.page = city, page
+
+    @classmethod
+    async def signs_in(cls, city: City, browser: Browser, account: str) -> "Approver":
+        """Through the demo page's own button, with the code it shows."""
+        agent = await Agent.signs_in(city, browser, account)
+        return cls(city, agent.page)
+
+    async def opens(self, receipt: str) -> None:
+        """From the inbox to the case."""
+        await self.page.goto(f"{self.city.base}/inbox")
+        await self.page.click(f"a[href='/inbox/{receipt}']")
+        await self.page.wait_for_url(f"**/inbox/{receipt}")
+
+    async def presses(self, action: str) -> None:
+        """One of the page's actions that needs no words."""
+        form = self.page.locator(f"form[action$='/{action}']")
+        if not await form.locator("button").first.is_visible():
+            await self.page.locator("details", has=form).locator("summary").first.click()
+        async with self.page.expect_navigation():
+            await form.locator("button").first.click()
+
+
+def told_story(data_dir: Path, receipt: str) -> list[str]:
+    """The kinds of the case's events in order, read from the ledger's file."""
+    with closing(sqlite3.connect(data_dir / "ledger.sqlite3")) as ledger:
+        found = ledger.execute("SELECT id FROM application WHERE receipt = ?", (receipt,)).fetchone()
+        rows = ledger.execute("SELECT kind FROM event WHERE case_id = ? ORDER BY seq", found)
+        return [kind for (kind,) in rows]
+
+
+def in_order(story: list[str], *expected: str) -> bool:
+    """Whether ``expected`` happened in this order, whatever else did."""
+    rest = iter(story)
+    return all(any(kind == wanted for kind in rest) for wanted in expected)

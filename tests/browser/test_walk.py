@@ -1,0 +1,238 @@
+"""The whole way, for real: two browsers with cameras, the product in its own process, the ledger's story."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.walk import (
+    DESKTOP,
+    Agent,
+    Approver,
+    Citizen,
+    City,
+    chromium,
+    city,
+    fill_field,
+    frames_advance,
+    identity_number,
+    in_order,
+    person,
+    photo,
+    told_story,
+)
+
+pytestmark = pytest.mark.browser
+
+WORKER = {
+    "district": "440114",
+    "street": "440114109",
+    "id_number": identity_number("44011419900307001"),
+    "mobile": "13800138000",
+    "name": "王小明",
+}
+TENANT = {
+    "district": "440106",
+    "street": "440106017",
+    "id_number": identity_number("43010219950612002"),
+    "mobile": "13900139000",
+    "name": "李秀英",
+}
+
+BEGINNING = (
+    "intake.identified",
+    "consent.given",
+    "ticket.taken",
+    "ticket.called",
+    "session.started",
+    "session.joined",
+)
+MIDDLE = (
+    "form.set",
+    "form.confirmed",
+    "identity.checked",
+    "read_back.started",
+    "declaration.confirmed",
+    "signature.made",
+)
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[City]:
+    """The running product."""
+    async with city(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium; each person gets a profile of their own."""
+    async with chromium() as running:
+        yield running
+
+
+async def meet(citizen: Citizen, agent: Agent) -> None:
+    """From the ringing offer until both see and hear each other."""
+    await agent.page.wait_for_selector("[data-role=accept]")
+    await agent.accepts()
+    await citizen.joins()
+    await frames_advance(citizen.page)
+    await frames_advance(agent.page)
+
+
+async def give_all_papers(citizen: Citizen, picture: Path, *rules: str) -> None:
+    for rule in rules:
+        await citizen.photographs(rule, picture)
+
+
+async def finish_form(citizen: Citizen, agent: Agent) -> None:
+    """Confirm, judge, compare, read back, declare, sign."""
+    await citizen.confirms_all()
+    await agent.approves_papers()
+    await agent.compares()
+    await agent.reads_back()
+    await citizen.page.wait_for_selector("[data-role=declarations]")
+    await citizen.declares_all()
+    await citizen.signs()
+
+
+async def verified(town: City, browser: Browser, code: str) -> str:
+    """What the public page says about a verification code."""
+    page = await (await person(browser, DESKTOP)).new_page()
+    await page.goto(f"{town.base}/verify?code={code}")
+    return await page.locator("#main").inner_text()
+
+
+async def verification_code(town: City, receipt: str, kind: str) -> str:
+    """The code printed on a notice of the case, from the ledger."""
+    with closing(sqlite3.connect(town.data_dir / "ledger.sqlite3")) as ledger:
+        row = ledger.execute(
+            "SELECT verification_code FROM document JOIN application"
+            " ON application.id = document.application WHERE receipt = ? AND kind = ?",
+            (receipt, kind),
+        ).fetchone()
+    return str(row[0])
+
+
+async def test_an_employment_registration_is_decided_in_the_call(
+    town: City, browser: Browser, tmp_path: Path
+) -> None:
+    citizen = await Citizen.arrives(town, browser)
+    number = await citizen.takes_number("HR01", words="登记工作", **WORKER)
+    assert re.fullmatch(r"[A-Z]\d{3}", number)
+    await citizen.tests_devices()
+    await give_all_papers(citizen, photo(tmp_path, "card"), "id_card", "portrait")
+    await citizen.fills("employ_type", "flexible")
+
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await meet(citizen, agent)
+
+    await agent.proposes("start_date", "2026-11-01")
+    await agent.proposes("trade", "leather")
+    await agent.proposes("work_addr", "440114|440114109|皮革城大道1号")
+    await agent.proposes("delivery_method", "electronic")
+    await citizen.page.wait_for_selector(".live-field[data-field=trade][data-standing=proposed]")
+
+    await citizen.page.reload()
+    await agent.page.reload()
+    await frames_advance(citizen.page)
+    await frames_advance(agent.page)
+    assert await citizen.page.locator(".live-field[data-field=trade] select").input_value() == "leather"
+
+    await finish_form(citizen, agent)
+    receipt = await agent.submits()
+    await agent.decides()
+    await citizen.page.wait_for_selector("a[href*='/documents/']")
+    await agent.page.wait_for_selector(".documents li:nth-child(2) a")
+    link = await agent.page.locator(".documents li:nth-child(2) a").get_attribute("href")
+    paper = await agent.page.request.get(town.base + str(link))
+    assert paper.ok
+    assert (await paper.body()).startswith(b"%PDF-")
+
+    code = await verification_code(town, receipt, "certificate")
+    said = await verified(town, browser, code)
+    assert "王**" in said
+    assert "花都区人力资源和社会保障局" in said
+    wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
+    assert "王**" not in await verified(town, browser, wrong)
+
+    await agent.ends("submitted")
+    await citizen.page.wait_for_selector("#main[data-stage=ended]")
+    story = told_story(town.data_dir, receipt)
+    end = ("case.received", "case.accepted", "case.approved", "session.ended", "session.closed")
+    assert in_order(story, *BEGINNING, *MIDDLE, *end), story
+
+
+async def test_a_residence_permit_goes_to_the_home_districts_approver(
+    town: City, browser: Browser, tmp_path: Path
+) -> None:
+    citizen = await Citizen.arrives(town, browser)
+    await citizen.takes_number("PS01", words="办居住证", **TENANT)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await meet(citizen, agent)
+
+    await agent.proposes("basis", "home")
+    await fill_the_rest(agent)
+    rules = await citizen.page.eval_on_selector_all(
+        "form[action^='/visit/materials/']:has(input[type=file])",
+        "forms => forms.map(form => form.getAttribute('action').split('/').pop())",
+    )
+    await give_all_papers(citizen, photo(tmp_path, "paper"), *rules)
+    await finish_form(citizen, agent)
+    receipt = await agent.submits()
+    await agent.ends("submitted")
+
+    approver = await Approver.signs_in(town, browser, "approver-tianhe")
+    await approver.opens(receipt)
+    await approver.presses("acknowledge")
+    await approver.presses("accept")
+    await approver.presses("approve")
+
+    await citizen.page.goto(f"{town.base}/cases/{receipt}")
+    seen = await citizen.page.locator("#main").inner_text()
+    assert "天河" in seen
+    stranger = await Approver.signs_in(town, browser, "approver-huadu")
+    answer = await stranger.page.goto(f"{town.base}/inbox/{receipt}")
+    assert answer is not None
+    assert answer.status == 404
+    story = told_story(town.data_dir, receipt)
+    end = ("case.received", "case.handed_over", "case.acknowledged", "case.accepted", "case.approved")
+    assert in_order(story, *BEGINNING, *MIDDLE, *end), story
+
+
+async def fill_the_rest(agent: Agent) -> None:
+    """Give the first possible answer to every required question that is still open."""
+    answers = {
+        "addr": "440106|440106017|龙口西路100号",
+        "bool": "true",
+        "date": "2026-01-15",
+        "name": "赵房东",
+        "mobile": "13700137000",
+        "idno": identity_number("44010619700101001"),
+        "text": "天河软件园",
+    }
+    while names := await agent.page.eval_on_selector_all(
+        ".live-field[data-required][data-standing=empty]:not([hidden])",
+        "fields => fields.map(field => [field.dataset.field, field.dataset.type])",
+    ):
+        name, kind = names[0]
+        value = answers.get(kind) or await first_option(agent, name)
+        await fill_field(agent.page, name, value)
+        await agent.page.wait_for_selector(
+            f".live-field[data-field={name}]:not([data-standing=empty])", state="attached"
+        )
+
+
+async def first_option(agent: Agent, name: str) -> str:
+    """The first answer a choice offers."""
+    wrapper = agent.page.locator(f".live-field[data-field={name}]")
+    values = await wrapper.locator("input[value], option[value]").evaluate_all(
+        "options => options.map(option => option.value).filter(Boolean)"
+    )
+    return str(values[0])

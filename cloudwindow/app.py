@@ -29,7 +29,8 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.embedded import EmbeddedServer, start_embedded
 from cloudwindow.handlers import admin, approver, citizen, desk, health, routes, staff, visit
-from cloudwindow.handlers.door import JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
+from cloudwindow.handlers.door import GUEST, JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
+from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
@@ -254,7 +255,7 @@ async def measure(request: web.Request, handler: routes.Handler) -> web.StreamRe
             "route": route,
             "status": status,
             "milliseconds": round(seconds * 1000, 1),
-            "request_id": getattr(request.get("guest"), "request_id", None),
+            "request_id": getattr(request.get(GUEST), "request_id", None),
         }
         log.info("answered", extra=fields)
 
@@ -264,17 +265,20 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
     """The web application behind the listening socket ``door``. Raises StartError without the C parser."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise StartError("aiohttp's C parser is missing; install aiohttp from its wheel.")
-    runner = web.AppRunner(
-        web_application(config, made),
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=3.0,
-    )
+    runner = web.AppRunner(web_application(config, made), access_log=None, shutdown_timeout=3.0)
     await runner.setup()
+    server, loop = runner.server, asyncio.get_running_loop()
+    assert server is not None  # noqa: S101 - it is there after setup
+
+    def doorman() -> Doorman:
+        # No access log: ``measure`` writes ours.
+        return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)  # type: ignore[arg-type]
+
+    listener = await loop.create_server(doorman, sock=door)
     try:
-        await web.SockSite(runner, door).start()
         yield
     finally:
+        listener.close()
         await runner.cleanup()
 
 

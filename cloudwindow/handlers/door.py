@@ -93,13 +93,12 @@ class Guest:
         return Person(roles=frozenset(roles), reach=frozenset(reach))
 
 
-GUEST = "guest"
+GUEST = web.RequestKey("guest", Guest)
 
 
 def guest(request: web.Request) -> Guest:
     """Who the request comes from."""
-    found: Guest = request[GUEST]
-    return found
+    return request[GUEST]
 
 
 @web.middleware
@@ -347,20 +346,26 @@ def policy(request: web.Request, nonce: str) -> str:
     )
 
 
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    # With "no-referrer" browsers send `Origin: null` with a plain form, and our own check would refuse it.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=()",
+}
+BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
     """The headers of every answer, whatever it is."""
     headers = response.headers
     headers.pop("Server", None)
-    headers["X-Content-Type-Options"] = "nosniff"
-    # With "no-referrer" browsers send `Origin: null` with a plain form, and our own check would refuse it.
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(self), microphone=(self), geolocation=(), payment=()"
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+    headers.update(ALWAYS)
+    headers.setdefault("Content-Security-Policy", BARE_POLICY)
     headers.setdefault("Cache-Control", "no-store")
     if request.app[SETTINGS].public_url.startswith("https://"):
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     found = request.get(GUEST)
-    if isinstance(found, Guest):
+    if found is not None:
         headers["X-Request-Id"] = found.request_id

@@ -43,6 +43,13 @@ function followStage(message) {
   if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running) call.leave();
 }
 
+/** Who speaks is known only once the call has been accepted; the picture then bears the name. */
+function nameAgent() {
+  const name = page.querySelector(".call-header__who strong")?.textContent;
+  const shown = page.querySelector(".video-stage__name");
+  if (shown && name) shown.textContent = name;
+}
+
 /** @param {string} stage */
 function announceStage(stage) {
   document.title = document.title.replace(/^● /, "");
@@ -151,6 +158,7 @@ panels.addEventListener("renewed", (event) => {
   if (name === "form") form.refresh();
   if (name === "signature") signing.refresh();
   if (name === "chat") chat.toEnd();
+  if (name === "call_header") nameAgent();
 });
 call.addEventListener("left", () => call.leave());
 page.addEventListener("change", (event) => void followDeclarations(event));

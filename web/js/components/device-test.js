@@ -103,6 +103,7 @@ export class DeviceTest {
       const echo = video(this.root, "test-echo");
       echo.srcObject = /** @type {CustomEvent} */ (event).detail;
       echo.muted = true;
+      echo.hidden = false;
     });
     this.#timers.push(setInterval(() => void this.#look(call, started), LOOK_EVERY_MS));
     await call.start(stream).catch(() => undefined);
@@ -119,7 +120,8 @@ export class DeviceTest {
     if (this.#call !== call || (!back && performance.now() - started < ECHO_WITHIN_MS)) return;
     this.#call = null;
     const echo = video(this.root, "test-echo");
-    if (!back) echo.srcObject = null;
+    echo.srcObject = null;
+    echo.hidden = true; // a stream that has ended would leave a black box
     this.#finish({ echo: back, rtt: stats.rttMs, loss: stats.lossPercent });
     call.stop();
   }

@@ -88,7 +88,7 @@ async def test_the_place_in_the_line_follows_the_server(hall: Hall) -> None:
     await hall.tell("place.changed", ahead=1, low_minutes=2, high_minutes=4, agents=5)
     await expect(page.locator('[data-role="ahead"]')).to_have_text("1")
     await expect(page.locator('[data-role="range"]')).to_have_text("2–4")
-    await hall.tell("place.changed", ahead=0, low_minutes=None, high_minutes=None, agents=0)
+    await hall.tell("place.changed", ahead=0, low_minutes=None, high_minutes=None, agents=1)
     await expect(page.locator('[data-role="state"]')).to_have_text("下一位就是您")
 
 

@@ -95,7 +95,7 @@ function showPlace({ ahead, low_minutes, high_minutes, agents }) {
   const range = low_minutes === null || high_minutes === null ? "–" : low_minutes < high_minutes ? `${low_minutes}–${high_minutes}` : String(high_minutes);
   write(page, "range", range);
   const state = page.querySelector('.ticket-card[data-state="waiting"] [data-role="state"]');
-  if (state) state.textContent = ahead === 0 ? t("Next, you are called") : t("You are in the line");
+  if (state) state.textContent = ahead === 0 && agents > 0 ? t("Next, you are called") : t("You are in the line");
 }
 
 function showLine() {

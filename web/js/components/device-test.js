@@ -66,7 +66,7 @@ export class DeviceTest {
     for (const track of this.#opened?.stream?.getTracks() ?? []) track.stop();
     this.#opened = null;
     for (const role of ["test-video", "test-echo"]) video(this.root, role).srcObject = null;
-    for (const role of ["test-picture", "test-sound"]) this.#show(role, false);
+    for (const role of ["test-picture", "test-echo", "test-sound"]) this.#show(role, false);
     this.#showButtons(false);
     this.#say("");
   }

@@ -123,8 +123,9 @@ function showDueStep() {
 
 /** @param {string[]} names */
 function renew(names) {
-  // Whether one may read back or hand in depends on how far the form is.
-  void panels.renew(names.includes("progress") ? [...names, "read_back", "decision"] : names);
+  // Whether one may read back or hand in depends on the form, the papers and the identity check.
+  const due = names.some((name) => name === "progress" || name === "materials" || name === "citizen");
+  void panels.renew(due ? [...names, "progress", "read_back", "decision"] : names);
 }
 
 function tick() {

@@ -1,5 +1,6 @@
 """Opening a page's socket: who it is, what it may say, in which language it is answered."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -10,6 +11,8 @@ from cloudwindow.handlers.door import JOURNEY, guest
 from cloudwindow.i18n import texts
 from cloudwindow.sentences import sentence
 from cloudwindow.signaling import Connection
+
+STAY_SECONDS = 60.0
 
 
 async def serve_live(
@@ -37,13 +40,25 @@ async def serve_live(
         except CloudWindowError as error:
             page.refuse(error)
 
-    return await journey.house.hub.serve(
-        request,
-        topic=topic,
-        exclusive=exclusive,
-        permitted=permitted,
-        sentence=words,
-        opened=greet,
-        heard=heard,
-        closed=closed,
-    )
+    keeping = asyncio.create_task(_stay_signed_in(request), name=f"signed in {topic}")
+    try:
+        return await journey.house.hub.serve(
+            request,
+            topic=topic,
+            exclusive=exclusive,
+            permitted=permitted,
+            sentence=words,
+            opened=greet,
+            heard=heard,
+            closed=closed,
+        )
+    finally:
+        keeping.cancel()
+
+
+async def _stay_signed_in(request: web.Request) -> None:
+    """An open page counts as being there: an agent who waits for the next call is not signed out."""
+    session = guest(request).staff_session
+    while session is not None:
+        await asyncio.sleep(STAY_SECONDS)
+        await request.app[JOURNEY].door.still_here(session)

@@ -586,7 +586,14 @@ class Calls:
             )
             await self._house.visits.save_session(conn, session, seen=session.version - 1)
             await note(conn, ticket.application, "ticket.requeued", SYSTEM, now, {"ticket": ticket.id})
-        elif session.state is sessions.State.CLOSED and mine and in_call:
+        elif before is sessions.State.WRAPPING_UP:
+            session = await self._outcome_by_default(conn, session)
+        if (
+            session.state is sessions.State.CLOSED
+            and mine
+            and in_call
+            and before is not sessions.State.INTERRUPTED
+        ):
             ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
             await note(conn, ticket.application, "ticket.done", SYSTEM, now, {"ticket": ticket.id})
         closed = session.state is sessions.State.CLOSED
@@ -594,6 +601,14 @@ class Calls:
         said = "session.closed" if closed else "session.ended"
         await note(conn, ticket.application, said, SYSTEM, now, payload)
         return Live(ticket=ticket, session=session, freed=session.agent if closed else None, absent=absent)
+
+    async def _outcome_by_default(self, conn: Connection, session: Session) -> Session:
+        """Nobody said how the call ended: what the case says stands, and a draft has its agent as owner."""
+        case = await self._house.cases.case(conn, session.application)
+        outcome = Outcome.SUBMITTED if case.submitted else Outcome.DRAFT_OWNED
+        closed = replace(session, outcome=outcome, version=session.version + 1)
+        await self._house.visits.save_session(conn, closed, seen=session.version)
+        return closed
 
     # --- telling -----------------------------------------------------------------------------------------
 

@@ -6,11 +6,12 @@ session.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cloudwindow.domain import fields
-from cloudwindow.domain.application import Application, Delegate
+from cloudwindow.domain.application import Application, Delegate, void
+from cloudwindow.domain.application import State as Stage
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
@@ -27,6 +28,8 @@ from cloudwindow.records.story import note
 
 MODES = ("video", "audio", "text")
 CAPACITIES = ("own", "delegate")
+DRAFT_SECONDS = 30 * 86_400.0
+"""A draft somebody left behind is taken up again for so long."""
 ACTING_AS = {"own": "self", "delegate": "delegate"}
 
 
@@ -235,7 +238,9 @@ class Intakes:
         if held is not None:
             await house.people.bind_ticket(conn, session, held.id)
             return held
-        case = await self._open_case(conn, intake, item, citizen, now)
+        case = await self._go_on_with(conn, intake, item, citizen, now)
+        if case is None:
+            case = await self._open_case(conn, intake, item, citizen, now)
         ticket = await self._open_ticket(conn, intake, item, citizen, case, now)
         await house.people.bind_ticket(conn, session, ticket.id)
         actor = Actor(kind="citizen", id=citizen.id)
@@ -254,6 +259,32 @@ class Intakes:
         }
         await note(conn, case.id, "ticket.taken", actor, now, payload)
         return ticket
+
+    async def _go_on_with(
+        self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
+    ) -> Application | None:
+        """
+        The draft this citizen left behind for the same item and place: what was filled in is not asked twice.
+
+        Who is in front of the camera has to be compared again, and what was signed signed again.
+        """
+        if intake.capacity != "own":
+            return None
+        draft = await self._house.cases.draft_of(conn, citizen.id, item.id, item.version)
+        if draft is None or draft.capacity != "own" or draft.opened_at < now - DRAFT_SECONDS:
+            return None
+        again = replace(
+            void(draft),
+            state=Stage.DRAFT,
+            home_district=self._house.catalogue.district(intake.home_district).code,
+            home_street=intake.home_street,
+            identity_checked_at=None,
+            identity_method=None,
+            identity_result=None,
+            version=draft.version + 1,
+        )
+        await self._house.cases.save(conn, again, seen=draft.version)
+        return again
 
     async def _open_case(
         self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float

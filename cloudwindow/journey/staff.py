@@ -1,6 +1,8 @@
 """Staff at the door: password and one-time code, sessions, roles."""
 
-from cloudwindow.domain.errors import BadInput, NotFound, TooOften
+import contextlib
+
+from cloudwindow.domain.errors import BadInput, NotFound, TooOften, Unavailable
 from cloudwindow.domain.ids import word
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
@@ -51,11 +53,21 @@ class Door:
         async with house.ledger.read() as conn:
             session = await house.people.session(conn, token, kind=kind, now=now)
         if session is not None and now - session.seen_at > TOUCH_SECONDS:
-            until = min(now + seconds, session.created_at + max(SESSION_SECONDS, CITIZEN_SECONDS))
-            await house.ledger.write(
-                lambda conn: house.people.touch(conn, session, now=now, expires_at=until)
-            )
+            await self._extend(session, seconds)
         return session
+
+    async def still_here(self, session: WebSession) -> None:
+        """A page of this staff session is open; while the ledger is away it is tried again next time."""
+        with contextlib.suppress(Unavailable):
+            await self._extend(session, IDLE_SECONDS)
+
+    async def _extend(self, session: WebSession, seconds: float) -> None:
+        now = self._house.clock()
+        longest = SESSION_SECONDS if session.kind == "staff" else CITIZEN_SECONDS
+        until = min(now + seconds, session.created_at + longest)
+        await self._house.ledger.write(
+            lambda conn: self._house.people.touch(conn, session, now=now, expires_at=until)
+        )
 
     async def _open(self, kind: str, staff: Staff | None, seconds: float) -> tuple[str, WebSession]:
         house, now = self._house, self._house.clock()

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloudwindow.domain.application import Application, Delegate, Material, State, Value
+from cloudwindow.domain.application import FILLING, Application, Delegate, Material, State, Value
 from cloudwindow.domain.errors import Conflict, NotFound
 from cloudwindow.domain.handover import Handover
 from cloudwindow.domain.ids import ApplicationId
@@ -77,6 +77,25 @@ class Cases:
         values = await self._values(conn, application)
         materials = await self._materials(conn, application)
         return from_row(Application, row, values=values, materials=materials)
+
+    async def draft_of(
+        self, conn: AsyncConnection, citizen: str, item: str, item_version: int
+    ) -> Application | None:
+        """The latest case of this citizen and item that was never handed in."""
+        table = tables.application
+        query = (
+            select(table.c.id)
+            .where(
+                table.c.citizen == citizen,
+                table.c.item == item,
+                table.c.item_version == item_version,
+                table.c.state.in_(FILLING),
+            )
+            .order_by(table.c.opened_at.desc())
+            .limit(1)
+        )
+        found = (await conn.execute(query)).scalar_one_or_none()
+        return await self.case(conn, found) if found else None
 
     async def by_receipt(self, conn: AsyncConnection, receipt: str) -> Application:
         """The case with this receipt number. Raises NotFound("unknown_case")."""
@@ -163,7 +182,10 @@ class Cases:
     # --- consents, handover, documents, rating -----------------------------------------------------------
 
     async def add_consent(self, conn: AsyncConnection, application: str, consent: Consent) -> None:
-        """Keep what was agreed to, in which version of the words."""
+        """Keep what was agreed to, in which version of the words; the latest answer counts."""
+        table = tables.consent
+        same = (table.c.application == application) & (table.c.kind == consent.kind)
+        await conn.execute(delete(table).where(same))
         await conn.execute(insert(tables.consent).values(application=application, **as_row(consent)))
 
     async def consents(self, conn: AsyncConnection, application: str) -> Sequence[Consent]:

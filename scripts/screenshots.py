@@ -188,6 +188,7 @@ class Studio:
         card = page.locator(".demo-account").filter(has=page.get_by_text(account, exact=True))
         await card.locator("button").click()
         await expect(page.locator(".staff-menu")).to_be_visible()
+        await page.wait_for_load_state()  # a press before the scripts are awake would only reload the page
         return page
 
 

@@ -9,7 +9,6 @@ Rule 3: what is missed is not replayed: on connecting the page is told its whole
 """
 
 import asyncio
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from cloudwindow.domain.errors import CloudWindowError, Malformed
 from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode
+from cloudwindow.domain.strict_json import parsed
 
 log = logging.getLogger(__name__)
 
@@ -197,26 +197,25 @@ class FrameBudget:
 async def _answer(page: Connection, frame: WSMessage, permitted: frozenset[str], heard: Heard) -> None:
     request: str | None = None
     try:
-        raw = _parsed(frame.data)
-        request = raw["id"] if isinstance(raw, dict) and isinstance(raw.get("id"), str) else None
+        raw = _read(frame.data)
+        request = raw["id"][:64] if isinstance(raw, dict) and isinstance(raw.get("id"), str) else None
         message, request = decode(raw, permitted)
         await heard(message)
     except CloudWindowError as error:
         page.refuse(error, request)
+    except Exception:
+        log.exception("message failed")  # one message that cannot be handled must not end a call
+        page.refuse(CloudWindowError("internal_error"), request)
     else:
         if request is not None:
             page.say(Ack(re=request))
 
 
-def _parsed(text: str) -> object:
+def _read(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
+        return parsed(text)
+    except ValueError as exc:
         raise Malformed("message_malformed") from exc
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 async def _bid_farewell(page: Connection) -> None:

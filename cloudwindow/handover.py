@@ -19,7 +19,7 @@ from cloudwindow.domain.application import Application, Delegate, Event, State, 
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.catalogue import Catalogue, Mode, Organ, ServiceItem
 from cloudwindow.domain.errors import BadInput, Conflict, NotAllowed
-from cloudwindow.domain.filling import Actor, digest
+from cloudwindow.domain.filling import Actor, digest, ready
 from cloudwindow.domain.handover import Event as Move
 from cloudwindow.domain.handover import Handover
 from cloudwindow.domain.handover import advance as move
@@ -73,13 +73,15 @@ class Office:
         """
         Take the signed application in, and hand it over unless it may be decided here.
 
-        Raises Conflict("not_signed"), Conflict("summary_moved_on") if the signature does not fit the form.
+        Raises Conflict("not_signed"), Conflict("summary_moved_on") if the signature does not fit the form,
+        and what the read-back raises if person or papers have been found wanting since.
         """
         case = await self._cases.case(conn, application, lock=True)
         if case.state is not State.SIGNED:
             raise Conflict("already_submitted" if case.submitted else "not_signed")
         if case.readback_sha256 != digest(case, item, principal):
             raise Conflict("summary_moved_on")
+        ready(case, item)
         decision = self._catalogue.decides(
             item, receiving_district=receiving, home_district=case.home_district, on=day_of(now)
         )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudwindow.assist import Changed
-from cloudwindow.domain.application import Application, Delegate, Material
+from cloudwindow.domain.application import Application, Delegate, Material, State
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import ServiceItem
-from cloudwindow.domain.errors import BadInput, Conflict, Gone, TooOften
+from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.filling import Actor, asked, material_of
 from cloudwindow.domain.ids import MaterialId, word
 from cloudwindow.domain.messages import ChatSaid, FormChanged, FormFocused, PeerDevices
@@ -259,7 +259,10 @@ class Filling:
         stored = await house.store.put(signature.png, "image/png", now=now)
         subject = live.ticket.application
 
-        async def work(conn: Connection) -> Changed | BadInput | Gone | TooOften:
+        async def work(conn: Connection) -> Changed | BadInput:
+            case = await house.cases.case(conn, subject)
+            if case.state is State.SIGNED and case.readback_sha256 == sha256:
+                return Changed(case=case)  # sent twice: the first one stands, and its code is spent
             right = await house.people.try_code(
                 conn, purpose="sign", subject=subject, code=code.strip(), now=now
             )

@@ -35,6 +35,7 @@ from cloudwindow.domain.messages import (
     StageChanged,
 )
 from cloudwindow.domain.presence import State as Presence
+from cloudwindow.domain.session import Session
 from cloudwindow.journey import showing
 from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
@@ -66,12 +67,8 @@ class Desks:
 
     async def opened(self, agent: Staff) -> None:
         """The desk is connected: known to the line, and back in a call that was interrupted."""
-        now = self._house.clock()
-        await self._house.line.sign_in(profile_of(agent), now=now)
-        async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
-        if session is not None and session.state is sessions.State.INTERRUPTED:
-            await self._calls.side_back(session.id, "agent")
+        await self._calls.agent_back(agent.id)  # a call goes on also while the line is away
+        await self._house.line.sign_in(profile_of(agent), now=self._house.clock())
         await self.tell_stage(agent)
 
     async def closed(self, agent: Staff) -> None:
@@ -323,21 +320,24 @@ class Desks:
             case ReadBackStart():
                 await self._filling.start_read_back(filler)
             case CallHangUp():
-                async with self._house.ledger.read() as conn:
-                    session = await self._house.visits.session_of_agent(conn, agent.id)
-                if session is not None:
-                    await self._calls.hang_up(session.id, by=filler.actor)
+                await self._calls.hang_up((await self._call_of(agent)).id, by=filler.actor)
             case _:
                 raise BadInput("message_unknown")
 
     async def filler(self, agent: Staff, language: str) -> Filler:
         """The agent as somebody who fills, in the call they hold. Raises Conflict("no_call")."""
-        async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
-        if session is None:
-            raise Conflict("no_call")
+        session = await self._call_of(agent)
         actor = Actor(kind="agent", id=agent.id, name=agent.name)
         return Filler(actor=actor, ticket=session.ticket, language=language)
+
+    async def _call_of(self, agent: Staff) -> Session:
+        """The call whose case this agent may write: not one whose citizen waits again, or is with others."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id)
+            live = await self._calls.live(conn, session.ticket) if session else None
+        if session is None or live is None or live.session is None or live.session.id != session.id:
+            raise Conflict("no_call")
+        return session
 
     # --- submission and decision -------------------------------------------------------------------------
 
@@ -433,11 +433,7 @@ class Desks:
         return stored
 
     async def _application(self, agent: Staff) -> str:
-        async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
-        if session is None:
-            raise Conflict("no_call")
-        return session.application
+        return (await self._call_of(agent)).application
 
     async def picture(self, agent: Staff, material: str) -> bytes:
         """A page of the case in this agent's call. Raises NotFound("unknown_material")."""

@@ -11,11 +11,14 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from PIL import Image, ImageDraw
 from redis.asyncio import Redis
 
 from cloudwindow import journey
@@ -53,6 +56,7 @@ from cloudwindow.papers import Hints, Paper, Papers, Signature
 from cloudwindow.queue import connect
 from cloudwindow.records import Connection as Ledgered
 from cloudwindow.records import events
+from cloudwindow.records.cases import Document
 from cloudwindow.records.events import Event
 from cloudwindow.records.keys import StoredReply
 from cloudwindow.records.ledger import Ledger
@@ -94,6 +98,28 @@ def id_number(serial: int, born: str = "19900307") -> str:
     """A valid identity number of nobody; ``serial`` tells people apart."""
     first = f"440114{born}{serial:03d}"
     return first + idno_check_character(first)
+
+
+@cache
+def photo_of(rule: str) -> bytes:
+    """A small photograph that differs for each paper, as JPEG."""
+    picture = Image.effect_noise((400, 300), 80)
+    ImageDraw.Draw(picture).text((20, 20), rule)
+    return _bytes_of(picture, "JPEG")
+
+
+@cache
+def drawn() -> bytes:
+    """A drawn signature as PNG."""
+    picture = Image.new("RGB", (600, 200), "white")
+    ImageDraw.Draw(picture).line([(40, 150), (150, 40), (260, 150), (420, 60), (560, 120)], "black", 6)
+    return _bytes_of(picture, "PNG")
+
+
+def _bytes_of(picture: Image.Image, kind: str) -> bytes:
+    kept = BytesIO()
+    picture.save(kept, kind)
+    return kept.getvalue()
 
 
 # --- doubles ---------------------------------------------------------------------------------------------
@@ -362,6 +388,12 @@ class Town:
             assert await events.verify(conn, application) is None
             return await events.story(conn, application)
 
+    async def documents(self, application: str) -> list[Document]:
+        """The notices of a case, once everything that waits is printed."""
+        await self.made.printing.print_pending()
+        async with self.house.ledger.read() as conn:
+            return list(await self.house.cases.documents(conn, application))
+
     async def kinds(self, application: str) -> list[str]:
         """The kinds of what happened to a case, in order."""
         return [one.kind for one in await self.story(application)]
@@ -500,7 +532,7 @@ class Visitor:
     async def photograph(self, *rules: str) -> None:
         """Hand in one page for each of ``rules``."""
         for rule in rules:
-            await self.town.made.filling.add_material(await self.filler(), rule, f"photo of {rule}".encode())
+            await self.town.made.filling.add_material(await self.filler(), rule, photo_of(rule))
 
     async def declare_all(self) -> None:
         """Confirm each declaration that applies."""
@@ -514,13 +546,15 @@ class Visitor:
         await self.town.made.filling.send_sign_code(await self.filler())
         return self.town.code_to(self.about["mobile"])
 
-    async def sign(self, code: str, sha256: str | None = None, drawing: bytes = b"drawing") -> None:
+    async def sign(self, code: str, sha256: str | None = None, drawing: bytes | None = None) -> None:
         """Sign what is shown."""
         if sha256 is None:
             shown = (await self.view()).read_back
             assert shown is not None
             sha256 = shown.sha256
-        await self.town.made.filling.sign(await self.filler(), code=code, sha256=sha256, drawing=drawing)
+        await self.town.made.filling.sign(
+            await self.filler(), code=code, sha256=sha256, drawing=drawn() if drawing is None else drawing
+        )
 
 
 @dataclass(slots=True)

@@ -58,7 +58,8 @@ class Hall:
         page = await context.new_page()
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        await page.goto(self.base + address, wait_until="commit")
+        # A link's secret is posted before such a page has loaded.
+        await page.goto(self.base + address, wait_until="commit" if "#" in address else "load")
         if address == "/visit" and look.get("java_script_enabled", True):
             await self._connected()
         return page

@@ -215,7 +215,7 @@ async def test_an_empty_sheet_is_not_signed(hall: Hall) -> None:
 async def test_the_secret_of_a_link_leaves_the_address_and_is_posted(hall: Hall) -> None:
     page = await hall.enter("waiting", address="/pages/resume#k3f9q2m7")
     assert (await hall.got("/resume"))["secret"] == "k3f9q2m7"
-    assert "#" not in page.url
+    assert "#" not in await page.evaluate("location.href")
 
 
 async def test_only_the_streets_of_the_chosen_district_are_offered(hall: Hall) -> None:

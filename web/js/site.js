@@ -5,8 +5,10 @@ import { enhancePreferences } from "./components/preferences.js";
 import { enhanceDialogues } from "./components/dialogue.js";
 import { enhanceForms } from "./components/forms.js";
 import { enhanceCopying } from "./components/copying.js";
+import { enhancePrinting } from "./components/printing.js";
 
 enhancePreferences(document);
 enhanceDialogues(document);
 enhanceForms(document);
 enhanceCopying(document);
+enhancePrinting(document);

@@ -7,6 +7,8 @@ import { say } from "./toast.js";
 /** A lost answer is asked for again with the same idempotency key; the server does the work once. */
 const TRIES = 3;
 const PAUSE_MS = 1_500;
+/** Notices are printed after the answer; by then they are there to be opened. */
+const PRINTED_MS = 4_000;
 
 export class DeskSteps {
   /**
@@ -90,6 +92,7 @@ export class DeskSteps {
     if (problem === null) say(done);
     else say(problem || t("No answer from the server. Press again; nothing is done twice."), "attention");
     this.renew(["decision", "read_back", "citizen", "materials", "form"]);
+    setTimeout(() => this.renew(["decision"]), PRINTED_MS);
   }
 
   /**

@@ -4,6 +4,8 @@ Everything that can go wrong in a way a person or a program must be told.
 CloudWindowError
 ├── BadInput            422  what was sent cannot be used; ``field`` names the place
 │   ├── Malformed       400  not even the shape is right (JSON, message, form)
+│   ├── WrongMethod     405  the address exists, but cannot be asked this way
+│   ├── WrongEncoding   415  compressed bodies are not taken
 │   └── TooLarge        413
 ├── NotSignedIn         401
 ├── NotAllowed          403  only where the person may know that the thing exists
@@ -46,6 +48,18 @@ class Malformed(BadInput):
     """Not even the shape is right."""
 
     status = 400
+
+
+class WrongMethod(BadInput):
+    """The address exists, but cannot be asked this way."""
+
+    status = 405
+
+
+class WrongEncoding(BadInput):
+    """The body is compressed; nobody may make us unpack it."""
+
+    status = 415
 
 
 class TooLarge(BadInput):

@@ -8,7 +8,7 @@ import hmac
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from cloudwindow.domain.errors import (
     NotFound,
     NotSignedIn,
     TooLarge,
+    WrongEncoding,
+    WrongMethod,
 )
 from cloudwindow.domain.rights import Person, Role, allow
 from cloudwindow.handlers.pages import Look, Pages, look_of
@@ -120,7 +122,10 @@ async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return told(request, _known(error))
+        refusal = told(request, _known(error))
+        if "Allow" in error.headers:
+            refusal.headers["Allow"] = error.headers["Allow"]
+        return refusal
     except (ConnectionError, TimeoutError):
         raise
     except Exception:
@@ -144,7 +149,7 @@ def _framing(request: web.Request) -> None:
     if not host_known(request.headers.get("Host", "").lower(), request.app[SETTINGS]):
         raise Malformed("host_unknown")
     if request.headers.get("Content-Encoding"):
-        raise BadInput("encoding_refused")
+        raise WrongEncoding("encoding_refused")
     if request.version < (1, 1) and request.headers.get("Transfer-Encoding"):
         raise Malformed("framing_refused")
 
@@ -273,14 +278,17 @@ def N_(msgid: str) -> str:
     return msgid
 
 
+GO_BACK = N_("Please go back and try again. Nothing of what you entered earlier is lost.")
 NEXT_STEPS = {
-    400: N_("Please go back and try again. Nothing of what you entered earlier is lost."),
+    400: GO_BACK,
     401: N_("Please sign in."),
     403: N_("Please go back to where you came from, reload that page and try again."),
     404: N_("The link may be old or mistyped. You can start again from the first page."),
+    405: GO_BACK,
     409: N_("Something has changed in the meantime. Please reload the page to see where things stand."),
     410: N_("Please start again from the first page; what was submitted is kept."),
     413: N_("Please choose something smaller and try again."),
+    415: GO_BACK,
     422: N_("Please go back, check what you entered and try again."),
     429: N_("Please wait a moment and try again."),
     500: N_("The mistake is ours. Please try again in a minute, or call 12345 and name the code below."),
@@ -298,7 +306,7 @@ def _known(error: web.HTTPException) -> CloudWindowError:
     if error.status == 404:
         return NotFound("page_not_found")
     if error.status == 405:
-        return replace(Malformed("method_not_allowed"))
+        return WrongMethod("method_not_allowed")
     if error.status == 413:
         return TooLarge("body_too_large")
     return Malformed("request_malformed")

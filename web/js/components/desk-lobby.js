@@ -16,6 +16,7 @@ export class Lobby {
   /** @type {ReturnType<typeof setInterval> | undefined} */ #measuring;
   /** @type {Promise<void> | null} */ #opening = null;
   #bell = new Bell();
+  #stage = "";
 
   /**
    * @param {HTMLElement} root
@@ -33,8 +34,9 @@ export class Lobby {
   follow(stage) {
     if (stage === "offered") this.#bell.ring(t("A citizen is calling"));
     else this.#bell.stop();
-    if (stage === "away") this.close();
+    if (stage === "away" && this.#stage !== "away") this.close();
     if (stage === "idle" && !this.#opened) void this.open();
+    this.#stage = stage;
   }
 
   /** Call after the panel "offer" was replaced: Enter must accept. */

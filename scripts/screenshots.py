@@ -454,12 +454,14 @@ async def public_pages(studio: Studio) -> None:
     await page.locator('[name="text_size"][value="standard"]').click()
     await page.goto("/items/HR01")
     await studio.shoot(page, "item")
-    await page.set_viewport_size(DESK["viewport"])
-    await page.goto("/")
-    await studio.shoot(page, "home-wide")
     await studio.close("somebody")
-    for name, look in (("home-dark", {"theme": "dark"}), ("home-english", {"language": "en-GB"})):
-        page = await studio.open(name, PHONE, **look)  # type: ignore[arg-type]
+    looks: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+        ("home-wide", DESK, {}),
+        ("home-dark", PHONE, {"theme": "dark"}),
+        ("home-english", PHONE, {"language": "en-GB"}),
+    )
+    for name, kind, look in looks:
+        page = await studio.open(name, kind, **look)
         await page.goto("/")
         await studio.shoot(page, name)
         await studio.close(name)

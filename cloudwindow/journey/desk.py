@@ -236,7 +236,9 @@ class Desks:
             unconfirmed_fields=[] if done else showing.unconfirmed_labels(case, item, language),
             materials=showing.materials(case, item, url="/desk/materials"),
             chat=[
-                ChatLine(id=one.id, author=one.author, name=one.name, text=one.text, at=one.at)
+                ChatLine(
+                    id=one.id, author=one.author, name=one.name or citizen.name, text=one.text, at=one.at
+                )
                 for one in chat
             ],
             read_back=showing.read_back(

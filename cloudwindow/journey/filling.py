@@ -118,7 +118,7 @@ class Filling:
                 case=session.application,
                 session=session.id,
                 author=filler.actor.kind,
-                name=filler.actor.name,
+                name="" if filler.actor.kind == "citizen" else filler.actor.name,
                 text=words[:CHAT_CHARACTERS],
                 at=now,
             )
@@ -127,7 +127,11 @@ class Filling:
 
         kept = await self._house.ledger.write(work)
         told = ChatSaid(
-            id=kept.id, author=kept.author, name=kept.name, text=kept.text, at_ms=round(kept.at * 1000)
+            id=kept.id,
+            author=kept.author,
+            name=filler.actor.name,
+            text=kept.text,
+            at_ms=round(kept.at * 1000),
         )
         await self._house.hub.tell(citizen_topic(live.ticket.id), told)
         await self._house.hub.tell(agent_topic(session.agent), told)

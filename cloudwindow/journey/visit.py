@@ -116,7 +116,9 @@ class Visits:
             materials=showing.materials(case, item, url="/visit/materials"),
             readiness=showing.readiness(case, item, devices, online=True),
             chat=[
-                ChatLine(id=one.id, author=one.author, name=one.name, text=one.text, at=one.at)
+                ChatLine(
+                    id=one.id, author=one.author, name=one.name or citizen.name, text=one.text, at=one.at
+                )
                 for one in chat
             ],
             read_back=showing.read_back(

@@ -63,12 +63,13 @@ class Inboxes:
     async def _row(self, conn: Connection, case: Application, package: Handover | None) -> InboxRow:
         now = self._house.clock()
         citizen = await self._house.people.citizen(conn, case.citizen)
+        principal = await self._house.cases.principal(conn, case.id)
         by = package.acknowledge_by if package and case.state is State.HANDED_OVER else None
         late = "acknowledge" if by and by < now else "decide" if case.due_at and case.due_at < now else None
         return InboxRow(
             receipt=case.receipt or "",
             item=self._house.item_of(case.item, case.item_version),
-            applicant=mask_name(citizen.name),
+            applicant=mask_name(principal.name if principal else citizen.name),
             state=case.state.value,
             from_district=self._house.catalogue.district(case.receiving_district or case.home_district),
             received_at=case.received_at or 0.0,

@@ -12,6 +12,7 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import OfferId, SessionId, StaffId, TicketId, word
+from cloudwindow.domain.load import AgentPresence
 from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
@@ -19,6 +20,7 @@ from cloudwindow.domain.messages import (
     PanelChanged,
     StageChanged,
 )
+from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
@@ -502,6 +504,23 @@ class Calls:
                 epoch=ticket.epoch,
             )
         )
+
+    async def mend_agent(self, known: AgentPresence, session: Session | None, now: float) -> None:
+        """
+        The line holds ``known`` in a call or its wrap-up; ``session`` is what the ledger has not closed.
+
+        They differ when the line was away as a call ended: then the line is told again.
+        """
+        line, agent = self._house.line, known.agent
+        wrapping = session is not None and session.state is sessions.State.WRAPPING_UP
+        if known.state is Presence.IN_CALL and known.ticket is not None and (session is None or wrapping):
+            async with self._house.ledger.read() as conn:
+                ticket = await self._house.visits.ticket(conn, known.ticket)
+            back = ticket.state is tickets.State.WAITING
+            await self._quietly((line.release if back else line.wrap_up)(agent, ticket.id, now=now))
+        if known.state in {Presence.IN_CALL, Presence.WRAP_UP} and session is None:
+            await self._free(agent, now, "away")
+            await self._tell_free(agent, "away")
 
     # --- deadlines ---------------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ TICK_SECONDS = 0.2
 BEAT_SECONDS = 2.0
 DUE_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
+SETTLED_SECONDS = 10.0
+"""Before this an agent's state in the line may be ahead of the ledger: an acceptance on its way."""
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
@@ -130,10 +132,19 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic):
+        if self._house.hub.online(topic) and await self._stands(news.ticket or ""):
             made = OfferMade(offer=news.offer, expires_in_seconds=self._house.offer_seconds)
             await self._house.hub.tell(topic, made)
             await self._story(news, "ticket.offered")
+
+    async def _stands(self, ticket: str) -> bool:
+        """Whether the offered ticket is still live; else it leaves the line, and with it the offer."""
+        async with self._house.ledger.read() as conn:
+            known = await self._house.visits.ticket(conn, ticket)
+        if known.live and known.state is not tickets.State.MISSED:
+            return True
+        await self._house.line.leave(known.id, now=self._house.clock(), reason="ended")
+        return False
 
     async def _withdrawn(self, news: Announcement) -> None:
         if news.agent is None or news.offer is None:
@@ -190,9 +201,10 @@ class Watch:
             await self._calls.session_due(session)
 
     async def _sweep(self) -> None:
-        """Rebuild the line if it was lost; put in what the ledger knows to wait and the line does not."""
+        """Rebuild the line if it was lost; where ledger and line differ, the ledger is right."""
         async with self._house.ledger.read() as conn:
             waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
+            calls = await self._house.visits.open_calls(conn)
         now = self._house.clock()
         if await self._house.line.generation_missing():
             entries = [
@@ -208,6 +220,9 @@ class Watch:
             added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
             log.info("line rebuilt", extra={"tickets": added})
             return
+        for agent in await self._house.line.agents():
+            if agent.since < now - SETTLED_SECONDS:
+                await self._calls.mend_agent(agent, calls.get(agent.agent), now)
         for one in waiting:
             if one.joined_at < now - SWEEP_SECONDS and await self._house.line.knows(one.id) is None:
                 await self._calls.rejoin(one, now)

@@ -19,7 +19,11 @@ from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
-    """One line of chat; ``author`` is citizen or agent, ``at`` seconds since the epoch."""
+    """
+    One line of chat; ``author`` is citizen or agent, ``at`` seconds since the epoch.
+
+    ``name`` is the agent's; a citizen's stands sealed in their own row and nowhere else.
+    """
 
     id: int
     author: str
@@ -92,7 +96,7 @@ class Visits:
         return [from_row(Ticket, row) for row in await conn.execute(query)]
 
     async def waiting_before(self, conn: AsyncConnection, ticket: Ticket) -> int:
-        """How many wait before ``ticket`` in its district for its item: the place when the line is away."""
+        """How many wait before ``ticket`` in its district: the place when the line is away."""
         table = tables.ticket
         query = select(func.count()).where(
             table.c.state == tickets.State.WAITING,
@@ -185,6 +189,12 @@ class Visits:
         )
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
+
+    async def open_calls(self, conn: AsyncConnection) -> Mapping[str, Session]:
+        """The call each agent has not closed yet, by agent."""
+        table = tables.session
+        query = select(table).where(table.c.state != sessions.State.CLOSED).order_by(table.c.started_at)
+        return {row.agent: from_row(Session, row) for row in await conn.execute(query)}
 
     async def sessions_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Session]:
         """Calls whose deadline has passed."""

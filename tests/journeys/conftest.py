@@ -41,6 +41,13 @@ async def town(line_url: str, migrated_file: Path, tmp_path: Path) -> AsyncItera
 
 
 @pytest_asyncio.fixture
+async def either_town(line_url: str, ledger: Ledger, tmp_path: Path) -> AsyncIterator[Town]:
+    """A town on each kind of database."""
+    async with opened_town(tmp_path, ledger, line_url) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
 async def real_town(line_url: str, ledger: Ledger, tmp_path: Path) -> AsyncIterator[Town]:
     """A town on each kind of database, with the product's own printer and paper table."""
     async with opened_town(tmp_path, ledger, line_url, real=True) as made:
@@ -48,6 +55,7 @@ async def real_town(line_url: str, ledger: Ledger, tmp_path: Path) -> AsyncItera
 
 
 __all__ = [
+    "either_town",
     "ledger",
     "ledger_url",
     "line_url",

@@ -126,7 +126,7 @@ class Assist:
         if checked.code == "required":
             return None  # an emptied field is missing, not wrong; the read-back asks for it
         if not checked.ok:
-            raise BadInput(checked.code or "field_wrong", dict(checked.params), field=question.id)
+            raise BadInput(checked.code or "required", dict(checked.params), field=question.id)
         return checked.value
 
     async def prefill(

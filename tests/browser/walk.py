@@ -225,10 +225,7 @@ class Citizen:
     async def tests_devices(self) -> None:
         """Camera, microphone, echo from the server."""
         await self.page.click("[data-role=test-start]")
-        await self.page.wait_for_function(
-            "() => document.querySelector('[data-role=test-echo]')"
-            ".getVideoPlaybackQuality().totalVideoFrames > 5"
-        )
+        await self.page.locator("[data-role=test-words]", has_text="一切正常").wait_for()
 
     async def photographs(self, rule: str, picture: Path) -> None:
         """Add a photo of one paper."""
@@ -263,10 +260,14 @@ class Citizen:
 
     async def declares_all(self) -> None:
         """Tick every declaration."""
-        boxes = self.page.locator("[data-role=declarations] input[type=checkbox]")
-        await boxes.first.wait_for(state="attached")
-        for number in range(await boxes.count()):
-            await boxes.nth(number).check(force=True)
+        await self.page.wait_for_selector("[data-role=declarations] input[type=checkbox]", state="attached")
+        open_ones = "[data-role=declarations] input[type=checkbox]:not(:checked)"
+        while count := await self.page.locator(open_ones).count():
+            unticked = self.page.locator("input[type=checkbox]:not(:checked)")
+            await self.page.locator("[data-role=declarations] label", has=unticked).first.click()
+            await self.page.wait_for_function(
+                f"(before) => document.querySelectorAll('{open_ones}').length < before", arg=count
+            )
         await self.page.wait_for_selector("[data-role=send-code]")
 
     async def signs(self, last_code: str = "") -> None:

@@ -336,8 +336,11 @@ class Desks:
         """The call whose case this agent may write: not one whose citizen waits again, or is with others."""
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session_of_agent(conn, agent.id)
-            live = await self._calls.live(conn, session.ticket) if session else None
-        if session is None or live is None or live.session is None or live.session.id != session.id:
+            if session is None:
+                raise Conflict("no_call")
+            live = await self._calls.live(conn, session.ticket)
+            newest = await self._house.visits.ticket_of(conn, session.application)
+        if live.session is None or live.session.id != session.id or newest != session.ticket:
             raise Conflict("no_call")
         return session
 

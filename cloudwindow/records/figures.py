@@ -89,12 +89,14 @@ async def _count_cases(conn: AsyncConnection, found: dict[str, Counter[str]], si
 
 
 async def mean_wait_seconds(conn: AsyncConnection, district: str | None, *, since: float) -> float | None:
-    """Mean time from the first press to the answered call, over calls begun since ``since``."""
+    """Mean time from the first press to the first call, over tickets first called since ``since``."""
     calls, line = tables.session, tables.ticket
+    first = select(calls.c.ticket, func.min(calls.c.started_at).label("at")).group_by(calls.c.ticket)
+    called = first.subquery()
     query = (
-        select(func.avg(calls.c.started_at - line.c.joined_at))
-        .join_from(calls, line, calls.c.ticket == line.c.id)
-        .where(calls.c.started_at >= since, calls.c.epoch == 1)
+        select(func.avg(called.c.at - line.c.joined_at))
+        .join_from(called, line, called.c.ticket == line.c.id)
+        .where(called.c.at >= since)
     )
     if district:
         query = query.where(line.c.home_district == district)

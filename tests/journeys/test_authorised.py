@@ -540,3 +540,28 @@ async def test_receipts_and_phones_cannot_be_tried_out(town: Town) -> None:
                 await town.made.following.find(
                     await visitor.browser(), receipt, f"1390000{guess:04d}", address=f"from {guess}"
                 )
+
+
+async def test_a_draft_left_behind_is_taken_up_again_and_only_by_its_new_agent(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    await filled(visitor, desk)
+    await signed(visitor, desk)
+    await visitor.leave()
+    await town.pass_time(61)
+    again = await town.citizen(**{name: visitor.about[name] for name in ("id_number", "mobile")})
+    assert again.ticket != visitor.ticket
+    assert again.application == visitor.application
+    case = await town.case(again.application)
+    assert (case.state, case.signed_at, case.identity_result) == (State.DRAFT, None, None)
+    assert case.values["trade"].value == "leather"
+    with pytest.raises(Conflict, match="no_call"):
+        await desk.submit()
+    with pytest.raises(Conflict, match="no_call"):
+        await desk.say(FormSet(field="trade", value="retail", base=9))
+    await desk.finish("draft_owned", "明天再办")
+    await desk.accept()
+    await again.join()
+    await desk.identify()
+    await town.pass_time(61)
+    await signed(again, desk)
+    await desk.submit()

@@ -20,8 +20,8 @@ from cloudwindow.handlers.pages import LOOK_COOKIE, TEXT_SIZES, THEMES, Look
 from cloudwindow.handlers.reading import answers_of, read_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
+from cloudwindow.journey import WebSession
 from cloudwindow.journey.intake import Problems
-from cloudwindow.records.people import WebSession
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
 YEAR_SECONDS = 365 * 86_400

@@ -12,9 +12,8 @@ from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.reading import read_form
 from cloudwindow.handlers.routes import route
 from cloudwindow.handlers.visit import jpeg
+from cloudwindow.journey import Staff, StoredReply
 from cloudwindow.journey.calls import agent_topic
-from cloudwindow.records.keys import StoredReply
-from cloudwindow.records.people import Staff
 
 PANELS = frozenset(
     {

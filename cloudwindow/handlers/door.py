@@ -28,10 +28,9 @@ from cloudwindow.domain.errors import (
 from cloudwindow.domain.rights import Person, Role, allow
 from cloudwindow.handlers.pages import Look, Pages, look_of
 from cloudwindow.i18n import texts
-from cloudwindow.journey import Journey
+from cloudwindow.journey import Journey, Staff, WebSession
 from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.staff import Door
-from cloudwindow.records.people import Staff, WebSession
 from cloudwindow.sentences import sentence
 
 log = logging.getLogger(__name__)

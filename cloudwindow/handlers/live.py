@@ -9,8 +9,8 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.messages import Hello, Message
 from cloudwindow.handlers.door import JOURNEY, guest
 from cloudwindow.i18n import texts
+from cloudwindow.journey import Connection
 from cloudwindow.sentences import sentence
-from cloudwindow.signaling import Connection
 
 STAY_SECONDS = 60.0
 

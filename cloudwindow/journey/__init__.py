@@ -14,6 +14,11 @@ from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
+from cloudwindow.records.keys import StoredReply
+from cloudwindow.records.people import Staff, WebSession
+from cloudwindow.signaling import Connection
+
+__all__ = ["Connection", "Journey", "Staff", "StoredReply", "WebSession", "build"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

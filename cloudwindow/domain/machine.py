@@ -1,7 +1,7 @@
 """
 The one way every state machine here moves.
 
-Rule 1: a machine is a table ``{(state, event): state}`` in the room of its thing; nothing else assigns a state.
+Rule 1: a machine is a table ``{(state, event): state}`` in the room of its thing; nothing else sets a state.
 Rule 2: an event without a row is refused with ``Conflict("state_forbids")``; it never "does nothing".
 Rule 3: a state without an outgoing row is final; every other state has a deadline (see each room).
 """

@@ -2,8 +2,8 @@
 Every message that crosses a WebSocket is born here.
 
 One flat JSON object per message; ``type`` names it. Requests may carry ``id`` (made by the browser); the
-answer is ``ack`` or ``error`` with the same ``re``. ``docs/protocol.md`` describes them, ``web/js/lib/messages.js``
-mirrors them, one test compares the three.
+answer is ``ack`` or ``error`` with the same ``re``. ``docs/protocol.md`` describes them,
+``web/js/lib/messages.js`` mirrors them, one test compares the three.
 
 Direction is the base class: FromCitizen, FromAgent, FromBoth (either side of a call), ToCitizen, ToAgent,
 ToBoth, ToBoard.
@@ -93,7 +93,7 @@ class ChatSay(FromBoth):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormSet(FromBoth):
-    """A field was edited; an agent's edit is a proposal, a citizen's is confirmed. ``base`` is the version seen."""
+    """A field was edited: a proposal by the agent, final by the citizen. ``base`` is the version seen."""
 
     type: ClassVar[str] = "form.set"
     field: str
@@ -225,7 +225,7 @@ class Ack(ToBoth):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal(ToBoth):
-    """The request ``re`` was refused: stable ``code``, a sentence for the person, the ``field`` it concerns."""
+    """The request ``re`` was refused: stable ``code``, a sentence for the person, the ``field`` meant."""
 
     type: ClassVar[str] = "error"
     re: str | None
@@ -262,7 +262,7 @@ class StageChanged(ToBoth):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelChanged(ToBoth):
-    """Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case, chat…"""
+    """Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case…"""
 
     type: ClassVar[str] = "panel.changed"
     panels: tuple[str, ...]
@@ -392,7 +392,9 @@ class BoardChanged(ToBoard):
 
 
 def _all(base: type[Message]) -> list[type[Message]]:
-    return [leaf for sub in base.__subclasses__() for leaf in ([sub] if sub.type else _all(sub))]
+    """The messages below ``base``, once each: a dataclass with slots leaves its first draft behind."""
+    found = [leaf for sub in base.__subclasses__() for leaf in ([sub] if sub.type else _all(sub))]
+    return list({message.type: message for message in found}.values())
 
 
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}

@@ -128,11 +128,11 @@ class Cases:
         return [(await self.case(conn, one), await self.handover(conn, one)) for one in found]
 
     async def counts(self, conn: AsyncConnection, district: str) -> Mapping[State, int]:
-        """How many cases of ``district`` stand in each state."""
+        """How many cases handed over to ``district`` stand in each state."""
         table = tables.application
         query = (
             select(table.c.state, func.count())
-            .where(table.c.home_district == district)
+            .where(table.c.home_district == district, table.c.mode == "transfer")
             .group_by(table.c.state)
         )
         return {State(state): count for state, count in await conn.execute(query)}

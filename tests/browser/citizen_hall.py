@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent
+from tests.browser.machine import CHROMIUM
 from tests.pages.citizen_pages import PAGES, render
 from tests.pages.environment import ROOT
 
@@ -176,7 +177,7 @@ async def open_hall() -> AsyncIterator[Hall]:
 
     forwarder = Forwarder(ForwarderSettings(), on_event)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         hall = Hall(browser, forwarder)
         runner = web.AppRunner(hall.application())
         await runner.setup()

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent
 from tests.browser.lossy_link import LossyLink
+from tests.browser.machine import CHROMIUM
 
 pytestmark = pytest.mark.browser
 
@@ -112,7 +113,7 @@ async def stage() -> AsyncIterator[Stage]:
     await site.start()
     port = runner.addresses[0][1]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         made = Stage(browser, forwarder, f"http://127.0.0.1:{port}")
         yield made
         await browser.close()

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, async_playwright
 
+from tests.browser.machine import CHROMIUM
 from tests.browser.test_media_call import ARGUMENTS, LIBRARY
 
 pytestmark = pytest.mark.browser
@@ -34,7 +35,7 @@ async def opened() -> AsyncIterator[tuple[Browser, int]]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser, runner.addresses[0][1]
         await browser.close()
     await runner.cleanup()

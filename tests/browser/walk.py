@@ -19,8 +19,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
+from tests.browser.machine import CHROMIUM
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",

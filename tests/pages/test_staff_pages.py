@@ -130,7 +130,7 @@ def test_every_form_of_staff_that_posts_carries_its_token(name: str) -> None:
 @pytest.mark.parametrize("state", ["away", "idle", "offered", "in_call", "wrap_up"])
 def test_the_agent_can_never_tick_a_declaration_or_sign(state: str) -> None:
     html = render(f"desk-{state}", "zh-CN") + render("desk-reading_back", "zh-CN")
-    assert 'name="declaration"' not in html
+    assert 'name="key"' not in html
     assert 'data-role="signature"' not in html
 
 

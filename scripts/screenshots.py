@@ -651,15 +651,15 @@ async def decide(studio: Studio, desk: Page, page: Page) -> None:
     await expect(desk.locator('form[data-role="decide"]')).to_be_visible()
     await studio.shoot(desk, "desk-decision")
     await desk.locator('form[data-role="decide"] button[value="approve"]').click()
-    await expect(page.locator(".documents__line").first).to_be_visible()
+    await expect(page.locator(".documents__line")).to_have_count(2)  # the receipt and the certificate
 
 
 async def afterwards(studio: Studio, desk: Page, page: Page) -> None:
     """The certificate, its proof, the outcome, the rating."""
-    place = await page.locator(".documents__line a[download]").first.get_attribute("href")
+    place = await page.locator(".documents__line a[download]").last.get_attribute("href")
     certificate = await (await page.request.get(str(place))).body()
     needed(certificate.startswith(b"%PDF"), "a certificate")
-    code = await page.locator(".documents__line code").first.inner_text()
+    code = await page.locator(".documents__line code").last.inner_text()
     await desk.locator('[data-role="hang-up"]').click()
     await desk.locator('[data-role="hang-up-yes"]').click()
     await expect(desk.locator("#outcome")).to_be_visible()
@@ -667,7 +667,7 @@ async def afterwards(studio: Studio, desk: Page, page: Page) -> None:
     await desk.locator('#outcome [name="outcome"][value="submitted"]').check()
     await desk.locator('#outcome button[value="away"]').click()
     await expect(page.locator('main[data-stage="ended"]')).to_be_visible()
-    await studio.shoot(page, "certificate", at='[data-panel="case"]')
+    await studio.shoot(page, "certificate", at=".documents")
     await page.locator('[name="stars"][value="5"]').check()
     await page.locator('form[action="/visit/rating"] button').click()
     await expect(page.locator('form[action="/visit/rating"]')).to_have_count(0)

@@ -216,9 +216,9 @@ class Cases:
         await conn.execute(insert(tables.document).values(**as_row(document)))
 
     async def print_document(self, conn: AsyncConnection, document: Document) -> None:
-        """Note where the printed PDF is kept."""
+        """Note where the printed PDF is kept; the first print stays, others may have it already."""
         table = tables.document
-        change = table.update().where(table.c.id == document.id)
+        change = table.update().where(table.c.id == document.id, table.c.file == "")
         await conn.execute(change.values(file=document.file, sha256=document.sha256))
 
     async def unprinted(self, conn: AsyncConnection, *, limit: int = 20) -> Sequence[Document]:

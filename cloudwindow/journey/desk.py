@@ -227,6 +227,7 @@ class Desks:
             capacity=case.capacity,
             principal=principal.name if principal else None,
             recording_allowed=consents.get("recording", False),
+            recorded=session.recording,
             peer_online=house.hub.online(citizen_topic(ticket.id)),
             identity_checked=case.identity_result == "confirmed",
             identity_result=case.identity_result,

@@ -202,6 +202,7 @@ class VisitView:
     next_opening: float | None
     resume_link: str
     recording_allowed: bool
+    recorded: bool
     session: str | None
     agent: AgentCard | None
     peer_online: bool
@@ -263,6 +264,7 @@ class SessionView:
     capacity: str
     principal: str | None
     recording_allowed: bool
+    recorded: bool
     peer_online: bool
     identity_checked: bool
     identity_result: str | None

@@ -105,6 +105,7 @@ class Visits:
             next_opening=home.calendar.next_opening(now),
             resume_link=f"{house.origin}/resume#{secret}",
             recording_allowed=consents.get("recording", False),
+            recorded=call is not None and call.recording,
             session=call.id if call else None,
             agent=AgentCard(
                 name=agent.name, number=agent.number, district=house.catalogue.district(agent.district)

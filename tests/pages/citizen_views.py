@@ -215,6 +215,7 @@ def visit(
         next_opening=None if open_now else NOW + 40_000,
         resume_link="http://127.0.0.1/resume#k3f9q2m7x0t8w1r5",
         recording_allowed=True,
+        recorded=False,
         session="session" if talking else None,
         agent=agent if talking else None,
         peer_online=True,

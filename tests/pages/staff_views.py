@@ -177,6 +177,7 @@ SESSION = views.SessionView(
     capacity="own",
     principal=None,
     recording_allowed=True,
+    recorded=False,
     peer_online=True,
     identity_checked=False,
     identity_result=None,

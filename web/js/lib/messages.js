@@ -35,7 +35,7 @@
  */
 
 /**
- * A field was edited; an agent's edit is a proposal, a citizen's is confirmed. `base` is the version seen.
+ * A field was edited: a proposal by the agent, final by the citizen. `base` is the version seen.
  * @typedef {object} FormSet
  * @property {"form.set"} type
  * @property {string} field
@@ -150,7 +150,7 @@
  */
 
 /**
- * The request `re` was refused: stable `code`, a sentence for the person, the `field` it concerns.
+ * The request `re` was refused: stable `code`, a sentence for the person, the `field` meant.
  * @typedef {object} Refusal
  * @property {"error"} type
  * @property {string | null} re
@@ -181,7 +181,7 @@
  */
 
 /**
- * Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case, chat…
+ * Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case…
  * @typedef {object} PanelChanged
  * @property {"panel.changed"} type
  * @property {string[]} panels

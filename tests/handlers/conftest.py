@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -40,14 +41,14 @@ def line_server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="session")
 def seeded(line_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a migrated ledger and the demo accounts, to copy from."""
-    folder = tmp_path_factory.mktemp("seeded") / "data"
+    folder = tmp_path_factory.mktemp("seeded")
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, seed_in(folder, line_server.url)).result()
     return folder
 
 
 @asynccontextmanager
-async def new_city(server: RedisServer, seeded: Path, folder: Path, **settings: object) -> AsyncIterator[City]:
+async def new_city(server: RedisServer, seeded: Path, folder: Path, **settings: Any) -> AsyncIterator[City]:
     """A running product with an empty line and a ledger that knows the demo accounts only."""
     client = connect(server.url)
     await client.flushall()

@@ -6,17 +6,20 @@ app (the staff's secret in the ledger) are read from inside.
 """
 
 import asyncio
+import base64
 import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, FormData, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, FormData
+from PIL import Image, ImageDraw
 
 from cloudwindow import app as product
 from cloudwindow import demo
@@ -25,8 +28,9 @@ from cloudwindow.domain.fields import idno_check_character
 from cloudwindow.journey import Journey
 from cloudwindow.records.migrations import migrate
 from cloudwindow.staff_auth import totp_code
+from tests.journeys.town import ANSWERS, PAPERS
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 """How long a test waits for something that must happen."""
 
 CSRF = re.compile(r'<meta name="csrf" content="([^"]*)"')
@@ -60,7 +64,6 @@ class City:
 async def seed_in(folder: Path, redis_url: str) -> None:
     """Prepare a data folder with a ledger and the demo accounts, to be copied by many tests."""
     config = Config(data_dir=folder, port=0)
-    folder.mkdir(parents=True, exist_ok=True)
     await migrate(config.ledger_url)
     async with product.opened(config, redis_url) as journey:
         await demo.seed(journey.house)
@@ -172,7 +175,7 @@ class Browser:
     async def live(self, path: str) -> "Live":
         """Open a page's socket."""
         headers = {"Origin": self.city.url, "Accept-Language": self.language}
-        return Live(await self.session.ws_connect(path, headers=headers, autoping=True))
+        return Live(await self.session.ws_connect(path, headers=headers))
 
     def cookie(self, name: str) -> str:
         """The value of one of this browser's cookies; empty if it has none."""
@@ -195,18 +198,32 @@ async def browser(city: City, language: str = "zh-CN") -> AsyncIterator[Browser]
 
 @dataclass(slots=True)
 class Live:
-    """A page's socket; ``heard`` keeps every message in order."""
+    """
+    A page's socket. It is read all the time, as a browser does, so that pings are answered.
+
+    ``heard`` keeps every message that was asked for, in order.
+    """
 
     socket: ClientWebSocketResponse
     heard: list[dict[str, Any]] = field(default_factory=list)
+    _waiting: asyncio.Queue[dict[str, Any] | None] = field(default_factory=asyncio.Queue)
+    _reader: asyncio.Task[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = asyncio.create_task(self._read(), name="page")
+
+    async def _read(self) -> None:
+        async for frame in self.socket:
+            self._waiting.put_nowait(json.loads(frame.data))
+        self._waiting.put_nowait(None)
 
     async def next(self, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
         """The next message. Raises ConnectionError when the socket has ended."""
         async with asyncio.timeout(limit):
-            frame = await self.socket.receive()
-        if frame.type is not WSMsgType.TEXT:
+            message = await self._waiting.get()
+        if message is None:
+            self._waiting.put_nowait(None)
             raise ConnectionError(f"socket ended with {self.socket.close_code}")
-        message: dict[str, Any] = json.loads(frame.data)
         self.heard.append(message)
         return message
 
@@ -249,6 +266,7 @@ class Live:
     async def close(self) -> None:
         """Leave in good order."""
         await self.socket.close()
+        await self._reader
 
 
 # --- citizens --------------------------------------------------------------------------------------------
@@ -373,3 +391,87 @@ async def join_without_media(visit: Live) -> None:
     assert answer["code"] == "media_unavailable", answer
     if not any(one["type"] == "stage.changed" and one["stage"] == "in_call" for one in visit.heard):
         await visit.until("stage.changed", stage="in_call")
+
+
+# --- a whole call ----------------------------------------------------------------------------------------
+
+
+def photo(words: str = "") -> bytes:
+    """A photograph of a paper, as a phone would send it."""
+    picture = Image.effect_noise((900, 640), 60).convert("RGB")
+    ImageDraw.Draw(picture).text((60, 60), words or "paper", fill="black")
+    out = BytesIO()
+    picture.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def drawing() -> str:
+    """A drawn signature, as the page's canvas spells it."""
+    picture = Image.new("RGBA", (600, 200), (255, 255, 255, 0))
+    pen = ImageDraw.Draw(picture)
+    for start in range(40, 500, 60):
+        pen.line((start, 150, start + 50, 40, start + 90, 160), fill="black", width=6)
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """A case that was handed in: its receipt, and the ids its pages name."""
+
+    receipt: str
+    materials: tuple[str, ...]
+    documents: tuple[str, ...]
+
+
+async def fill_together(citizen: Browser, visit: Live, desk: Live, item: str) -> tuple[str, ...]:
+    """Everything the read-back asks for; gives the materials."""
+    for name, value in ANSWERS[item].items():
+        await visit.done("form.set", field=name, value=value, base=0)
+    for rule in PAPERS[item]:
+        sent = await citizen.upload(f"/visit/materials/{rule}", [("file", photo(rule))])
+        assert sent.status == 303, sent.text
+    page = await citizen.get("/visit")
+    materials = tuple(dict.fromkeys(re.findall(r"/visit/materials/([0-9a-z]{16})", page.text)))
+    for material in materials:
+        await desk.done("material.judge", material=material, verdict="ok")
+    await desk.done("identity.check", method="face_and_card", result="confirmed")
+    return materials
+
+
+async def sign_application(citizen: Browser, who: Applicant, visit: Live, desk: Live) -> None:
+    """Read back, declare, code, drawing."""
+    await desk.done("read_back.start")
+    page = await citizen.get("/visit")
+    for key in re.findall(r'name="key" value="([^"]+)"', page.text):
+        await visit.done("declaration.confirm", key=key, confirmed=True)
+    assert (await citizen.post("/visit/code")).status == 303
+    page = await citizen.get("/visit")
+    digest = re.search(r'name="sha256" value="([0-9a-f]{64})"', page.text)
+    assert digest, "the page shows nothing to sign"
+    code = citizen.city.code_to(who.mobile)
+    signed = await citizen.post("/visit/sign", {"sha256": digest[1], "code": code, "drawing": drawing()})
+    assert signed.status == 303, signed.text
+
+
+async def hand_in(city: City, citizen: Browser, agent: Browser, who: Applicant, item: str) -> Submitted:
+    """A whole call for ``item``, from the number to the receipt, without media; both sides hang up."""
+    await take_ticket(citizen, who, item=item)
+    visit, desk = await citizen.live("/ws/visit"), await agent.live("/ws/desk")
+    await accept_next(desk)
+    await join_without_media(visit)
+    materials = await fill_together(citizen, visit, desk, item)
+    await sign_application(citizen, who, visit, desk)
+    await agent.page("/desk")
+    reply = await agent.call("/desk/submit", Idempotency_Key=f"submit-{who.mobile}")
+    assert reply.status in {200, 201}, reply.text
+    receipt = reply.json["receipt"]
+    await city.journey.printing.print_pending()
+    await desk.done("call.hang_up")
+    await desk.done("session.outcome", outcome="submitted", note="", next="away")
+    case = await citizen.get(f"/cases/{receipt}")
+    documents = tuple(dict.fromkeys(re.findall(r"/documents/([0-9a-z]+)", case.text)))
+    await visit.close()
+    await desk.close()
+    return Submitted(receipt=receipt, materials=materials, documents=documents)

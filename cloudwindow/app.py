@@ -58,6 +58,7 @@ HANDLERS = (citizen, visit, staff, desk, approver, admin, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
+RESTART_SECONDS = 0.5
 FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
 
 REQUESTS = Counter("cw_requests_total", "Answered requests", ["route", "method", "status"])
@@ -319,8 +320,8 @@ async def everything(config: Config) -> AsyncIterator[Started]:
         port = door.getsockname()[1]
         settled = replace(config, redis_url=redis_url, media_token=token, port=port)
         await migrate(settled.ledger_url)
-        worker = await _media_child(settled)
-        stack.push_async_callback(_stop_child, worker)
+        keeper = asyncio.create_task(_keep_media(settled), name="media child")
+        stack.push_async_callback(_ended, keeper)
         made = await stack.enter_async_context(opened(settled, redis_url))
         if settled.demo:
             await demo.seed(made.house)
@@ -361,6 +362,18 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
     )
+
+
+async def _keep_media(config: Config) -> None:
+    """Run the media worker, and another one whenever it ends: its rooms come back on the new one."""
+    while True:
+        child = await _media_child(config)
+        try:
+            await child.wait()
+            log.warning("media worker ended; starting another", extra={"worker": config.media_name})
+        finally:
+            await _stop_child(child)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _stop_child(child: asyncio.subprocess.Process) -> None:

@@ -137,7 +137,7 @@ class Papers:
                 order = json.dumps({"task": task, **asdict(self._limits)}).encode() + b"\n"
                 answer = await _converse(process, order + raw)
         except TimeoutError as exc:
-            raise BadInput("image_broken") from exc
+            raise Unavailable("papers_unavailable") from exc  # a slow machine is not a broken picture
         finally:
             if process.returncode is None:
                 await _end(process)

@@ -40,7 +40,9 @@ async def ready(request: web.Request) -> web.Response:
 
 @route("GET", "/metrics", "metrics")
 async def metrics(request: web.Request) -> web.Response:
-    """GET /metrics — Prometheus text; the reverse proxy keeps it inside."""
+    """GET /metrics — Prometheus text, for callers inside: what comes through a proxy finds nothing."""
+    if "X-Forwarded-For" in request.headers:
+        raise NotFound("page_not_found")
     return web.Response(body=generate_latest(), content_type="text/plain", charset="utf-8")
 
 

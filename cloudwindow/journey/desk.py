@@ -271,7 +271,7 @@ class Desks:
             mode=mode,
             organ=decision.competent_organ.name.in_language(language),
             delegation=delegation.notice.in_language(language) if delegation else None,
-            due_at=case.due_at,
+            due_at=showing.last_moment(case.due_at),
             can_decide=mode == Mode.AUTHORISED.value and case.state is State.RECEIVED,
         )
 

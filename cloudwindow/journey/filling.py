@@ -248,7 +248,7 @@ class Filling:
             )
         )
         await house.sms.send(citizen.mobile, CODE_TEXT.zh.format(code=code), now=now)
-        await self._calls.refresh(live, "signature")
+        await self._calls.refresh(live, "signature", "read_back")
 
     async def sign(self, filler: Filler, *, code: str, sha256: str, drawing: bytes) -> None:
         """

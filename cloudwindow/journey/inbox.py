@@ -74,7 +74,7 @@ class Inboxes:
             from_district=self._house.catalogue.district(case.receiving_district or case.home_district),
             received_at=case.received_at or 0.0,
             acknowledge_by=by,
-            due_at=case.due_at,
+            due_at=showing.last_moment(case.due_at),
             late=late,
         )
 

@@ -267,7 +267,7 @@ def case_view(
         mode=case.mode or "",
         applicant=applicant,
         received_at=case.received_at,
-        due_at=case.due_at,
+        due_at=last_moment(case.due_at),
         acknowledge_by=package.acknowledge_by if package and case.acknowledged_at is None else None,
         steps=[_step(event, catalogue, names, language) for event in story if event.kind in STORY],
         documents=[
@@ -287,6 +287,11 @@ def case_view(
         can_rate=can_rate and rating is None,
         rating=rating,
     )
+
+
+def last_moment(due_at: float | None) -> float | None:
+    """The last second that is still in time: a period that ends at midnight ends on the day before it."""
+    return None if due_at is None else due_at - 1
 
 
 def _step(event: Event, catalogue: Catalogue, names: Mapping[str, str], language: str) -> CaseStep:

@@ -220,7 +220,7 @@ class WatchedPapers(Papers):
 
 async def test_a_child_that_takes_too_long_is_ended() -> None:
     papers = WatchedPapers(PaperLimits(seconds=0.001))
-    with pytest.raises(BadInput, match="image_broken"):
+    with pytest.raises(Unavailable, match="papers_unavailable"):
         await papers.reencode(written(a_page(4000, 3000)))
     assert papers.ended_by == -signal.SIGKILL
 

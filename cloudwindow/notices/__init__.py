@@ -57,6 +57,7 @@ class Press:
         """Raises Unavailable ``fonts_missing`` if the font package is not installed there."""
         self._fonts = Fonts.found_in(fonts_folder)
         self._pool = _pool()
+        self._closed = False
 
     async def print(
         self, notice: Notice, *, language: str, verify_url: str, photo: bytes | None = None
@@ -65,6 +66,8 @@ class Press:
         job = partial(
             render, notice, language=language, verify_url=verify_url, fonts=self._fonts, photo=photo
         )
+        if self._closed:
+            raise Unavailable("press_unavailable")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, job)
         except BrokenProcessPool as exc:
@@ -72,7 +75,8 @@ class Press:
             raise Unavailable("press_unavailable") from exc
 
     def close(self) -> None:
-        """End the printing process."""
+        """End the printing process; what is not printed yet is printed after the next start."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -60,6 +60,8 @@ class Watch:
         self._printing = printing
         self._moved = False
         self._version = 0
+        self.listening = asyncio.Event()
+        """Set once everything the line announces from now on will be heard."""
 
     async def run(self) -> None:
         """Do all duties until cancelled."""
@@ -102,9 +104,11 @@ class Watch:
 
     async def _listen(self) -> None:
         """Tell desks, tickets and boards what the line announces; begin again after a loss."""
-        last = "$"
+        last: str | None = None
         while not ending():
             try:
+                last = last or await self._house.line.latest()  # by name: a loss must not skip any
+                self.listening.set()
                 async for news in self._house.line.announcements(last):
                     last = news.id
                     self._moved = True

@@ -193,6 +193,7 @@ class Page(Connection):
     def __init__(self, topic: str) -> None:
         self.closed_with: int | None = None
         self.told: list[dict[str, Any]] = []
+        self.news = asyncio.Event()
         super().__init__(
             topic=topic,
             socket=cast(Any, SimpleNamespace(close=self._close)),
@@ -205,6 +206,7 @@ class Page(Connection):
     def send(self, text: str) -> None:
         """Remember a message."""
         self.told.append(json.loads(text))
+        self.news.set()
 
     def last(self, kind: str) -> dict[str, Any]:
         """The newest message of ``kind``."""

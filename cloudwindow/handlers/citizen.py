@@ -1,5 +1,6 @@
 """The public side and the way to a number: search, item page, about you, confirm, resume, cases, verify."""
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from cloudwindow.handlers.door import (
     wants_json,
 )
 from cloudwindow.handlers.pages import LOOK_COOKIE, TEXT_SIZES, THEMES, Look
-from cloudwindow.handlers.reading import answers_of, read_form, read_upload
+from cloudwindow.handlers.reading import answers_of, read_form, read_open_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
 from cloudwindow.journey import WebSession
@@ -25,6 +26,8 @@ from cloudwindow.journey.intake import Problems
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
 YEAR_SECONDS = 365 * 86_400
+OWN_PLACE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
+"""A path of ours: browsers read backslashes as slashes and skip tabs, so neither may be in it."""
 
 
 def see_other(place: str) -> web.Response:
@@ -317,10 +320,7 @@ async def verify(request: web.Request) -> web.Response:
 @route("POST", "/preferences", "prefer")
 async def preferences(request: web.Request) -> web.Response:
     """POST /preferences — language, theme, text size; back to where the person was."""
-    from urllib.parse import parse_qs
-
-    raw = (await request.content.read(4096)).decode("utf-8", "replace")
-    typed = {name: values[-1] for name, values in parse_qs(raw).items()}
+    typed = await read_open_form(request)
     look = guest(request).look
     chosen = Look(
         language=typed.get("language", "") if typed.get("language") in LANGUAGES else look.language,
@@ -328,6 +328,6 @@ async def preferences(request: web.Request) -> web.Response:
         text_size=typed.get("text_size", "") if typed.get("text_size") in TEXT_SIZES else look.text_size,
     )
     back = typed.get("return_to", "/")
-    answer = see_other(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/")
+    answer = see_other(back if OWN_PLACE.fullmatch(back) else "/")
     answer.set_cookie(LOOK_COOKIE, chosen.cookie, samesite="Lax", max_age=YEAR_SECONDS, **COOKIE)
     return answer

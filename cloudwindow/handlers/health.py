@@ -46,14 +46,22 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=generate_latest(), content_type="text/plain", charset="utf-8")
 
 
+def file_of(folder: Path, path: str) -> Path:
+    """The file that may be fetched under ``path``. Raises NotFound("page_not_found")."""
+    try:
+        file = (folder / path).resolve()
+        inside = file.relative_to(folder.resolve()).as_posix()
+        if inside.startswith(SERVED) and file.is_file():
+            return file
+    except (ValueError, OSError) as exc:  # outside, or no name a file can have
+        raise NotFound("page_not_found") from exc
+    raise NotFound("page_not_found")
+
+
 @route("GET", "/assets/{path:.+}", "look")
 async def asset(request: web.Request) -> web.StreamResponse:
     """GET /assets/{path} — styles, scripts, pictures of the house; nothing else below web/."""
-    path = request.match_info["path"]
-    folder = request.app[ASSETS]
-    file = (folder / path).resolve()
-    if not path.startswith(SERVED) or not file.is_relative_to(folder.resolve()) or not file.is_file():
-        raise NotFound("page_not_found")
+    file = file_of(request.app[ASSETS], request.match_info["path"])
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     if file.suffix in {".js", ".mjs"}:
         kind = "text/javascript"

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 from multidict import MultiDict, MultiDictProxy
 
 from cloudwindow.domain.catalogue import FieldType, Form
@@ -17,11 +18,14 @@ from cloudwindow.handlers.door import check_csrf
 BODY_SECONDS = 20.0
 UPLOAD_SECONDS = 60.0
 FORM_BYTES = 256 * 1024
+OPEN_FORM_BYTES = 4096
 JSON_BYTES = 1024 * 1024
 UPLOAD_BYTES = 15 * 1024 * 1024
 PARTS = 64
 
 Typed = MultiDictProxy[str]
+UNREADABLE = (ValueError, AssertionError, RuntimeError, web.HTTPException, HttpProcessingError, EOFError)
+"""What the library raises at the parts of a malformed upload."""
 
 
 @asynccontextmanager
@@ -58,6 +62,11 @@ async def read_form(request: web.Request) -> Typed:
     return typed
 
 
+async def read_open_form(request: web.Request) -> Typed:
+    """A small form that needs no token, because it changes nothing but how pages look."""
+    return MultiDictProxy(MultiDict(_pairs(await _body(request, OPEN_FORM_BYTES))))
+
+
 def _token(request: web.Request, typed: Typed) -> str:
     return request.headers.get("X-CSRF", "") or typed.get("csrf", "")
 
@@ -87,7 +96,14 @@ async def read_upload(request: web.Request) -> tuple[Typed, dict[str, list[bytes
     try:
         async with _deadline(UPLOAD_SECONDS):
             await _read_parts(request, values, files)
-    except (ValueError, AssertionError, RuntimeError, web.HTTPException, EOFError) as exc:
+    except (
+        ValueError,
+        AssertionError,
+        RuntimeError,
+        web.HTTPException,
+        HttpProcessingError,
+        EOFError,
+    ) as exc:
         raise Malformed("form_malformed") from exc
     typed = MultiDictProxy(values)
     check_csrf(request, _token(request, typed))

@@ -145,8 +145,9 @@ async def greeting(config: Config, started: app.Started) -> str:
     if config.demo:
         lines += [
             f"    Both sides 左右同屏  {here}/demo/side-by-side",
+            f"    Demo codes 演示账号  {here}/demo",
             "",
-            "  Demo sign-ins (codes change every 30 s; present ones: " + f"{here}/demo)",
+            "  Demo sign-ins; the codes change every 30 seconds:",
             "",
         ]
         for one in await started.journey.door.demo_accounts():

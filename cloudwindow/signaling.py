@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from cloudwindow.domain.errors import CloudWindowError, Malformed
-from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode
+from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode, request_of
 from cloudwindow.domain.strict_json import parsed
 
 log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ async def _answer(page: Connection, frame: WSMessage, permitted: frozenset[str],
     request: str | None = None
     try:
         raw = _read(frame.data)
-        request = raw["id"][:64] if isinstance(raw, dict) and isinstance(raw.get("id"), str) else None
+        request = request_of(raw)
         message, request = decode(raw, permitted)
         await heard(message)
     except CloudWindowError as error:

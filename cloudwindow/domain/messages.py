@@ -423,7 +423,7 @@ def decode(raw: Any, permitted: frozenset[str]) -> tuple[Message, str | None]:
     kind, request = body.pop("type"), body.pop("id", None)
     if kind not in permitted:
         raise Malformed("message_unknown")
-    if request is not None and not (isinstance(request, str) and 0 < len(request) <= 64):
+    if request is not None and request_of(raw) is None:
         raise Malformed("message_malformed", field="id")
     shape = MESSAGES[kind]
     hints = get_type_hints(shape)
@@ -436,6 +436,12 @@ def decode(raw: Any, permitted: frozenset[str]) -> tuple[Message, str | None]:
             raise Malformed("message_malformed", field=name)
     made: Message = shape(**body)
     return made, request
+
+
+def request_of(raw: Any) -> str | None:
+    """The word that names the request ``raw``, if it carries a usable one: 1 to 64 letters."""
+    word = raw.get("id") if isinstance(raw, dict) else None
+    return word if isinstance(word, str) and 0 < len(word) <= 64 else None
 
 
 def _limit(name: str) -> int:

@@ -191,7 +191,7 @@ def _refusal(request: web.Request, action: str) -> CloudWindowError:
 
 
 def _same_site(request: web.Request, visitor: Guest) -> None:
-    upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+    upgrade = upgrades(request)
     if request.method not in WRITES and not upgrade:
         return
     origin = request.headers.get("Origin")
@@ -201,6 +201,11 @@ def _same_site(request: web.Request, visitor: Guest) -> None:
         raise NotAllowed("origin_refused")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise NotAllowed("origin_refused")
+
+
+def upgrades(request: web.Request) -> bool:
+    """Whether a page wants to open its socket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def _origins(request: web.Request) -> set[str]:
@@ -240,7 +245,7 @@ def told(request: web.Request, error: CloudWindowError) -> web.Response:
     visitor = guest(request)
     spoken = texts(visitor.look.language)
     title = sentence(error, spoken)
-    if error.status == 401 and not wants_json(request) and request.method == "GET":
+    if error.status == 401 and not wants_json(request) and request.method == "GET" and not upgrades(request):
         return web.Response(status=303, headers={"Location": "/staff/sign-in"})
     headers = {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
     if wants_json(request):

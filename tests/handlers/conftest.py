@@ -48,13 +48,13 @@ def seeded(line_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @asynccontextmanager
-async def new_city(server: RedisServer, seeded: Path, folder: Path, **settings: Any) -> AsyncIterator[City]:
+async def new_city(url: str, seeded: Path, folder: Path, **settings: Any) -> AsyncIterator[City]:
     """A running product with an empty line and a ledger that knows the demo accounts only."""
-    client = connect(server.url)
-    await client.flushall()
+    client = connect(url)
+    await client.flushdb()
     await client.aclose()
     shutil.copytree(seeded, folder / "data")
-    async with city_in(folder / "data", server.url, **settings) as running:
+    async with city_in(folder / "data", url, **settings) as running:
         yield running
 
 
@@ -63,14 +63,14 @@ async def city(
     line_server: RedisServer, seeded: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[City]:
     """The city of this file's tests."""
-    async with new_city(line_server, seeded, tmp_path_factory.mktemp("city")) as running:
+    async with new_city(line_server.url, seeded, tmp_path_factory.mktemp("city")) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def fresh_city(line_server: RedisServer, seeded: Path, tmp_path: Path) -> AsyncIterator[City]:
-    """A city of this one test."""
-    async with new_city(line_server, seeded, tmp_path) as running:
+    """A city of this one test, beside the file's and with a line of its own."""
+    async with new_city(f"{line_server.url}?db=1", seeded, tmp_path) as running:
         yield running
 
 

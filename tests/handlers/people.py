@@ -201,12 +201,14 @@ class Live:
     """
     A page's socket. It is read all the time, as a browser does, so that pings are answered.
 
-    ``heard`` keeps every message that was asked for, in order.
+    ``heard`` keeps every message that a test has read. Waiting for an answer reads nothing else:
+    what came in the meantime can still be waited for.
     """
 
     socket: ClientWebSocketResponse
     heard: list[dict[str, Any]] = field(default_factory=list)
     _waiting: asyncio.Queue[dict[str, Any] | None] = field(default_factory=asyncio.Queue)
+    _answers: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
     _reader: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -214,7 +216,12 @@ class Live:
 
     async def _read(self) -> None:
         async for frame in self.socket:
-            self._waiting.put_nowait(json.loads(frame.data))
+            message = json.loads(frame.data)
+            answered = self._answers.pop(message.get("re") or "", None)
+            if answered is not None:
+                answered.set_result(message)
+            else:
+                self._waiting.put_nowait(message)
         self._waiting.put_nowait(None)
 
     async def next(self, limit: float = LIMIT_SECONDS) -> dict[str, Any]:
@@ -249,14 +256,13 @@ class Live:
         await self.socket.send_str(json.dumps({"type": kind, **values}))
 
     async def ask(self, kind: str, **values: Any) -> dict[str, Any]:
-        """Send a request and read on until its ``ack`` or ``error``."""
+        """Send a request and wait for its ``ack`` or ``error``."""
         request = secrets.token_hex(4)
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[request] = answered
         await self.say(kind, id=request, **values)
         async with asyncio.timeout(LIMIT_SECONDS):
-            while True:
-                message = await self.next()
-                if message.get("re") == request:
-                    return message
+            return await answered
 
     async def done(self, kind: str, **values: Any) -> None:
         """Send a request that must be acknowledged."""
@@ -376,21 +382,18 @@ async def accept_next(desk: Live) -> str:
 
 async def accept_offered(desk: Live) -> str:
     """Wait for an offer and take it; gives the offer."""
-    offered = next((one for one in reversed(desk.heard) if one["type"] == "offer.made"), None)
-    offer = (offered or await desk.until("offer.made"))["offer"]
+    offer = str((await desk.until("offer.made"))["offer"])
     await desk.done("offer.accept", offer=offer)
-    return str(offer)
+    return offer
 
 
 async def join_without_media(visit: Live) -> None:
     """Answer the call where no media worker runs: the ledger joins, the media plane says it is away."""
-    if not any(one["type"] == "stage.changed" and one["stage"] == "called" for one in visit.heard):
-        await visit.until("stage.changed", stage="called")
+    await visit.until("stage.changed", stage="called")
     answer = await visit.ask("call.offer", purpose="call", attempt=1, sdp="v=0\r\n")
     assert answer["type"] == "error", answer
     assert answer["code"] == "media_unavailable", answer
-    if not any(one["type"] == "stage.changed" and one["stage"] == "in_call" for one in visit.heard):
-        await visit.until("stage.changed", stage="in_call")
+    await visit.until("stage.changed", stage="in_call")
 
 
 # --- a whole call ----------------------------------------------------------------------------------------

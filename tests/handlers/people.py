@@ -467,7 +467,7 @@ async def hand_in(city: City, citizen: Browser, agent: Browser, who: Applicant, 
     materials = await fill_together(citizen, visit, desk, item)
     await sign_application(citizen, who, visit, desk)
     await agent.page("/desk")
-    reply = await agent.call("/desk/submit", Idempotency_Key=f"submit-{who.mobile}")
+    reply = await agent.call("/desk/submit", Idempotency_Key=secrets.token_hex(8))
     assert reply.status in {200, 201}, reply.text
     receipt = reply.json["receipt"]
     await city.journey.printing.print_pending()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from cloudwindow import app as product
 from cloudwindow.domain.rights import ACTIONS, Role
@@ -96,6 +98,20 @@ def test_every_address_of_the_application_was_declared(city: City) -> None:
     canonical = {(method, re.sub(r"\{(\w+):[^}]*\}", r"{\1}", path)) for method, path in declared}
     assert served == canonical
     assert len(list(app.router.routes())) == len(ROUTES) + sum(one.method == "GET" for one in ROUTES)
+
+
+async def test_an_address_that_nobody_declared_is_open_to_nobody(city: City) -> None:
+    async def forgotten(request: web.Request) -> web.Response:
+        return web.Response(text="open")
+
+    app = product.web_application(city.config, city.journey)
+    app.router.add_get("/forgotten", forgotten)
+    app.router.add_get("/desk/forgotten", forgotten)
+    async with TestClient(TestServer(app)) as client:
+        for path in ("/forgotten", "/desk/forgotten"):
+            answer = await client.get(path)
+            assert answer.status in {401, 404} or answer.url.path == "/staff/sign-in"
+            assert await answer.text() != "open"
 
 
 @pytest.mark.parametrize("name", PEOPLE)

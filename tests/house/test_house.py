@@ -92,8 +92,6 @@ ELSEWHERE = [
 ]
 WORD = re.compile(r"""["']([a-z0-9_]+)["']""")
 QUOTED = {word for file in ELSEWHERE for word in WORD.findall(file.read_text("utf-8"))}
-    word for file in ELSEWHERE for word in re.findall(r"""["']([a-z0-9_]+)["']""", file.read_text("utf-8"))
-}
 
 
 @pytest.mark.parametrize("code", sorted(SENTENCES.keys() - OUTSIDE))

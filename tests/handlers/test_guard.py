@@ -171,6 +171,13 @@ async def test_json_that_is_no_plain_object_is_refused(citizen: Browser, body: b
     assert (answer.status, answer.code) == (400, "json_malformed")
 
 
+@pytest.mark.parametrize("token", ["", "wrong"])
+async def test_json_without_the_sessions_token_is_refused_unread(citizen: Browser, token: str) -> None:
+    headers = {"Content-Type": "application/json", "X-CSRF": token, **JSON}
+    answer = await citizen.ask("POST", "/visit/sign", b"not json", headers=headers)
+    assert (answer.status, answer.code) == (403, "csrf_wrong")
+
+
 @pytest.mark.parametrize(
     "body", [b"a=%ff", b"\xff\xfe", b"a=%00", b"%00=a", b"&".join(b"a=1" for _ in range(501))]
 )

@@ -1,6 +1,9 @@
 """Every page of staff with its sample, by a short name."""
 
+from functools import cache
 from typing import Any
+
+from jinja2 import Environment
 
 from tests.pages import staff_views as sample
 from tests.pages.environment import context, environment
@@ -71,4 +74,10 @@ PANELS: dict[str, Sample] = {
 def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
     """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
     template, values = (PAGES | PANELS)[name]
-    return environment(language, unknown).get_template(template).render(context(language, **values, **more))
+    env = _templates(language) if unknown is None else environment(language, unknown)
+    return env.get_template(template).render(context(language, **values, **more))
+
+
+@cache
+def _templates(language: str) -> Environment:
+    return environment(language)

@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 
 from tests.browser.walk import (
     DESKTOP,
+    PHONE,
     Agent,
     Approver,
     Citizen,
@@ -41,6 +42,14 @@ TENANT = {
     "id_number": identity_number("43010219950612002"),
     "mobile": "13900139000",
     "name": "李秀英",
+}
+
+ELDER = {
+    "district": "440103",
+    "street": "440103001",
+    "id_number": identity_number("44010319400815003"),
+    "mobile": "13600136000",
+    "name": "何婆婆",
 }
 
 BEGINNING = (
@@ -191,6 +200,15 @@ async def test_a_residence_permit_goes_to_the_home_districts_approver(
     approver = await Approver.signs_in(town, browser, "approver-tianhe")
     await approver.opens(receipt)
     await approver.presses("acknowledge")
+    await approver.asks_for("portrait", "照片太暗，请在白墙前重拍")
+
+    await citizen.page.goto(f"{town.base}/cases/{receipt}")
+    assert "照片太暗" in await citizen.page.locator("#main").inner_text()
+    await citizen.page.set_input_files("input[type=file][name=portrait]", photo(tmp_path, "again"))
+    async with citizen.page.expect_navigation():
+        await citizen.page.click("form[action$='/corrections'] .actions button")
+
+    await approver.opens(receipt)
     await approver.presses("accept")
     await approver.presses("approve")
 
@@ -202,8 +220,32 @@ async def test_a_residence_permit_goes_to_the_home_districts_approver(
     assert answer is not None
     assert answer.status == 404
     story = told_story(town.data_dir, receipt)
-    end = ("case.received", "case.handed_over", "case.acknowledged", "case.accepted", "case.approved")
+    end = (
+        "case.received",
+        "case.handed_over",
+        "case.acknowledged",
+        "case.correction_requested",
+        "case.corrected",
+        "case.accepted",
+        "case.approved",
+    )
     assert in_order(story, *BEGINNING, *MIDDLE, *end), story
+
+
+async def test_a_number_goes_along_to_another_device_by_its_link(town: City, browser: Browser) -> None:
+    citizen = await Citizen.arrives(town, browser)
+    number = await citizen.takes_number("CA04", words="长寿", **ELDER)
+    link = await citizen.page.input_value("#resume-link")
+
+    other = await (await person(browser, DESKTOP)).new_page()
+    await other.goto(link)
+    await other.wait_for_url("**/visit")
+    assert (await other.locator(".ticket-card__number").first.inner_text()).strip() == number
+    await citizen.page.wait_for_selector("[data-role=line-state]:not([hidden])")
+
+    stranger = await (await person(browser, PHONE)).new_page()
+    await stranger.goto(link)
+    await stranger.locator("#main", has_text="链接已失效").wait_for()
 
 
 async def fill_the_rest(agent: Agent) -> None:

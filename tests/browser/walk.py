@@ -413,6 +413,15 @@ class Approver:
         async with self.page.expect_navigation():
             await form.locator("button").first.click()
 
+    async def asks_for(self, target: str, words: str) -> None:
+        """Send the one list of corrections, with one thing on it."""
+        form = self.page.locator("form[action$='/correction']")
+        await self.page.locator("details", has=form).locator("summary").first.click()
+        await form.locator(f"label:has(input[name=target][value={target}])").click()
+        await form.locator(f"input[name='note.{target}']").fill(words)
+        async with self.page.expect_navigation():
+            await form.locator("button").last.click()
+
 
 def told_story(data_dir: Path, receipt: str) -> list[str]:
     """The kinds of the case's events in order, read from the ledger's file."""

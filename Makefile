@@ -18,7 +18,7 @@ test: setup ## run every test; the browser ones last
 	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m pytest
 
 test-fast: setup ## run the tests that need no browser
-	@$(PYTHON) -m pytest -m "not browser"
+	@$(PYTHON) -m pytest -m "not browser" -n 3 --dist loadfile
 
 check: setup ## format, lint, types, import contracts, browser types, catalogue, translations
 	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs 2 $(CHECKS)

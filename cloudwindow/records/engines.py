@@ -120,6 +120,15 @@ def is_not_now(error: BaseException) -> bool:
     return str(getattr(error.orig, "sqlstate", None) or "").startswith(SQLSTATE_NOT_NOW)
 
 
+def is_locked(error: BaseException | None) -> bool:
+    """Tell whether another process holds SQLite's file just now."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
+
+
 def away() -> Unavailable:
     """Return what a caller is told while the ledger cannot be reached."""
     return Unavailable("ledger_unavailable", retry_after_seconds=1)

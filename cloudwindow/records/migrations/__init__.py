@@ -4,6 +4,7 @@ The ledger's tables, step by step: each file in ``versions`` is one step, made b
 Steps only go up; the way back is a backup.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,11 @@ from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from cloudwindow.domain.errors import Unavailable
 from cloudwindow.records import engines
+
+WAITS_SECONDS: Final = (0.2, 0.4, 0.8, 1.6)
+"""SQLite refuses a second process at once while the first changes the journal's mode: it comes again."""
 
 FOLDER: Final = Path(__file__).parent
 
@@ -25,6 +30,17 @@ async def migrate(url: str) -> None:
     turns. Raises Unavailable("ledger_unavailable") if the database does not answer, and RuntimeError if old
     rows do not fit the new tables; either way it stays as it was.
     """
+    for wait_seconds in WAITS_SECONDS:
+        try:
+            return await _migrate(url)
+        except Unavailable as away:
+            if not engines.is_locked(away.__cause__):
+                raise
+            await asyncio.sleep(wait_seconds)
+    await _migrate(url)
+
+
+async def _migrate(url: str) -> None:
     engine = engines.builder(url)
     try:
         async with engine.connect() as conn:

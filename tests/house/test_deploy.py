@@ -3,6 +3,7 @@
 import asyncio
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -311,12 +312,19 @@ class TestHealthcheck:
         assert hosts == ["window.example", f"127.0.0.1:{server.port}"]
 
     async def test_an_open_port_is_well_until_it_closes(self) -> None:
+        parted = asyncio.Event()
+
         async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            parted.set()
 
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
         address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         assert await asyncio.to_thread(is_well, address, "")
+        async with asyncio.timeout(10):
+            await parted.wait()
         server.close()
         await server.wait_closed()
         assert not await asyncio.to_thread(is_well, address, "")

@@ -31,7 +31,7 @@ from cloudwindow.i18n import texts
 from cloudwindow.journey import Journey, Staff, WebSession
 from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.staff import Door
-from cloudwindow.sentences import sentence
+from cloudwindow.sentences import N_, sentence
 
 log = logging.getLogger(__name__)
 
@@ -275,11 +275,6 @@ def told(request: web.Request, error: CloudWindowError) -> web.Response:
     )
     page.headers.update(headers)
     return page
-
-
-def N_(msgid: str) -> str:
-    """Mark a sentence for translation."""
-    return msgid
 
 
 GO_BACK = N_("Please go back and try again. Nothing of what you entered earlier is lost.")

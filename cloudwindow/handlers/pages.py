@@ -21,7 +21,6 @@ from markupsafe import Markup
 from cloudwindow.domain.calendar import SHANGHAI
 from cloudwindow.domain.catalogue import Text
 from cloudwindow.i18n import LANGUAGES, choose, texts
-from cloudwindow.journey.views import StaffCard
 
 THEMES = ("auto", "light", "dark")
 TEXT_SIZES = ("standard", "large")
@@ -141,8 +140,3 @@ def _duration(ngettext: Callable[[str, str, int], str]) -> Callable[[float], str
         return hours + " " + ngettext("%(num)s minute", "%(num)s minutes", minutes) % {"num": minutes}
 
     return shown
-
-
-def staff_values(card: StaffCard | None) -> dict[str, Any]:
-    """The template value that names the member of staff on the page."""
-    return {"staff": card}

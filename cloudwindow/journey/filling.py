@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudwindow.assist import Changed
-from cloudwindow.domain.application import Application, Delegate, Material, State
+from cloudwindow.domain.application import Application, Material, State
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import ServiceItem
 from cloudwindow.domain.errors import BadInput, Conflict
@@ -346,8 +346,3 @@ def message_of(view: FieldView) -> FormChanged:
         error_text=None,
         hidden=view.hidden,
     )
-
-
-def principal_line(principal: Delegate | None) -> str | None:
-    """Whom a delegate acts for, as shown to both sides."""
-    return None if principal is None else principal.name

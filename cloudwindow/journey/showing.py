@@ -10,14 +10,13 @@ from typing import Any
 
 from cloudwindow.domain import fields
 from cloudwindow.domain.application import Application, Delegate, Standing, State
-from cloudwindow.domain.catalogue import Catalogue, Declaration, Field, FieldType, MaterialRule, ServiceItem
+from cloudwindow.domain.catalogue import Catalogue, Field, FieldType, MaterialRule, ServiceItem
 from cloudwindow.domain.filling import (
     asked,
     canonical_values,
     declarations_asked,
     digest,
     missing_fields,
-    open_papers,
     papers_asked,
     settled,
 )
@@ -234,11 +233,6 @@ def missing_labels(case: Application, item: ServiceItem, language: str) -> Seque
     return [item.form.field(one).label.in_language(language) for one in missing_fields(case, item)]
 
 
-def open_paper_labels(case: Application, item: ServiceItem, language: str) -> Sequence[str]:
-    """Names of required papers that are missing or not found good."""
-    return [item.material(one).name.in_language(language) for one in open_papers(case, item)]
-
-
 def case_view(
     case: Application,
     catalogue: Catalogue,
@@ -312,8 +306,3 @@ def _correction(one: Mapping[str, str], item: ServiceItem) -> CorrectionView:
     return CorrectionView(
         target=one["target"], kind=one["kind"], label=label, note=one["note"], done=bool(one["done"])
     )
-
-
-def declarations(case: Application, item: ServiceItem) -> Sequence[Declaration]:
-    """The declarations that apply."""
-    return declarations_asked(case, item)

@@ -279,6 +279,11 @@ end
 
 -- Pairing -------------------------------------------------------------------------------------------------
 
+-- Whether a pass on a declined ticket still holds: by its time, whether or not a tick has forgiven it yet.
+local function passes(ends)
+  return ends and now < tonumber(ends)
+end
+
 -- The agent's next ticket: of all lanes they may serve the lowest score + opening, own district first.
 -- Reads lane heads in the order of their scores and stops where none can be better.
 local function seek(id)
@@ -296,7 +301,8 @@ local function seek(id)
       if score > now or (best and score >= best.at) then more = false break end
       local home, _, language, mode = parts(lane)
       if reaches(a.serves, a.district, home) and among(a.languages, language) and among(a.modes, mode) then
-        if lane == a.passed_lane and call("ZRANGE", K .. "lane:" .. lane, 0, 0)[1] == a.passed then
+        if lane == a.passed_lane and passes(a.passed_until)
+            and call("ZRANGE", K .. "lane:" .. lane, 0, 0)[1] == a.passed then
           skip, score = 1, tonumber(call("ZRANGE", K .. "lane:" .. lane, 1, 1, "WITHSCORES")[2] or "inf")
         end
         local ring = ring_of(a.district, home)
@@ -330,9 +336,10 @@ local function idle_in(district, lane, ticket, seen)
       for i = 1, #free, 2 do
         local id, since = free[i], tonumber(free[i + 1])
         if best and since > best.since then more = false break end
-        local can = call("HMGET", K .. "agent:" .. id, "languages", "modes", "serves", "passed")
+        local can = call("HMGET", K .. "agent:" .. id, "languages", "modes", "serves", "passed",
+          "passed_until")
         if among(can[1], language) and among(can[2], mode) and reaches(can[3], district, home) then
-          if can[4] == ticket then
+          if can[4] == ticket and passes(can[5]) then
             passed = true
           elseif not best or since < best.since or id < best.id then
             best, more = {id = id, since = since}, false

@@ -42,7 +42,7 @@ end
 
 local function forgive(id)
   call("ZREM", K .. "passes", id)
-  call("HDEL", K .. "agent:" .. id, "passed", "passed_lane")
+  call("HDEL", K .. "agent:" .. id, "passed", "passed_lane", "passed_until")
   seek(id)
 end
 

@@ -114,6 +114,15 @@ async def test_a_ticket_behind_a_declined_one_is_not_held_up(hall: Hall) -> None
     assert await hall.offers() == [("t1", "mei"), ("t2", "mei")]
 
 
+async def test_a_pass_ends_by_its_time_even_within_the_same_tick(hall: Hall) -> None:
+    """The miss of the second ticket is carried out before the pass on the first is forgiven."""
+    await ring(hall)
+    await hall.join("t2")
+    await hall.line.decline(MEI, offer_id("t1", 1), reason="other", now=hall.now)
+    await hall.pass_time(31)
+    assert await hall.offers() == [("t1", "mei"), ("t2", "mei"), ("t1", "mei")]
+
+
 async def test_a_declined_offer_is_answered_the_same_when_repeated(hall: Hall) -> None:
     await ring(hall)
     for _ in range(2):

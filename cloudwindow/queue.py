@@ -52,13 +52,16 @@ from cloudwindow.domain.match import (
     openings,
     plain,
 )
+from cloudwindow.domain.messages import PlaceChanged
 from cloudwindow.domain.presence import State
+from cloudwindow.domain.replica import Replica, Snapshot, Standing, profile_of
 
 STREAM_LENGTH = 100_000
 """Announcements kept, about: a quarter of an hour at five times a city's peak."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
+BATCH = 2000
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
@@ -367,6 +370,60 @@ class Line:
         answer = await self._ask("xread", {f"{self._key}:announcements": after}, count=count)
         return [_announcement(id, fields) for id, fields in _entries(answer)]
 
+    async def since(self, after: str, *, count: int = BATCH) -> list[Announcement] | None:
+        """
+        What was announced after ``after``, at most ``count``; ``None`` when something in between is lost.
+
+        The announcement ``after`` itself must still be there: then nothing behind it was trimmed, and this is
+        the Redis that it came from.
+        """
+        stream = f"{self._key}:announcements"
+
+        async def once() -> Any:
+            async with self._redis.pipeline(transaction=True) as both:
+                both.xrange(stream, after, after)
+                both.xread({stream: after}, count=count)
+                return await both.execute()
+
+        kept, answer = await self._patiently(once)
+        if not kept and after != "0-0":
+            return None
+        return [_announcement(id, fields) for id, fields in _entries(answer)]
+
+    async def snapshot(self) -> Snapshot:
+        """The whole line at one instant, to be followed from its ``id`` on with ``since``."""
+        id, lanes, others, agents, sums = await self._run("snapshot", 0.0)
+        tickets: dict[TicketId, Standing] = {}
+        for name, rows in lanes:
+            lane = Lane.parse(_text(name))
+            for ticket, score, joined in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+                tickets[TicketId(_text(ticket))] = Standing(
+                    lane=lane, score=float(score), joined_at=float(joined) / 1000
+                )
+        for ticket, name, score, joined, state, detached in others:
+            tickets[TicketId(_text(ticket))] = Standing(
+                lane=Lane.parse(_text(name)),
+                score=float(score),
+                joined_at=float(joined) / 1000,
+                state=_text(state),
+                detached=bool(detached),
+            )
+        return Snapshot(
+            id=_text(id),
+            tickets=tickets,
+            agents=[_presence(one) for one in json.loads(agents)],
+            cases=_cases(sums),
+        )
+
+    async def cases(self) -> Mapping[str, Handling]:
+        """The measured case time of each skill."""
+        sums = await self._ask("hgetall", f"{self._key}:handling")
+        return _cases([part for item in sums.items() for part in item])
+
+    def replica(self, snapshot: Snapshot, followed: Mapping[TicketId, PlaceChanged | None]) -> Replica:
+        """A replica by this line's rules; ``followed``: what the pages of this node show already."""
+        return Replica(snapshot, delays=self._delays, neighbours=self._neighbours, followed=followed)
+
     async def latest(self) -> str:
         """The id of the latest announcement, to read on from after a snapshot."""
         return await self._latest(f"{self._key}:announcements")
@@ -490,8 +547,11 @@ def _list(words: frozenset[str] | frozenset[DistrictCode]) -> str:
     return ",".join(sorted(words))
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split(","))
+def _cases(sums: Sequence[Any]) -> Mapping[str, Handling]:
+    """Case times out of ``skill|n``, ``skill|t`` and ``skill|s`` with their values, one after the other."""
+    found = {_text(name): float(value) for name, value in zip(sums[::2], sums[1::2], strict=True)}
+    skills = {name.rsplit("|", 1)[0] for name in found}
+    return {skill: handling(*(found.get(f"{skill}|{part}", 0.0) for part in "nts")) for skill in skills}
 
 
 def _offer(parts: Mapping[str, Any]) -> Offer:
@@ -513,15 +573,7 @@ def offer_of(announcement: Announcement) -> Offer:
 
 
 def _presence(parts: Mapping[str, Any]) -> AgentPresence:
-    served = parts["serves"]
-    profile = AgentProfile(
-        agent=StaffId(parts["agent"]),
-        district=DistrictCode(parts["district"]),
-        skills=_set(parts["skills"]),
-        languages=_set(parts["languages"]),
-        modes=_set(parts["modes"]),
-        serves_districts=None if served == "*" else frozenset(map(DistrictCode, served.split(","))),
-    )
+    profile = profile_of(StaffId(parts["agent"]), parts)
     return AgentPresence(
         agent=profile.agent,
         district=profile.district,

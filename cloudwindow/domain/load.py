@@ -103,6 +103,39 @@ def able_by_ring(
     return count[0], count[1], count[2]
 
 
+class Reach:
+    """When each kind of desk on duty may serve each lane, worked out once for all who ask."""
+
+    def __init__(
+        self,
+        on_duty: Sequence[Crew],
+        *,
+        delays: Sequence[float] = RING_DELAYS_SECONDS,
+        neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+    ) -> None:
+        self.on_duty = tuple(on_duty)
+        self._delays = delays
+        self._neighbours = neighbours
+        self._openings: dict[Lane, Sequence[float]] = {}
+
+    def opening(self, lane: Lane, crew: Crew) -> float:
+        """Seconds after a ticket's score at which ``crew`` may serve it in ``lane``."""
+        if lane not in self._openings:
+            able = able_by_ring(lane, self.on_duty, self._neighbours)
+            self._openings[lane] = openings(able, self._delays)
+        return self._openings[lane][ring_of(crew.profile.district, lane.home_district, self._neighbours)]
+
+    def servers(self, lane: Lane) -> tuple[Crew, ...]:
+        """The agents who will serve ``lane``: those of the nearest ring that has any."""
+        able = [crew for crew in self.on_duty if crew.profile.able(lane)]
+        nearest = min((self.opening(lane, crew) for crew in able), default=0.0)
+        return tuple(crew for crew in able if self.opening(lane, crew) == nearest)
+
+    def first(self, lane: Lane, servers: Sequence[Crew]) -> float | None:
+        """The earliest opening of ``lane`` for one of ``servers``, in seconds; ``None`` if none may."""
+        return min((self.opening(lane, crew) for crew in servers if crew.profile.able(lane)), default=None)
+
+
 def rivals(
     mine: Lane,
     lanes: Sequence[Lane],
@@ -116,19 +149,14 @@ def rivals(
 
     Those are the agents of the nearest ring that has any; with nobody on duty only my own lane remains.
     """
-
-    def opening(lane: Lane, crew: Crew) -> float:
-        ring = ring_of(crew.profile.district, lane.home_district, neighbours)
-        return openings(able_by_ring(lane, on_duty, neighbours), delays)[ring]
-
-    able = [crew for crew in on_duty if crew.profile.able(mine)]
-    nearest = min((opening(mine, crew) for crew in able), default=0.0)
-    servers = [crew for crew in able if opening(mine, crew) == nearest]
+    reach = Reach(on_duty, delays=delays, neighbours=neighbours)
+    servers = reach.servers(mine)
+    nearest = reach.first(mine, servers) or 0.0
     found = [Rival(mine, 0.0)]
     for lane in lanes:
-        leads = [opening(lane, crew) - nearest for crew in servers if crew.profile.able(lane)]
-        if leads and lane != mine:
-            found.append(Rival(lane, min(leads)))
+        opening = reach.first(lane, servers)
+        if opening is not None and lane != mine:
+            found.append(Rival(lane, opening - nearest))
     return tuple(found)
 
 

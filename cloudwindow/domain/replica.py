@@ -1,0 +1,588 @@
+"""
+The line as one node remembers it: who waits and who works, from a snapshot and all that was announced since.
+
+Rule 1: an announcement that cannot be followed (a kind unknown here, a ticket never heard of, a rebuilt line)
+is answered with ``False``: whoever keeps the replica fetches a new snapshot.
+Rule 2: a place costs two searches in sorted keys, however many wait; nobody is counted one by one.
+Rule 3: ``moved`` finds those whose shown place changed from the edges of the steps, looking at nobody else.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from math import inf
+from typing import Any, Protocol
+
+from cloudwindow.domain import steps
+from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
+from cloudwindow.domain.load import (
+    AgentPresence,
+    Crew,
+    Handling,
+    LaneLoad,
+    Reach,
+    able_by_ring,
+    crews,
+    handling,
+    wait_range,
+)
+from cloudwindow.domain.match import NEIGHBOURS, RING_DELAYS_SECONDS, AgentProfile, Lane, Place
+from cloudwindow.domain.messages import PlaceChanged
+from cloudwindow.domain.presence import State
+
+DRIFT = 0.1
+"""Shown waits follow the measured case time only when it has moved by this share: not at every case."""
+
+WAITING, DETACHED, OFFERED, SERVING = "waiting", "detached", "offered", "serving"
+STATES: Mapping[str, State] = {
+    "agent.available": State.IDLE,
+    "agent.away": State.AWAY,
+    "agent.busy": State.IN_CALL,
+    "agent.wrap_up": State.WRAP_UP,
+}
+TOLD_BY_OTHERS = frozenset({"offer.withdrawn", "offer.declined", "offer.missed"})
+"""What these change is told by the announcement that follows each."""
+
+
+class News(Protocol):
+    """An announcement of the line, as far as the replica reads it; ``at`` is seconds since the epoch."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> float: ...
+    @property
+    def ticket(self) -> TicketId | None: ...
+    @property
+    def agent(self) -> StaffId | None: ...
+    @property
+    def offer(self) -> OfferId | None: ...
+    @property
+    def extra(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One ticket of the line: ``score`` in milliseconds as the line keeps it, ``joined_at`` in seconds."""
+
+    lane: Lane
+    score: float
+    joined_at: float
+    state: str = WAITING
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The whole line at the announcement ``id``; ``cases`` holds the measured case time of each skill."""
+
+    id: str
+    tickets: Mapping[TicketId, Standing]
+    agents: Sequence[AgentPresence]
+    cases: Mapping[str, Handling]
+
+
+@dataclass(slots=True, eq=False)
+class _Queue:
+    """
+    All who wait for the same agents, as sorted keys: score + the opening of their lane for these agents.
+
+    ``followed`` holds, in the same order, those of the queue's own lanes whose page is open on this node.
+    """
+
+    servers: tuple[Crew, ...]
+    offsets: dict[Lane, float] = field(default_factory=dict)
+    keys: "array[float]" = field(default_factory=lambda: array("d"))
+    followed: list[tuple[float, TicketId]] = field(default_factory=list)
+    edges: list[float] = field(default_factory=list)
+
+    def enter(self, lane: Lane, score: float) -> None:
+        if lane in self.offsets:
+            insort(self.keys, score + self.offsets[lane])
+
+    def take_out(self, lane: Lane, score: float) -> None:
+        if lane in self.offsets:
+            self.keys.pop(bisect_left(self.keys, score + self.offsets[lane]))
+
+    def rank(self, lane: Lane, score: float) -> int:
+        return bisect_left(self.keys, score + self.offsets[lane])
+
+    def steps_now(self) -> list[float]:
+        """For each mark that is reached, the smallest key that stands beyond it."""
+        keys, found = self.keys, []
+        for mark in steps.MARKS:
+            if mark + 1 >= len(keys):
+                break
+            key = keys[mark + 1]
+            if keys[mark] == key:  # equal keys share the place of the first of them
+                after = bisect_right(keys, key)
+                key = keys[after] if after < len(keys) else inf
+            found.append(key)
+        return found
+
+    def crossed(self) -> set[TicketId]:
+        """The followed tickets that a step's edge has passed since the last call."""
+        before, self.edges = self.edges, self.steps_now()
+        found: set[TicketId] = set()
+        for old, new in zip_longest(before, self.edges, fillvalue=inf):
+            if old != new:
+                first = bisect_left(self.followed, (min(old, new),))
+                last = bisect_left(self.followed, (max(old, new),))
+                found.update(ticket for _, ticket in self.followed[first:last])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What turns a number of people ahead into a waiting time in one lane."""
+
+    able: tuple[int, ...]
+    case: Handling
+
+
+class Replica:
+    """The line in memory, as it was at the announcement ``id``."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        delays: Sequence[float] = RING_DELAYS_SECONDS,
+        neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+        followed: Mapping[TicketId, PlaceChanged | None] | None = None,
+    ) -> None:
+        self.id = snapshot.id
+        self._delays = delays
+        self._neighbours = neighbours
+        self._tickets = dict(snapshot.tickets)
+        self._agents = {one.agent: one for one in snapshot.agents}
+        self._cases = dict(snapshot.cases)
+        self._steady = dict(snapshot.cases)
+        self._lanes: dict[Lane, list[tuple[float, TicketId]]] = {}
+        self._shown: dict[TicketId, PlaceChanged | None] = dict(followed or {})
+        """Each ticket whose page is open here, with the place that the page shows."""
+        self._look_at: set[TicketId] = set(self._shown)
+        self._pages: Counter[Lane] = Counter()
+        self.case_ended = False
+        """Whether a case ended since ``measured``: its time is in the line and not yet here."""
+        for ticket, here in self._tickets.items():
+            if here.state == WAITING:
+                self._lanes.setdefault(here.lane, []).append((here.score, ticket))
+            if ticket in self._shown:
+                self._pages[here.lane] += 1
+        for waiting in self._lanes.values():
+            waiting.sort()
+        self._scales: dict[Lane, _Scale] = {}
+        self._told_scales: dict[Lane, _Scale] = {}
+        self._steps: dict[Lane, dict[int, PlaceChanged]] = {}
+        """What each step of a lane is shown as: the same words for all who stand in it."""
+        self._duty_changed()
+
+    # -- following the line --------------------------------------------------------------------------------
+
+    def apply(self, id: str, news: News) -> bool:
+        """Follow one announcement; ``False``: this replica can no longer be trusted."""
+        self.id = id
+        if news.kind in TOLD_BY_OTHERS:
+            return True
+        follow = FOLLOWED.get(news.kind)
+        return follow is not None and follow(self, news)
+
+    def measured(self, cases: Mapping[str, Handling]) -> None:
+        """Take over the case times as the line measures them now."""
+        self._cases = dict(cases)
+        self.case_ended = False
+        for skill, case in self._cases.items():
+            known = self._steady.get(skill)
+            if known is None or not _near(known, case):
+                self._steady[skill] = case
+                self._rescale()
+
+    def _joined(self, news: News) -> bool:
+        if news.ticket is None or news.ticket in self._tickets:
+            return False
+        self._place(
+            news.ticket,
+            Standing(
+                lane=Lane.parse(news.extra["lane"]),
+                score=float(news.extra["score"]),
+                joined_at=float(news.extra["joined_ms"]) / 1000,
+            ),
+        )
+        return True
+
+    def _attached(self, news: News) -> bool:
+        return self._become(
+            news.ticket, lambda here: WAITING if here.state == DETACHED else here.state, False
+        )
+
+    def _detached(self, news: News) -> bool:
+        return self._become(news.ticket, lambda here: DETACHED if here.state == WAITING else here.state, True)
+
+    def _gone(self, news: News) -> bool:
+        here = self._tickets.pop(news.ticket, None) if news.ticket else None
+        if here is not None and news.ticket is not None:
+            self._take_out(news.ticket, here)
+            self._pages[here.lane] -= news.ticket in self._shown
+        return True
+
+    def _made(self, news: News) -> bool:
+        agent = self._agents.get(news.agent or StaffId(""))
+        if agent is None:
+            return False
+        self._agents[agent.agent] = replace(
+            agent, state=State.OFFERED, since=news.at, reason="", ticket=news.ticket, offer=news.offer
+        )
+        return self._become(news.ticket, lambda here: OFFERED)
+
+    def _accepted(self, news: News) -> bool:
+        return self._become(news.ticket, lambda here: SERVING, False)
+
+    def _returned(self, news: News) -> bool:
+        return self._become(news.ticket, lambda here: DETACHED if here.detached else WAITING)
+
+    def _signed_in(self, news: News) -> bool:
+        if news.agent is None:
+            return False
+        before = self._agents.get(news.agent)
+        profile = profile_of(news.agent, news.extra)
+        state = State(news.extra["state"])
+        known = before or AgentPresence(
+            agent=news.agent, district=profile.district, state=state, since=news.at, profile=profile
+        )
+        self._agents[news.agent] = replace(
+            known, district=profile.district, state=state, since=news.at, profile=profile, present=True
+        )
+        self._duty_changed()
+        return True
+
+    def _moved(self, news: News) -> bool:
+        agent = self._agents.get(news.agent or StaffId(""))
+        if agent is None:
+            return False
+        state = STATES[news.kind]
+        self.case_ended |= agent.state is State.WRAP_UP
+        self._agents[agent.agent] = replace(
+            agent,
+            state=state,
+            since=news.at,
+            reason=str(news.extra.get("reason", "")),
+            ticket=news.ticket,
+            offer=news.offer,
+            present=True,
+        )
+        if (state is State.AWAY) != (agent.state is State.AWAY):
+            self._duty_changed()
+        return True
+
+    def _lost(self, news: News) -> bool:
+        return self._seen(news, present=False)
+
+    def _back(self, news: News) -> bool:
+        return self._seen(news, present=True)
+
+    def _seen(self, news: News, *, present: bool) -> bool:
+        agent = self._agents.get(news.agent or StaffId(""))
+        if agent is not None:
+            self._agents[agent.agent] = replace(agent, present=present)
+        return agent is not None
+
+    def _signed_out(self, news: News) -> bool:
+        self._agents.pop(news.agent or StaffId(""), None)
+        self._duty_changed()
+        return True
+
+    def _become(
+        self, ticket: TicketId | None, state: Callable[[Standing], str], detached: bool | None = None
+    ) -> bool:
+        """Give a known ticket another state; in the line or out of it accordingly."""
+        here = self._tickets.get(ticket) if ticket is not None else None
+        if here is None or ticket is None:
+            return False
+        self._take_out(ticket, here)
+        gone = here.detached if detached is None else detached
+        self._place(ticket, replace(here, state=state(here), detached=gone), known=True)
+        return True
+
+    def _place(self, ticket: TicketId, here: Standing, *, known: bool = False) -> None:
+        self._tickets[ticket] = here
+        if not known:
+            self._pages[here.lane] += ticket in self._shown
+        if here.state != WAITING:
+            return
+        if here.lane not in self._lanes:
+            self._lanes[here.lane] = []
+            self._add_lane(here.lane)
+        insort(self._lanes[here.lane], (here.score, ticket))
+        for queue in self._queues.values():
+            queue.enter(here.lane, here.score)
+        if ticket in self._shown:
+            self._look_at.add(ticket)
+            self._list(ticket, here)
+
+    def _take_out(self, ticket: TicketId, here: Standing) -> None:
+        if here.state != WAITING:
+            return
+        waiting = self._lanes[here.lane]
+        waiting.pop(bisect_left(waiting, (here.score, ticket)))
+        for queue in self._queues.values():
+            queue.take_out(here.lane, here.score)
+        if ticket in self._shown:
+            self._unlist(ticket, here)
+
+    # -- who draws on the same agents ----------------------------------------------------------------------
+
+    def _duty_changed(self) -> None:
+        on_duty = crews(tuple(self._agents.values()))
+        before = getattr(self, "_crews", None)
+        self._crews: tuple[Crew, ...] = on_duty
+        self._able: dict[Lane, tuple[int, ...]] = {}
+        if before is None or _kinds(before) != _kinds(on_duty):
+            self._reach = Reach(on_duty, delays=self._delays, neighbours=self._neighbours)
+            self._queues: dict[object, _Queue] = {}
+            self._queue_by_lane: dict[Lane, _Queue] = {}
+            self._look_at.update(self._shown)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        """The same place may mean another wait from now on."""
+        self._scales.clear()
+        self._steps.clear()
+        self._rescaling = True
+
+    def _queue_of(self, lane: Lane) -> _Queue:
+        if lane in self._queue_by_lane:
+            return self._queue_by_lane[lane]
+        servers = self._reach.servers(lane)
+        key: object = tuple(crew.profile.agent for crew in servers) or lane
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue(servers)
+            self._draw(queue, self._lanes if servers else ())
+            queue.edges = queue.steps_now()
+        if lane not in queue.offsets:
+            self._draw(queue, (lane,))
+        self._queue_by_lane[lane] = queue
+        for score, ticket in self._lanes.get(lane, ()) if self._pages[lane] else ():
+            if ticket in self._shown:
+                insort(queue.followed, (score + queue.offsets[lane], ticket))
+        return queue
+
+    def _draw(self, queue: _Queue, lanes: Iterable[Lane]) -> None:
+        """Count those who wait in ``lanes`` among the queue's, as far as its agents may serve them."""
+        keys = list(queue.keys)
+        for lane in lanes:
+            opening = self._reach.first(lane, queue.servers) if queue.servers else 0.0
+            if opening is not None:
+                offset = queue.offsets[lane] = opening * 1000
+                keys.extend(score + offset for score, _ in self._lanes.get(lane, ()))
+        queue.keys = array("d", sorted(keys))
+
+    def _add_lane(self, lane: Lane) -> None:
+        """The first ticket of a lane: whoever could serve it now has it among their own."""
+        for queue in self._queues.values():
+            if queue.servers and lane not in queue.offsets:
+                self._draw(queue, (lane,))
+
+    def _list(self, ticket: TicketId, here: Standing) -> None:
+        queue = self._queue_by_lane.get(here.lane)
+        if queue is not None:
+            insort(queue.followed, (here.score + queue.offsets[here.lane], ticket))
+
+    def _unlist(self, ticket: TicketId, here: Standing) -> None:
+        queue = self._queue_by_lane.get(here.lane)
+        if queue is not None:
+            entry = (here.score + queue.offsets[here.lane], ticket)
+            at = bisect_left(queue.followed, entry)
+            if at < len(queue.followed) and queue.followed[at] == entry:
+                del queue.followed[at]
+
+    # -- answers -------------------------------------------------------------------------------------------
+
+    def waits(self, ticket: TicketId) -> bool:
+        """Whether the ticket stands in the line, with its citizen there or away for a moment."""
+        here = self._tickets.get(ticket)
+        return here is not None and here.state in (WAITING, DETACHED)
+
+    def knows(self, ticket: TicketId) -> bool:
+        """Whether the line holds the ticket, waiting or with an agent."""
+        return ticket in self._tickets
+
+    def place(self, ticket: TicketId) -> Place | None:
+        """Where a waiting ticket stands exactly, and its wait by the latest measures; else ``None``."""
+        if not self.waits(ticket):
+            return None
+        here = self._tickets[ticket]
+        queue = self._queue_of(here.lane)
+        ahead = queue.rank(here.lane, here.score)
+        able = self._able_for(here.lane)
+        low, high = _wait(ahead, _Scale(able, self._case(here.lane, self._cases))) or (None, None)
+        return Place(
+            ahead=ahead,
+            of=max(len(queue.keys), ahead + 1),
+            agents_on_duty=sum(able),
+            low_seconds=low,
+            high_seconds=high,
+        )
+
+    def shown(self, ticket: TicketId) -> PlaceChanged | None:
+        """The place in the steps that pages show it in, with its wait rounded outwards to minutes."""
+        if not self.waits(ticket):
+            return None
+        here = self._tickets[ticket]
+        step = steps.step_of(self._queue_of(here.lane).rank(here.lane, here.score))
+        known = self._steps.setdefault(here.lane, {})
+        if step not in known:
+            known[step] = self._step(here.lane, step)
+        return known[step]
+
+    def _step(self, lane: Lane, step: int) -> PlaceChanged:
+        least, most = steps.span_of(step)
+        scale = self._scale(lane)
+        soonest, latest = _wait(least, scale), _wait(most, scale)
+        return PlaceChanged(
+            ahead=most,
+            low_minutes=None if soonest is None else steps.down(soonest[0] // 60),
+            high_minutes=None if latest is None else steps.up(max(1, -(-latest[1] // 60))),
+            agents=steps.down(sum(scale.able)),
+        )
+
+    def loads(self) -> list[LaneLoad]:
+        """Every lane in which somebody waits."""
+        return [
+            LaneLoad(lane=lane, waiting=len(waiting), longest_since=self._tickets[waiting[0][1]].joined_at)
+            for lane, waiting in self._lanes.items()
+            if waiting
+        ]
+
+    def agents(self) -> Collection[AgentPresence]:
+        """Every agent who is signed in."""
+        return self._agents.values()
+
+    def on_duty(self, lane: Lane) -> tuple[int, ...]:
+        """How many agents on duty can serve ``lane``, ring by ring from the home district outwards."""
+        return self._able_for(lane)
+
+    def _able_for(self, lane: Lane) -> tuple[int, ...]:
+        if lane not in self._able:
+            self._able[lane] = tuple(able_by_ring(lane, self._crews, self._neighbours))
+        return self._able[lane]
+
+    def _scale(self, lane: Lane) -> _Scale:
+        if lane not in self._scales:
+            self._scales[lane] = _Scale(self._able_for(lane), self._case(lane, self._steady))
+        return self._scales[lane]
+
+    @staticmethod
+    def _case(lane: Lane, cases: Mapping[str, Handling]) -> Handling:
+        return cases.get(lane.skill) or handling(0, 0, 0)
+
+    # -- pages ---------------------------------------------------------------------------------------------
+
+    def follow(self, ticket: TicketId) -> PlaceChanged | None:
+        """A page of this node shows the ticket from now on; what it is to show."""
+        here = self._tickets.get(ticket)
+        if ticket not in self._shown:
+            self._shown[ticket] = None
+            if here is not None:
+                self._pages[here.lane] += 1
+                if here.state == WAITING:
+                    self._list(ticket, here)
+        self._shown[ticket] = self.shown(ticket)
+        self._look_at.add(ticket)
+        return self._shown[ticket]
+
+    def unfollow(self, ticket: TicketId) -> None:
+        """No page of this node shows the ticket any more."""
+        if ticket not in self._shown:
+            return
+        here = self._tickets.get(ticket)
+        if here is not None:
+            self._pages[here.lane] -= 1
+            if here.state == WAITING:
+                self._unlist(ticket, here)
+        del self._shown[ticket]
+        self._look_at.discard(ticket)
+
+    @property
+    def followed(self) -> Mapping[TicketId, PlaceChanged | None]:
+        """What the pages of this node show, to hand on to the replica that follows this one."""
+        return self._shown
+
+    def moved(self) -> Iterator[tuple[TicketId, PlaceChanged]]:
+        """The tickets whose page shows a place that is no longer right, each with the right one; once."""
+        look_at, self._look_at = self._look_at, set()
+        for lane in self._rescaled():
+            look_at |= {ticket for _, ticket in self._queue_of(lane).followed}
+        for queue in self._queues.values():
+            if queue.followed:
+                look_at |= queue.crossed()
+        for ticket in look_at:
+            if ticket in self._shown:
+                right = self.shown(ticket)
+                if right is not None and right != self._shown[ticket]:
+                    self._shown[ticket] = right
+                    yield ticket, right
+
+    def _rescaled(self) -> Iterator[Lane]:
+        """The lanes with pages here in which the same place now means another wait."""
+        if not self._rescaling:
+            return
+        self._rescaling = False
+        before, self._told_scales = self._told_scales, {}
+        for lane, pages in self._pages.items():
+            if pages > 0:
+                scale = self._told_scales[lane] = self._scale(lane)
+                if scale != before.get(lane):
+                    yield lane
+
+
+FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
+    "ticket.joined": Replica._joined,
+    "ticket.attached": Replica._attached,
+    "ticket.detached": Replica._detached,
+    "ticket.left": Replica._gone,
+    "ticket.expired": Replica._gone,
+    "offer.made": Replica._made,
+    "offer.accepted": Replica._accepted,
+    "offer.returned": Replica._returned,
+    "agent.signed_in": Replica._signed_in,
+    **dict.fromkeys(STATES, Replica._moved),
+    "agent.lost": Replica._lost,
+    "agent.returned": Replica._back,
+    "agent.signed_out": Replica._signed_out,
+}
+"""What each announcement means here; any other kind asks for a new snapshot."""
+
+
+def profile_of(agent: StaffId, parts: Mapping[str, Any]) -> AgentProfile:
+    """An agent's profile out of the comma-joined words in which the line keeps it."""
+    served = parts["serves"]
+    return AgentProfile(
+        agent=agent,
+        district=DistrictCode(parts["district"]),
+        skills=frozenset(parts["skills"].split(",")),
+        languages=frozenset(parts["languages"].split(",")),
+        modes=frozenset(parts["modes"].split(",")),
+        serves_districts=None if served == "*" else frozenset(map(DistrictCode, served.split(","))),
+    )
+
+
+def _kinds(on_duty: Sequence[Crew]) -> set[tuple[object, ...]]:
+    return {
+        (one.district, one.skills, one.languages, one.modes, one.serves_districts)
+        for one in (crew.profile for crew in on_duty)
+    }
+
+
+def _near(known: Handling, case: Handling) -> bool:
+    return abs(case.mean - known.mean) <= DRIFT * known.mean
+
+
+def _wait(ahead: int, scale: _Scale) -> tuple[int, int] | None:
+    """The only place that asks for a waiting time: ``ahead`` people before me, in seconds."""
+    near = next((count for count in scale.able if count), 0)
+    return wait_range(ahead, sum(scale.able), near, scale.case)

@@ -3,16 +3,21 @@ The live room: WebSockets in, typed messages out.
 
 A *topic* names who should hear: ``ticket:<id>`` the citizen's page, ``agent:<id>`` the agent's,
 ``board:<district>`` the boards.
-Rule 1: every connection has its own writer and a bounded outbox; nobody ever waits for another's socket.
+Rule 1: a message goes straight to the socket when that is free; else into the page's own bounded outbox,
+which its own writer empties. Nobody ever waits for another's socket.
 Rule 2: one person, one page: a second connection on an exclusive topic replaces the first (close code 4409).
 Rule 3: what is missed is not replayed: on connecting the page is told its whole state again.
+Rule 4: a page at rest costs little: no task but its reader, no timer; ``Hub.pulse`` asks for signs of life.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
+import socket as sockets
+import struct
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
@@ -23,8 +28,15 @@ from cloudwindow.domain.strict_json import parsed
 log = logging.getLogger(__name__)
 
 OUTBOX_MESSAGES = 64
+OUTBOX_BYTES = 96 * 1024
+BUFFER_BYTES = 16 * 1024
+"""What may wait in a transport's own buffer before messages go to the outbox."""
+KERNEL_BYTES = 32 * 1024
+"""Send buffer asked of the system (which takes twice that), so that a page that does not read shows soon."""
 SEND_SECONDS = 5.0
-HEARTBEAT_SECONDS = 2.0
+PULSE_SECONDS = 3.0
+CALM_PULSES = 10
+"""A page where nothing is about to happen is asked for a sign of life every tenth time only."""
 MESSAGE_BYTES = 65_536
 FRAMES_PER_SECOND = 50
 REPLACED = 4409
@@ -34,24 +46,102 @@ Heard = Callable[[Message], Awaitable[None]]
 Sentence = Callable[[CloudWindowError], str]
 
 
+def framed(text: str) -> bytes:
+    """``text`` as one unmasked, uncompressed WebSocket frame (RFC 6455 §5.2)."""
+    body = text.encode()
+    size = len(body)
+    if size < 126:
+        return b"\x81" + bytes((size,)) + body
+    if size < 65_536:
+        return b"\x81\x7e" + struct.pack("!H", size) + body
+    return b"\x81\x7f" + struct.pack("!Q", size) + body
+
+
+PING = b"\x89\x00"
+
+
+class Text(str):
+    """A message for many pages: its frame is built once."""
+
+    @cached_property
+    def frame(self) -> bytes:
+        """What goes over the wire."""
+        return framed(self)
+
+
+class PageSocket(web.WebSocketResponse):
+    """A WebSocket without timers of its own: it only remembers that something came in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            heartbeat=PULSE_SECONDS, max_msg_size=MESSAGE_BYTES, compress=False, timeout=SEND_SECONDS
+        )
+        self.alive = True
+
+    def _on_data_received(self) -> None:
+        self.alive = True
+
+    def _reset_heartbeat(self) -> None:
+        """No timer: ``Hub.pulse`` asks."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """Where frames go; ``None`` once the connection is gone."""
+        return None if self._req is None else self._req.transport
+
+    def bound(self) -> None:
+        """Let little wait for this page in the transport and in the system."""
+        transport = self.transport
+        if transport is not None:
+            transport.set_write_buffer_limits(high=BUFFER_BYTES)
+            raw = transport.get_extra_info("socket")
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, KERNEL_BYTES)
+
+    async def drained(self) -> None:
+        """Wait until the transport takes more."""
+        if self._req is not None:
+            await self._req.protocol._drain_helper()
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One open page; ``sentence`` words an error in the person's language."""
+    """
+    One open page; ``sentence`` words an error in the person's language.
+
+    ``calm`` says whether nothing is about to happen to this page; without it something always is.
+    """
 
     topic: str
-    socket: web.WebSocketResponse
+    socket: PageSocket
     sentence: Sentence
-    outbox: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(OUTBOX_MESSAGES))
+    calm: Callable[[], bool] | None = None
+    outbox: deque[bytes] | None = None
+    outbox_bytes: int = 0
+    writer: asyncio.Task[None] | None = None
 
     def send(self, text: str) -> None:
-        """Queue ``text``; a page that does not read is cut off."""
-        try:
-            self.outbox.put_nowait(text)
-        except asyncio.QueueFull:
+        """Send ``text``, or queue it behind what waits; a page that does not read is cut off."""
+        transport = self.socket.transport
+        if transport is None or transport.is_closing() or self.socket.closed:
+            return
+        frame = text.frame if isinstance(text, Text) else framed(text)
+        if not self.outbox and transport.get_write_buffer_size() <= BUFFER_BYTES:
+            transport.write(frame)
+            return
+        if self.outbox is None:
+            self.outbox = deque()
+        if self.outbox and (
+            len(self.outbox) >= OUTBOX_MESSAGES or self.outbox_bytes + len(frame) > OUTBOX_BYTES
+        ):
             self.abort()
+            return
+        self.outbox.append(frame)
+        self.outbox_bytes += len(frame)
+        if self.writer is None:
+            self.writer = asyncio.get_running_loop().create_task(self._write(), name=f"writer {self.topic}")
 
     def say(self, message: Message) -> None:
-        """Queue a message for this page alone."""
+        """Send a message to this page alone."""
         self.send(encode(message))
 
     def refuse(self, error: CloudWindowError, request: str | None = None) -> None:
@@ -60,21 +150,32 @@ class Connection:
         self.send(encode(told))
 
     def abort(self) -> None:
-        """Drop the connection without waiting for the other side."""
-        transport = self.socket._req.transport if self.socket._req is not None else None
+        """Drop the connection, and what waits for it, without waiting for the other side."""
+        self.drop_outbox()
+        transport = self.socket.transport
         if transport is not None:
             transport.abort()
 
-    async def write(self) -> None:
-        """Send what is queued, one after the other, until the connection ends."""
-        while True:
-            text = await self.outbox.get()
-            try:
+    def drop_outbox(self) -> None:
+        """Nothing that waits will be sent any more."""
+        if self.writer is not None:
+            self.writer.cancel()
+        self.writer, self.outbox, self.outbox_bytes = None, None, 0
+
+    async def _write(self) -> None:
+        """Send what waits, one after the other as the socket takes it; then there is no writer again."""
+        try:
+            while self.outbox and self.socket.transport is not None:
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self.socket.send_str(text)
-            except (TimeoutError, ConnectionError, RuntimeError):
-                self.abort()
-                return
+                    await self.socket.drained()
+                frame = self.outbox.popleft()
+                self.outbox_bytes -= len(frame)
+                self.socket.transport.write(frame)
+        except (TimeoutError, ConnectionError):
+            self.writer = None
+            self.abort()
+        else:
+            self.writer, self.outbox, self.outbox_bytes = None, None, 0
 
 
 class Hub:
@@ -84,6 +185,9 @@ class Hub:
         self._relay = relay
         self._pages: dict[str, set[Connection]] = defaultdict(set)
         self._farewells: set[asyncio.Task[None]] = set()
+        self._awake: set[Connection] = set()
+        self._calm: tuple[set[Connection], ...] = tuple(set() for _ in range(CALM_PULSES))
+        self._pulses = 0
 
     def online(self, topic: str) -> bool:
         """Whether a page listens here."""
@@ -94,11 +198,38 @@ class Hub:
         """What pages on this node listen to."""
         return [topic for topic, pages in self._pages.items() if pages]
 
+    def topics_of(self, kind: str) -> list[str]:
+        """What pages of one kind (``ticket``, ``agent``, ``board``) on this node listen to."""
+        return [topic for topic in self._pages if topic.startswith(f"{kind}:")]
+
     async def tell(self, topic: str, message: Message) -> None:
         """Say ``message`` to all pages of ``topic``, on this node at once and on the others by relay."""
         text = encode(message)
         self.deliver(topic, text)
         await self._relay(topic, text)
+
+    def push(self, topic: str, text: Text) -> None:
+        """Say to the pages of this node what every node knows by itself; it disturbs nobody's rest."""
+        for page in tuple(self._pages.get(topic, ())):
+            page.send(text)
+
+    def pulse(self) -> None:
+        """
+        Ask for signs of life, every ``PULSE_SECONDS``: a page silent since it was last asked is cut off.
+
+        Pages where something may happen are asked each time, those at rest in turn.
+        """
+        self._pulses += 1
+        turn = self._calm[self._pulses % CALM_PULSES]
+        for page in (*self._awake, *turn):
+            calm = page.calm is not None and page.calm()
+            if calm and page in self._awake:
+                self._awake.discard(page)
+                self._calm[(self._pulses + hash(page) // 16) % CALM_PULSES].add(page)
+            elif not calm and page in turn:
+                turn.discard(page)
+                self._awake.add(page)
+            _ask(page)
 
     def deliver(self, topic: str, text: str) -> None:
         """Say an encoded message to the pages on this node."""
@@ -106,7 +237,18 @@ class Hub:
             self._replace(topic)
             return
         for page in tuple(self._pages.get(topic, ())):
+            self._wake(page)
             page.send(text)
+
+    def _wake(self, page: Connection) -> None:
+        """Something happens on this page: it is asked for signs of life each time again."""
+        if page not in self._awake:
+            self._rest_no_more(page)
+            self._awake.add(page)
+
+    def _rest_no_more(self, page: Connection) -> None:
+        for turn in self._calm if page.calm is not None else ():
+            turn.discard(page)
 
     async def serve(
         self,
@@ -119,22 +261,24 @@ class Hub:
         opened: Callable[[Connection], Awaitable[None]],
         heard: Heard,
         closed: Callable[[], Awaitable[None]],
+        calm: Callable[[], bool] | None = None,
     ) -> web.WebSocketResponse:
         """Run one page's connection from the upgrade to its end."""
-        socket = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_SECONDS * 2, max_msg_size=MESSAGE_BYTES, compress=False, timeout=SEND_SECONDS
-        )
+        socket = PageSocket()
         await socket.prepare(request)
-        page = Connection(topic=topic, socket=socket, sentence=sentence)
+        socket.bound()
+        page = Connection(topic=topic, socket=socket, sentence=sentence, calm=calm)
         if exclusive:
             await self.replace(topic)
         self._pages[topic].add(page)
-        writer = asyncio.create_task(page.write(), name=f"writer {topic}")
+        self._awake.add(page)
         try:
             await opened(page)
             await self._listen(page, permitted, heard)
         finally:
-            writer.cancel()
+            page.drop_outbox()
+            self._awake.discard(page)
+            self._rest_no_more(page)
             mine = page in self._pages.get(topic, ())
             self._pages[topic].discard(page)
             if not self._pages[topic]:
@@ -180,6 +324,8 @@ REPLACE_ELSEWHERE = "replace"
 class FrameBudget:
     """Slows down whoever sends more than ``FRAMES_PER_SECOND`` on average."""
 
+    __slots__ = ("_at", "_left")
+
     def __init__(self) -> None:
         self._left = float(FRAMES_PER_SECOND)
         self._at = asyncio.get_running_loop().time()
@@ -216,6 +362,18 @@ def _read(text: str) -> object:
         return parsed(text)
     except ValueError as exc:
         raise Malformed("message_malformed") from exc
+
+
+def _ask(page: Connection) -> None:
+    transport = page.socket.transport
+    if transport is None or transport.is_closing():
+        return
+    if not page.socket.alive:
+        page.abort()
+        return
+    page.socket.alive = False
+    if not page.outbox and transport.get_write_buffer_size() <= BUFFER_BYTES:
+        transport.write(PING)
 
 
 async def _bid_farewell(page: Connection) -> None:

@@ -9,7 +9,7 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.messages import Hello, Message
 from cloudwindow.handlers.door import JOURNEY, guest
 from cloudwindow.i18n import texts
-from cloudwindow.journey import Connection
+from cloudwindow.journey import Connection, Journey, WebSession
 from cloudwindow.sentences import sentence
 
 STAY_SECONDS = 60.0
@@ -24,6 +24,7 @@ async def serve_live(
     opened: Callable[[], Awaitable[None]],
     heard: Callable[[Message], Awaitable[None]],
     closed: Callable[[], Awaitable[None]],
+    calm: Callable[[], bool] | None = None,
     exclusive: bool = True,
 ) -> web.StreamResponse:
     """Run one page's connection until it ends."""
@@ -40,7 +41,8 @@ async def serve_live(
         except CloudWindowError as error:
             page.refuse(error)
 
-    keeping = asyncio.create_task(_stay_signed_in(request), name=f"signed in {topic}")
+    session = guest(request).staff_session
+    keeping = asyncio.create_task(_stay_signed_in(journey, session)) if session is not None else None
     try:
         return await journey.house.hub.serve(
             request,
@@ -51,14 +53,15 @@ async def serve_live(
             opened=greet,
             heard=heard,
             closed=closed,
+            calm=calm,
         )
     finally:
-        keeping.cancel()
+        if keeping is not None:
+            keeping.cancel()
 
 
-async def _stay_signed_in(request: web.Request) -> None:
+async def _stay_signed_in(journey: Journey, session: WebSession) -> None:
     """An open page counts as being there: an agent who waits for the next call is not signed out."""
-    session = guest(request).staff_session
-    while session is not None:
+    while True:
         await asyncio.sleep(STAY_SECONDS)
-        await request.app[JOURNEY].door.still_here(session)
+        await journey.door.still_here(session)

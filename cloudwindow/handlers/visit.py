@@ -208,4 +208,5 @@ async def live(request: web.Request) -> web.StreamResponse:
         opened=lambda: visits.opened(filler.ticket),
         heard=lambda message: visits.heard(filler, message),
         closed=lambda: visits.closed(filler.ticket),
+        calm=lambda: visits.calm(filler.ticket),
     )

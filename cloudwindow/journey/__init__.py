@@ -10,6 +10,7 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
@@ -35,6 +36,7 @@ class Journey:
     following: Following
     inboxes: Inboxes
     boards: Boards
+    places: Places
     printing: Printing
     watch: Watch
 
@@ -45,7 +47,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     filling = Filling(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
-    visits = Visits(house, calls, filling, following)
+    places = Places(house)
+    visits = Visits(house, calls, filling, following, places)
     desks = Desks(house, calls, filling, following, printing)
     return Journey(
         house=house,
@@ -57,7 +60,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         desks=desks,
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
-        boards=Boards(house),
+        boards=Boards(house, places),
+        places=places,
         printing=printing,
-        watch=Watch(house, calls, visits, desks, printing),
+        watch=Watch(house, calls, desks, places, printing),
     )

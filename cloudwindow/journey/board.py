@@ -10,6 +10,7 @@ from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.load import AgentPresence
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
+from cloudwindow.journey.places import Places
 from cloudwindow.journey.views import AgentRow, BoardRow, BoardView
 from cloudwindow.records import figures
 from cloudwindow.records.figures import WaitingGroup
@@ -26,8 +27,9 @@ def board_topic(scope: str | None) -> str:
 class Boards:
     """Reads the line and the ledger; changes nothing."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, places: Places) -> None:
         self._house = house
+        self._places = places
 
     def scope_of(self, staff: Staff, wanted: str | None) -> str | None:
         """
@@ -80,7 +82,7 @@ class Boards:
 
     async def _agents(self, scope: str | None) -> tuple[bool, Sequence[AgentPresence]]:
         try:
-            agents = await self._house.line.agents()
+            agents = (await self._places.recent()).agents()
         except Unavailable:
             return False, []
         return True, [one for one in agents if scope in (None, one.district)]

@@ -29,6 +29,7 @@ from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
+from cloudwindow.journey.places import Places
 from cloudwindow.journey.views import AgentCard, ChatLine, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import WebSession
@@ -40,12 +41,14 @@ STARS = range(1, 6)
 class Visits:
     """What a citizen does from the number to the receipt. Every lookup starts from their session."""
 
-    def __init__(self, house: House, calls: Calls, filling: Filling, following: Following) -> None:
+    def __init__(
+        self, house: House, calls: Calls, filling: Filling, following: Following, places: Places
+    ) -> None:
         self._house = house
         self._calls = calls
         self._filling = filling
         self._following = following
-        self._shown: dict[str, PlaceChanged] = {}
+        self._places = places
 
     def ticket_of(self, session: WebSession) -> str:
         """The visit this browser holds. Raises NotFound("no_visit")."""
@@ -86,7 +89,7 @@ class Visits:
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
-        place = await self._place(ticket, now)
+        place = await self._place(ticket)
         return VisitView(
             ticket=ticket,
             stage=live.stage,
@@ -145,12 +148,12 @@ class Visits:
             case, language, ticket=ticket.id, document_url=f"/cases/{case.receipt}/documents"
         )
 
-    async def _place(self, ticket: Ticket, now: float) -> Place | None:
+    async def _place(self, ticket: Ticket) -> Place | None:
         """The place from the line; from the ledger, without a range, while the line is away."""
         if ticket.state is not tickets.State.WAITING:
             return None
         try:
-            place = await self._house.line.place(ticket.id, now=now)
+            place = await self._places.place(ticket.id)
             if place is not None:
                 return place
         except CloudWindowError as error:
@@ -175,7 +178,7 @@ class Visits:
     async def closed(self, ticket: str) -> None:
         """The page is gone: the place is kept for a while; in a call the agent is held."""
         now = self._house.clock()
-        self._shown.pop(ticket, None)
+        self._places.closed(TicketId(ticket))
         async with self._house.ledger.read() as conn:
             live = await self._calls.live(conn, ticket)
         if (
@@ -200,21 +203,21 @@ class Visits:
         await self.tell_place(live)
 
     async def tell_place(self, live: Live) -> None:
-        """Tell the page its place and range."""
-        place = await self._place(live.ticket, self._house.clock())
-        if place is not None:
-            await self._house.hub.tell(citizen_topic(live.ticket.id), place_message(place))
-
-    async def tell_place_if_changed(self, ticket: str) -> None:
-        """Tell a waiting page its place, unless it shows it already."""
-        place = await self._house.line.place(TicketId(ticket), now=self._house.clock())
-        if place is None:
-            self._shown.pop(ticket, None)
+        """Tell the page its place and range, and again whenever what it shows has changed."""
+        if live.ticket.state is not tickets.State.WAITING:
             return
-        message = place_message(place)
-        if self._shown.get(ticket) != message:
-            self._shown[ticket] = message
-            await self._house.hub.tell(citizen_topic(ticket), message)
+        try:
+            await self._places.opened(live.ticket.id)
+        except CloudWindowError as error:
+            if error.code != "line_unavailable":
+                raise
+            place = await self._place(live.ticket)
+            if place is not None:
+                await self._house.hub.tell(citizen_topic(live.ticket.id), place_message(place))
+
+    def calm(self, ticket: str) -> bool:
+        """Whether nothing will happen to this ticket's page soon."""
+        return self._places.calm(TicketId(ticket))
 
     async def heard(self, filler: Filler, message: Message) -> None:
         """Carry out one message of the citizen's page."""

@@ -12,16 +12,17 @@ from collections.abc import Awaitable, Callable
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
+from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
-from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection
 from cloudwindow.records.story import SYSTEM, note
+from cloudwindow.signaling import PULSE_SECONDS, Text
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,17 @@ def ending() -> bool:
 class Watch:
     """The background duties of one web process."""
 
-    def __init__(self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing) -> None:
+    def __init__(
+        self,
+        house: House,
+        calls: Calls,
+        desks: Desks,
+        places: Places,
+        printing: Printing,
+    ) -> None:
         self._house = house
         self._calls = calls
-        self._visits = visits
+        self._places = places
         self._desks = desks
         self._printing = printing
         self._moved = False
@@ -71,7 +79,8 @@ class Watch:
             "due": (DUE_SECONDS, self._due),
             "sweep": (SWEEP_SECONDS, self._sweep),
             "board": (BOARD_SECONDS, self._board),
-            "places": (PLACE_SECONDS, self._places),
+            "places": (PLACE_SECONDS, self._places.tell_moved),
+            "pulse": (PULSE_SECONDS, self._pulse),
             "print": (PRINT_SECONDS, self._printing.print_pending),
         }
         async with asyncio.TaskGroup() as group:
@@ -97,10 +106,11 @@ class Watch:
         await self._house.line.tick(now=self._house.clock())
 
     async def _beat(self) -> None:
-        for topic in self._house.hub.topics:
-            kind, _, agent = topic.partition(":")
-            if kind == "agent":
-                await self._desks.beat(agent)
+        for topic in self._house.hub.topics_of("agent"):
+            await self._desks.beat(topic.removeprefix("agent:"))
+
+    async def _pulse(self) -> None:
+        self._house.hub.pulse()
 
     async def _listen(self) -> None:
         """Tell desks, tickets and boards what the line announces; begin again after a loss."""
@@ -227,8 +237,11 @@ class Watch:
         for agent in await self._house.line.agents():
             if agent.since < now - SETTLED_SECONDS:
                 await self._calls.mend_agent(agent, calls.get(agent.agent), now)
+        here = await self._places.catch_up()
         for one in waiting:
-            if one.joined_at < now - SWEEP_SECONDS and await self._house.line.knows(one.id) is None:
+            if here.knows(one.id) or one.joined_at >= now - SWEEP_SECONDS:
+                continue
+            if await self._house.line.knows(one.id) is None:
                 await self._calls.rejoin(one, now)
 
     # --- pages -------------------------------------------------------------------------------------------
@@ -238,13 +251,5 @@ class Watch:
             return
         self._moved = False
         self._version += 1
-        for topic in self._house.hub.topics:
-            if topic.startswith("board:"):
-                await self._house.hub.tell(topic, BoardChanged(version=self._version))
-
-    async def _places(self) -> None:
-        """Tell waiting pages of this node their place, when what is shown has changed."""
-        for topic in self._house.hub.topics:
-            kind, _, ticket = topic.partition(":")
-            if kind == "ticket":
-                await self._visits.tell_place_if_changed(ticket)
+        for topic in self._house.hub.topics_of("board"):
+            self._house.hub.push(topic, Text(encode(BoardChanged(version=self._version))))

@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from cloudwindow.journey import places
 from cloudwindow.queue import connect
 from cloudwindow.records.ledger import Ledger
 from tests.gateways.databases import ledger, ledger_url, migrated_file, postgres_server
 from tests.gateways.redis_server import RedisServer, running_server
 from tests.journeys.town import Town, opened_town
+
+
+@pytest.fixture(autouse=True)
+def _places_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The town's clock stands still: a place is never a moment old."""
+    monkeypatch.setattr(places, "FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

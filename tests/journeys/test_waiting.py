@@ -178,21 +178,21 @@ async def test_each_citizen_sees_how_many_are_before_them(town: Town) -> None:
     visitors = [await town.citizen() for _ in range(3)]
     places = [(await one.view()).place for one in visitors]
     assert [place.ahead for place in places if place] == [0, 1, 2]
-    await town.made.watch._places()
+    await town.made.places.tell_moved()
     page = visitors[2].page
     assert page is not None
     assert page.last("place.changed")["ahead"] == 2
     await visitors[0].leave()
-    await town.made.watch._places()
+    await town.made.places.tell_moved()
     assert page.last("place.changed")["ahead"] == 1
 
 
 async def test_a_place_that_has_not_changed_is_not_told_again(town: Town) -> None:
     visitor = await town.citizen()
-    await town.made.watch._places()
+    await town.made.places.tell_moved()
     assert visitor.page is not None
     told = visitor.page.kinds().count("place.changed")
-    await town.made.watch._places()
+    await town.made.places.tell_moved()
     assert visitor.page.kinds().count("place.changed") == told
 
 

@@ -1,0 +1,126 @@
+"""
+The places of all who wait, from this node's replica of the line; told to a page when what it shows is wrong.
+
+Nothing here asks Redis about a single ticket: one read of the stream brings a whole node up to date.
+"""
+
+import asyncio
+import logging
+from functools import lru_cache
+
+from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.match import Place
+from cloudwindow.domain.messages import PlaceChanged, encode
+from cloudwindow.domain.replica import Replica
+from cloudwindow.journey.calls import citizen_topic
+from cloudwindow.journey.house import House
+from cloudwindow.queue import BATCH
+from cloudwindow.signaling import Text
+
+log = logging.getLogger(__name__)
+
+FRESH_SECONDS = 0.25
+"""A page that is opened shows a place at most this old; open pages are told every ``watch.PLACE_SECONDS``."""
+SOON = 3
+"""With so few ahead something may happen to a page at any moment."""
+
+
+class Places:
+    """This node's replica of the line, kept up to date by whoever needs it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._replica: Replica | None = None
+        self._reading = asyncio.Lock()
+        self._read_at = float("-inf")
+
+    async def catch_up(self) -> Replica:
+        """
+        The line as it is now. Raises Unavailable("line_unavailable").
+
+        Whoever comes while somebody reads is content with the read that begins after theirs.
+        """
+        asked = asyncio.get_running_loop().time()
+        async with self._reading:
+            if self._replica is None or self._read_at < asked:
+                begun = asyncio.get_running_loop().time()
+                self._replica = await self._read(self._replica)
+                self._read_at = begun
+            return self._replica
+
+    async def recent(self) -> Replica:
+        """The line as it was at most ``FRESH_SECONDS`` ago. Raises Unavailable("line_unavailable")."""
+        age = asyncio.get_running_loop().time() - self._read_at
+        return self._replica if self._replica is not None and age < FRESH_SECONDS else await self.catch_up()
+
+    async def _read(self, replica: Replica | None) -> Replica:
+        line = self._house.line
+        while replica is not None:
+            news = await line.since(replica.id)
+            if news is None or not all(replica.apply(one.id, one) for one in news):
+                break
+            if len(news) < BATCH:
+                if replica.case_ended:
+                    replica.measured(await line.cases())
+                return replica
+        log.info("snapshot of the line")
+        return line.replica(await line.snapshot(), replica.followed if replica is not None else {})
+
+    async def place(self, ticket: TicketId) -> Place | None:
+        """The place as pages show it, ``None`` when the ticket does not wait. Raises Unavailable."""
+        replica = await self.recent()
+        if not replica.waits(ticket):
+            replica = await self.catch_up()
+        exact, shown = replica.place(ticket), replica.shown(ticket)
+        if exact is None or shown is None or shown.ahead is None:
+            return None
+        low, high = shown.low_minutes, shown.high_minutes
+        return Place(
+            ahead=shown.ahead,
+            of=max(exact.of, shown.ahead + 1),
+            agents_on_duty=shown.agents,
+            low_seconds=None if low is None else low * 60,
+            high_seconds=None if high is None else high * 60,
+        )
+
+    # -- pages of this node --------------------------------------------------------------------------------
+
+    async def opened(self, ticket: TicketId) -> None:
+        """A page of this node shows the ticket: tell it its place, now and whenever that changes."""
+        replica = self._replica
+        if replica is None or not replica.waits(ticket):
+            replica = await self.catch_up()
+        shown = replica.follow(ticket)
+        if shown is not None:
+            self._push(ticket, shown)
+
+    def closed(self, ticket: TicketId) -> None:
+        """The page is gone."""
+        if self._replica is not None:
+            self._replica.unfollow(ticket)
+
+    def calm(self, ticket: TicketId) -> bool:
+        """Whether the ticket waits with so many ahead that nothing will happen to its page soon."""
+        shown = self._replica.followed.get(ticket) if self._replica is not None else None
+        return shown is not None and (shown.ahead or 0) > SOON and self._waits(ticket)
+
+    def _waits(self, ticket: TicketId) -> bool:
+        return self._replica is not None and self._replica.waits(ticket)
+
+    async def tell_moved(self) -> int:
+        """Tell the pages whose shown place has changed since they were last told; how many."""
+        replica = await self.catch_up()
+        told = 0
+        for ticket, shown in replica.moved():
+            self._push(ticket, shown)
+            told += 1
+        return told
+
+    def _push(self, ticket: TicketId, shown: PlaceChanged) -> None:
+        self._house.hub.push(citizen_topic(ticket), _text(shown))
+
+
+@lru_cache(maxsize=4096)
+def _text(shown: PlaceChanged) -> Text:
+    """The same words for all who stand in the same step: encoded once."""
+    return Text(encode(shown))

@@ -15,8 +15,8 @@ import logging
 import socket as sockets
 import struct
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -24,6 +24,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from cloudwindow.domain.errors import CloudWindowError, Malformed
 from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode, request_of
 from cloudwindow.domain.strict_json import parsed
+from cloudwindow.gather import Gathering
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,11 @@ class PageSocket(web.WebSocketResponse):
             await self._req.protocol._drain_helper()
 
 
+def _none_taken(frame: bytes) -> int:
+    """Nothing was sent yet."""
+    return 0
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """
@@ -114,20 +120,41 @@ class Connection:
     topic: str
     socket: PageSocket
     sentence: Sentence
+    transport: asyncio.Transport | None = None
     calm: Callable[[], bool] | None = None
+    put: Callable[[bytes], int] = field(init=False, default=_none_taken)
+    ended: bool = False
     outbox: deque[bytes] | None = None
     outbox_bytes: int = 0
     writer: asyncio.Task[None] | None = None
 
+    def __post_init__(self) -> None:
+        if self.transport is not None:
+            # The transport's own `write` does the same with twice the overhead of the system call; the socket
+            # is asked only while nothing waits before it. Another loop or TLS may not have one to give.
+            raw = getattr(self.transport.get_extra_info("socket"), "_sock", None)
+            if isinstance(raw, sockets.socket) and self.transport.get_extra_info("sslcontext") is None:
+                self.put = raw.send
+
     def send(self, text: str) -> None:
         """Send ``text``, or queue it behind what waits; a page that does not read is cut off."""
-        transport = self.socket.transport
-        if transport is None or transport.is_closing() or self.socket.closed:
+        transport = self.transport
+        if transport is None or self.ended or transport.is_closing():
             return
-        frame = text.frame if isinstance(text, Text) else framed(text)
-        if not self.outbox and transport.get_write_buffer_size() <= BUFFER_BYTES:
+        frame = text.frame if type(text) is Text else framed(text)
+        if self.outbox is None and not transport.get_write_buffer_size():
+            try:
+                sent = self.put(frame)
+            except OSError:  # would block, or is gone: the transport knows what to do
+                sent = 0
+            if sent != len(frame):
+                transport.write(frame[sent:])
+        elif self.outbox is None and transport.get_write_buffer_size() <= BUFFER_BYTES:
             transport.write(frame)
-            return
+        else:
+            self._queue(frame)
+
+    def _queue(self, frame: bytes) -> None:
         if self.outbox is None:
             self.outbox = deque()
         if self.outbox and (
@@ -152,9 +179,8 @@ class Connection:
     def abort(self) -> None:
         """Drop the connection, and what waits for it, without waiting for the other side."""
         self.drop_outbox()
-        transport = self.socket.transport
-        if transport is not None:
-            transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def drop_outbox(self) -> None:
         """Nothing that waits will be sent any more."""
@@ -165,12 +191,12 @@ class Connection:
     async def _write(self) -> None:
         """Send what waits, one after the other as the socket takes it; then there is no writer again."""
         try:
-            while self.outbox and self.socket.transport is not None:
+            while self.outbox and self.transport is not None:
                 async with asyncio.timeout(SEND_SECONDS):
                     await self.socket.drained()
                 frame = self.outbox.popleft()
                 self.outbox_bytes -= len(frame)
-                self.socket.transport.write(frame)
+                self.transport.write(frame)
         except (TimeoutError, ConnectionError):
             self.writer = None
             self.abort()
@@ -183,6 +209,7 @@ class Hub:
 
     def __init__(self, relay: Callable[[str, str], Awaitable[None]]) -> None:
         self._relay = relay
+        self._replaced = Gathering(self._replace_elsewhere)
         self._pages: dict[str, set[Connection]] = defaultdict(set)
         self._farewells: set[asyncio.Task[None]] = set()
         self._awake: set[Connection] = set()
@@ -210,7 +237,7 @@ class Hub:
 
     def push(self, topic: str, text: Text) -> None:
         """Say to the pages of this node what every node knows by itself; it disturbs nobody's rest."""
-        for page in tuple(self._pages.get(topic, ())):
+        for page in self._pages.get(topic, ()):
             page.send(text)
 
     def pulse(self) -> None:
@@ -233,8 +260,9 @@ class Hub:
 
     def deliver(self, topic: str, text: str) -> None:
         """Say an encoded message to the pages on this node."""
-        if text == REPLACE_ELSEWHERE:
-            self._replace(topic)
+        if topic == REPLACED_ELSEWHERE:
+            for one in text.split():
+                self._replace(one)
             return
         for page in tuple(self._pages.get(topic, ())):
             self._wake(page)
@@ -267,7 +295,9 @@ class Hub:
         socket = PageSocket()
         await socket.prepare(request)
         socket.bound()
-        page = Connection(topic=topic, socket=socket, sentence=sentence, calm=calm)
+        page = Connection(
+            topic=topic, socket=socket, sentence=sentence, transport=socket.transport, calm=calm
+        )
         if exclusive:
             await self.replace(topic)
         self._pages[topic].add(page)
@@ -296,7 +326,11 @@ class Hub:
     async def replace(self, topic: str) -> None:
         """Tell every page of ``topic``, on all nodes, that another device has taken over."""
         self._replace(topic)
-        await self._relay(topic, REPLACE_ELSEWHERE)
+        await self._replaced.ask(topic)
+
+    async def _replace_elsewhere(self, topics: Sequence[str]) -> Mapping[str, bool]:
+        await self._relay(REPLACED_ELSEWHERE, " ".join(topics))
+        return {}
 
     async def close_topic(self, topic: str, code: int = SIGNED_OUT) -> None:
         """End the pages of ``topic`` on this node."""
@@ -318,7 +352,8 @@ class Hub:
                 page.refuse(Malformed("message_malformed"))
 
 
-REPLACE_ELSEWHERE = "replace"
+REPLACED_ELSEWHERE = "replaced"
+"""Not a topic of pages: what is said here names the topics that another node has taken over."""
 
 
 class FrameBudget:
@@ -365,7 +400,7 @@ def _read(text: str) -> object:
 
 
 def _ask(page: Connection) -> None:
-    transport = page.socket.transport
+    transport = page.transport
     if transport is None or transport.is_closing():
         return
     if not page.socket.alive:
@@ -383,6 +418,7 @@ async def _bid_farewell(page: Connection) -> None:
 
 
 async def _close(page: Connection, code: int) -> None:
+    page.ended = True
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await page.socket.close(code=code)

@@ -166,6 +166,7 @@ class Replica:
         """Each ticket whose page is open here, with the place that the page shows."""
         self._look_at: set[TicketId] = set(self._shown)
         self._pages: Counter[Lane] = Counter()
+        self._alone: list[TicketId] = []
         self.case_ended = False
         """Whether a case ended since ``measured``: its time is in the line and not yet here."""
         for ticket, here in self._tickets.items():
@@ -220,6 +221,8 @@ class Replica:
         )
 
     def _detached(self, news: News) -> bool:
+        if news.ticket in self._shown:
+            self._alone.append(news.ticket)
         return self._become(news.ticket, lambda here: DETACHED if here.state == WAITING else here.state, True)
 
     def _gone(self, news: News) -> bool:
@@ -407,6 +410,11 @@ class Replica:
         here = self._tickets.get(ticket)
         return here is not None and here.state in (WAITING, DETACHED)
 
+    def stands(self, ticket: TicketId) -> bool:
+        """Whether the ticket stands in the line with its citizen there."""
+        here = self._tickets.get(ticket)
+        return here is not None and here.state == WAITING
+
     def knows(self, ticket: TicketId) -> bool:
         """Whether the line holds the ticket, waiting or with an agent."""
         return ticket in self._tickets
@@ -526,6 +534,11 @@ class Replica:
                 if right is not None and right != self._shown[ticket]:
                     self._shown[ticket] = right
                     yield ticket, right
+
+    def left_alone(self) -> Sequence[TicketId]:
+        """Tickets set aside although a page of theirs is open here (another one closed); each told once."""
+        alone, self._alone = self._alone, []
+        return alone
 
     def _rescaled(self) -> Iterator[Lane]:
         """The lanes with pages here in which the same place now means another wait."""

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from cloudwindow.domain.errors import BadInput
-from cloudwindow.domain.messages import FROM_CITIZEN
+from cloudwindow.domain.messages import FROM_CITIZEN, Message
 from cloudwindow.handlers.citizen import citizen_session, see_other
 from cloudwindow.handlers.door import JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
@@ -198,15 +198,23 @@ async def rate(request: web.Request) -> web.Response:
 @route("GET", "/ws/visit", "visit")
 async def live(request: web.Request) -> web.StreamResponse:
     """GET /ws/visit — the page's socket."""
-    filler = await filler_of(request)
-    visits = visits_of(request)
+    session, _ = await citizen_session(request)
+    visits, language = visits_of(request), guest(request).look.language
+    ticket = visits.ticket_of(session)
+    filler: Filler | None = None  # looked up when the page first says something: most only wait
+
+    async def heard(message: Message) -> None:
+        nonlocal filler
+        filler = filler or await visits.filler(session, language)
+        await visits.heard(filler, message)
+
     return await serve_live(
         request,
-        topic=citizen_topic(filler.ticket),
+        topic=citizen_topic(ticket),
         role="citizen",
         permitted=FROM_CITIZEN,
-        opened=lambda: visits.opened(filler.ticket),
-        heard=lambda message: visits.heard(filler, message),
-        closed=lambda: visits.closed(filler.ticket),
-        calm=lambda: visits.calm(filler.ticket),
+        opened=lambda: visits.opened(ticket),
+        heard=heard,
+        closed=lambda: visits.closed(ticket),
+        calm=lambda: visits.calm(ticket),
     )

@@ -4,6 +4,7 @@ The call from the accepted offer to the outcome: who is called, who joins, who i
 Rule: the ledger moves first and fences by epoch; the line follows; the pages are told last.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -634,7 +635,16 @@ class Calls:
     async def live(self, conn: Connection, ticket: str, *, lock: bool = False) -> Live:
         """The ticket and the call it is in, or ended with. Raises NotFound("unknown_ticket")."""
         found = await self._house.visits.ticket(conn, ticket, lock=lock)
-        session = await self._house.visits.session_of_ticket(conn, ticket)
+        return self._paired(found, await self._house.visits.session_of_ticket(conn, ticket))
+
+    async def lives(self, conn: Connection, ids: Sequence[str]) -> Mapping[str, Live]:
+        """``live`` for many at once; tickets that are not known are missing."""
+        found = await self._house.visits.tickets_of(conn, ids)
+        last = await self._house.visits.sessions_of_tickets(conn, ids)
+        return {ticket.id: self._paired(ticket, last.get(ticket.id)) for ticket in found.values()}
+
+    @staticmethod
+    def _paired(found: Ticket, session: Session | None) -> Live:
         between = found.state in {tickets.State.WAITING, tickets.State.MISSED}
         if session is not None and (between or (found.live and session.epoch != found.epoch)):
             session = None

@@ -33,6 +33,7 @@ class Places:
         self._replica: Replica | None = None
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
+        self._left: set[TicketId] = set()
 
     async def catch_up(self) -> Replica:
         """
@@ -94,18 +95,23 @@ class Places:
         if shown is not None:
             self._push(ticket, shown)
 
+    def stands(self, ticket: TicketId) -> bool:
+        """Whether the ticket stood in the line with its citizen there, as far as this node has heard."""
+        heard = self._replica is not None and self._replica.stands(ticket)
+        return heard and ticket not in self._left
+
     def closed(self, ticket: TicketId) -> None:
-        """The page is gone."""
+        """The page is gone, and the ticket may be set aside before this node hears of it."""
+        self._left.add(ticket)
         if self._replica is not None:
             self._replica.unfollow(ticket)
 
     def calm(self, ticket: TicketId) -> bool:
         """Whether the ticket waits with so many ahead that nothing will happen to its page soon."""
-        shown = self._replica.followed.get(ticket) if self._replica is not None else None
-        return shown is not None and (shown.ahead or 0) > SOON and self._waits(ticket)
-
-    def _waits(self, ticket: TicketId) -> bool:
-        return self._replica is not None and self._replica.waits(ticket)
+        if self._replica is None or not self._replica.waits(ticket):
+            return False
+        shown = self._replica.followed.get(ticket)
+        return shown is not None and (shown.ahead or 0) > SOON
 
     async def tell_moved(self) -> int:
         """Tell the pages whose shown place has changed since they were last told; how many."""
@@ -114,6 +120,10 @@ class Places:
         for ticket, shown in replica.moved():
             self._push(ticket, shown)
             told += 1
+        self._left = {ticket for ticket in self._left if replica.stands(ticket)}
+        for ticket in replica.left_alone():
+            if self._house.hub.online(citizen_topic(ticket)):
+                await self._house.line.attach(ticket, now=self._house.clock())
         return told
 
     def _push(self, ticket: TicketId, shown: PlaceChanged) -> None:

@@ -1,5 +1,6 @@
 """The citizen's page: where they stand, what they may do from it, and what its socket says."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudwindow.domain import session as sessions
@@ -22,8 +23,10 @@ from cloudwindow.domain.messages import (
     FormSet,
     Message,
     PlaceChanged,
+    encode,
 )
 from cloudwindow.domain.ticket import Ticket
+from cloudwindow.gather import Gathering
 from cloudwindow.journey import showing
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
@@ -49,6 +52,7 @@ class Visits:
         self._filling = filling
         self._following = following
         self._places = places
+        self._greeted = Gathering(self._lives)
 
     def ticket_of(self, session: WebSession) -> str:
         """The visit this browser holds. Raises NotFound("no_visit")."""
@@ -169,18 +173,24 @@ class Visits:
         """The page is connected: it keeps, or takes back, its place; both sides are told."""
         now = self._house.clock()
         try:
-            await self._house.line.attach(TicketId(ticket), now=now)
+            if not self._places.stands(TicketId(ticket)):
+                await self._house.line.attach(TicketId(ticket), now=now)
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise
         await self.tell_stage(ticket)
 
+    async def _lives(self, ids: Sequence[str]) -> Mapping[str, Live]:
+        async with self._house.ledger.read() as conn:
+            return await self._calls.lives(conn, ids)
+
     async def closed(self, ticket: str) -> None:
         """The page is gone: the place is kept for a while; in a call the agent is held."""
         now = self._house.clock()
         self._places.closed(TicketId(ticket))
-        async with self._house.ledger.read() as conn:
-            live = await self._calls.live(conn, ticket)
+        live = await self._greeted.ask(ticket)
+        if live is None:
+            return
         if (
             live.ticket.state is tickets.State.SERVING
             and live.session
@@ -196,10 +206,14 @@ class Visits:
                     raise
 
     async def tell_stage(self, ticket: str) -> None:
-        """Tell both sides where the visit stands."""
-        async with self._house.ledger.read() as conn:
-            live = await self._calls.live(conn, ticket)
-        await self._calls.tell(live)
+        """Tell the citizen's page on this node, and the agent if there is one, where the visit stands."""
+        live = await self._greeted.ask(ticket)
+        if live is None:
+            raise NotFound("unknown_ticket")
+        if live.session is None:
+            self._house.hub.deliver(citizen_topic(live.ticket.id), encode(self._calls.citizen_stage(live)))
+        else:
+            await self._calls.tell(live)
         await self.tell_place(live)
 
     async def tell_place(self, live: Live) -> None:

@@ -7,11 +7,12 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
@@ -216,33 +217,46 @@ class Watch:
 
     async def _sweep(self) -> None:
         """Rebuild the line if it was lost; where ledger and line differ, the ledger is right."""
-        async with self._house.ledger.read() as conn:
-            waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
-            calls = await self._house.visits.open_calls(conn)
-        now = self._house.clock()
         if await self._house.line.generation_missing():
-            entries = [
-                (
-                    one.id,
-                    lane_of(self._house.item_of(one.item, one.item_version), one),
-                    one.joined_at,
-                    one.credit_seconds,
-                )
-                for one in waiting
-            ]
-            epochs = {one.id: one.epoch for one in waiting}
-            added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
-            log.info("line rebuilt", extra={"tickets": added})
+            await self._rebuild()
             return
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            calls = await self._house.visits.open_calls(conn)
+            waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
         for agent in await self._house.line.agents():
             if agent.since < now - SETTLED_SECONDS:
                 await self._calls.mend_agent(agent, calls.get(agent.agent), now)
         here = await self._places.catch_up()
-        for one in waiting:
-            if here.knows(one.id) or one.joined_at >= now - SWEEP_SECONDS:
-                continue
-            if await self._house.line.knows(one.id) is None:
-                await self._calls.rejoin(one, now)
+        await self._rejoin([one for one in waiting if not here.knows(TicketId(one))], now)
+
+    async def _rebuild(self) -> None:
+        now = self._house.clock()
+        async with self._house.ledger.read() as conn:
+            waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
+        entries = [
+            (
+                one.id,
+                lane_of(self._house.item_of(one.item, one.item_version), one),
+                one.joined_at,
+                one.credit_seconds,
+            )
+            for one in waiting
+        ]
+        epochs = {one.id: one.epoch for one in waiting}
+        added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
+        log.info("line rebuilt", extra={"tickets": added})
+
+    async def _rejoin(self, missing: Sequence[str], now: float) -> None:
+        """Put back into the line who waits in the ledger alone."""
+        lost = [one for one in missing if await self._house.line.knows(TicketId(one)) is None]
+        if not lost:
+            return
+        async with self._house.ledger.read() as conn:
+            known = await self._house.visits.tickets_of(conn, lost)
+        for ticket in known.values():
+            if ticket.state is tickets.State.WAITING:
+                await self._calls.rejoin(ticket, now)
 
     # --- pages -------------------------------------------------------------------------------------------
 

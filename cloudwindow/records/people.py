@@ -214,6 +214,17 @@ class People:
         row = (await conn.execute(query)).one_or_none()
         return self._web_session(row) if row else None
 
+    async def sessions(
+        self, conn: AsyncConnection, tokens: Sequence[str], *, kind: str, now: float
+    ) -> Mapping[str, WebSession]:
+        """The living sessions of many ``tokens`` at once."""
+        table = tables.web_session
+        hashes = {self._sealer.hash_token(token): token for token in tokens}
+        query = select(table).where(
+            table.c.token_hash.in_(hashes), table.c.kind == kind, table.c.expires_at > now
+        )
+        return {hashes[row.token_hash]: self._web_session(row) for row in await conn.execute(query)}
+
     async def session_again(self, conn: AsyncConnection, session: WebSession) -> WebSession:
         """The session as it stands now, locked until the commit. Raises Gone("intake_gone") if it ended."""
         table = tables.web_session

@@ -4,7 +4,8 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar, get_type_hints
+from functools import cache
+from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 from sqlalchemy import Row, Table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,19 +47,24 @@ def _plain(value: Any) -> Any:
 
 def from_row(shape: type[T], row: Row[Any], **others: Any) -> T:
     """Build ``shape`` from the columns of the same names; ``others`` fills what is kept elsewhere."""
-    hints = get_type_hints(shape)
-    columns = row._mapping
-    values = {
-        field.name: _typed(columns[field.name], hints[field.name])
-        for field in dataclasses.fields(shape)  # type: ignore[arg-type]
-        if field.name not in others
-    }
+    columns, kind = row._mapping, cast(Any, shape)
+    values = {name: _typed(columns[name], word) for name, word in _columns_of(kind) if name not in others}
     return shape(**values, **others)
 
 
-def _typed(value: Any, hint: Any) -> Any:
+@cache
+def _columns_of(shape: Any) -> tuple[tuple[str, type[StrEnum] | None], ...]:
+    """The fields of ``shape``, each with the enum its words belong to."""
+    hints = get_type_hints(shape)
+    return tuple((field.name, _enum_in(hints[field.name])) for field in dataclasses.fields(shape))
+
+
+def _enum_in(hint: Any) -> type[StrEnum] | None:
     kinds = [hint, *getattr(hint, "__args__", ())]
-    word = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
+
+
+def _typed(value: Any, word: type[StrEnum] | None) -> Any:
     if word is not None and value is not None:
         return word(value)
     return tuple(value) if isinstance(value, list) else value

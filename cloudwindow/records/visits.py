@@ -64,6 +64,17 @@ class Visits:
             raise NotFound("unknown_ticket")
         return from_row(Ticket, row)
 
+    async def tickets_of(self, conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Ticket]:
+        """Many tickets at once; those that are not known are missing."""
+        rows = await conn.execute(select(tables.ticket).where(tables.ticket.c.id.in_(ids)))
+        return {row.id: from_row(Ticket, row) for row in rows}
+
+    async def waiting_since(self, conn: AsyncConnection, before: float) -> Sequence[str]:
+        """The ids of all tickets that wait since ``before`` or longer: names only, for there may be many."""
+        table = tables.ticket
+        query = select(table.c.id).where(table.c.state == tickets.State.WAITING, table.c.joined_at < before)
+        return (await conn.execute(query)).scalars().all()
+
     async def ticket_of(self, conn: AsyncConnection, application: str) -> str | None:
         """The last ticket taken for this case."""
         table = tables.ticket
@@ -171,6 +182,12 @@ class Visits:
         query = select(table).where(table.c.ticket == ticket).order_by(table.c.epoch.desc()).limit(1)
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
+
+    async def sessions_of_tickets(self, conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Session]:
+        """The last call of each of many tickets that had one."""
+        table = tables.session
+        query = select(table).where(table.c.ticket.in_(ids)).order_by(table.c.epoch)
+        return {row.ticket: from_row(Session, row) for row in await conn.execute(query)}
 
     async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
         """The call that meets in this media room."""

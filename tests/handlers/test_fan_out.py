@@ -93,7 +93,7 @@ async def raw_page(house: House, topic: str) -> socket.socket:
 
 def waiting_bytes(page: Connection) -> int:
     """What is kept in this process for a page that does not read."""
-    transport: Any = page.socket.transport
+    transport: Any = page.transport
     return page.outbox_bytes + (transport.get_write_buffer_size() if transport is not None else 0)
 
 

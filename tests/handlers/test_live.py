@@ -333,7 +333,8 @@ async def test_what_waits_for_one_page_is_bounded(city: City, citizen: Browser) 
     for _ in range(20_000):
         hub.deliver(topic, encode(PanelChanged(panels=("form",) * 100)))
         most = max(most, len(page.outbox or ()))
-        if page.socket.transport is None or page.socket.transport.is_closing():
+        assert page.transport
+        if page.transport.is_closing():
             break
     assert most == signaling.OUTBOX_MESSAGES
     await until_online(city, topic, False)

@@ -2,7 +2,7 @@
 Fan-out: the CPU of one push beside a C ``send()`` loop, npm ``ws`` and ``socket.io``; pushes per pairing.
 
 Every server holds the same number of sockets of the same C reader (``peers/sink.c``) at the same time and is
-asked in turns; the smallest cost of each is compared. Pushes are counted on the product's own replica of a line
+asked in turns; the better half of its turns counts. Pushes are counted on the product's own replica of a line
 in which everybody waits in one lane with an open page.
 """
 

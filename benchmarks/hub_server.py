@@ -1,8 +1,8 @@
 """
 The live room alone as a process: ``/<number>`` opens a page. Commands and answers as in ``peers/floor.c``.
 
-``push ROUNDS SIZE``: one text for all, each page by its own topic, as places are told. ``personal ROUNDS SIZE``:
-another text for each page, encoded for it.
+``push ROUNDS SIZE``: one text for all, each page by its own topic, as places are told.
+``personal ROUNDS SIZE``: another text for each page, encoded for it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A line in which everybody waits in one lane, on the product's own Valkey: what a pairing makes a node tell."""
+"""A line in which everybody waits in one lane: what a pairing makes a node tell."""
 
 import tempfile
 import time
@@ -16,7 +16,7 @@ PER_SECOND = 20
 
 async def pushes_per_pairing(waiting: int, *, seconds: int = 10) -> dict[str, float]:
     """
-    Pages told per pairing at 20 pairings a second and one look a second, all in one lane, every page open here.
+    Pages told per pairing at 20 pairings a second and one look a second, all in one lane, every page here.
 
     ``pushes``; ``us``: this process's CPU per pairing for following the stream and finding whom to tell.
     """

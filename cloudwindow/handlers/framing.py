@@ -10,6 +10,8 @@ import logging
 import secrets
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from cloudwindow.handlers.door import ALWAYS, BARE_POLICY
 
@@ -26,6 +28,23 @@ class Bare(web.Response):
 
 class Doorman(web.RequestHandler):
     """One connection of the house."""
+
+    greeting: CIMultiDict[str] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the headers of a page that opens its socket where ``forget_greeting`` can drop them."""
+        super().data_received(data)
+        for number, (message, payload) in enumerate(self._messages):
+            if isinstance(message, RawRequestMessage) and message.upgrade and self.greeting is None:
+                self.greeting = CIMultiDict(message.headers)
+                kept = message._replace(headers=CIMultiDictProxy(self.greeting), raw_headers=())
+                self._messages[number] = kept, payload
+
+    def forget_greeting(self) -> None:
+        """Drop the headers of the handshake and what read them: an open page needs them no more."""
+        if self.greeting is not None:
+            self.greeting.clear()
+            self._parser = None  # as after the end of a connection; frames have their own
 
     def handle_error(
         self,

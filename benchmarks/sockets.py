@@ -1,0 +1,293 @@
+"""
+Open sockets of the whole product: memory of one that waits, share of a core at a city's pace, coming back.
+
+Real web nodes (``python -m cloudwindow web``), the product's own Valkey and an SQLite ledger hold a line of
+citizens; a C reader (``peers/sink.c``) opens a page for each. Pairings take place among citizens without a
+page who stand before them, so that every pairing moves everybody's place.
+"""
+
+import asyncio
+import socket
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import wire
+from benchmarks.waiting_room import AGENTS, HUADU
+from cloudwindow.config import Config, for_child
+from cloudwindow.domain.application import Application
+from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.ids import ApplicationId, CitizenId, ItemId, StaffId, TicketId
+from cloudwindow.domain.match import AgentProfile, Lane
+from cloudwindow.domain.ticket import Ticket
+from cloudwindow.embedded import start_embedded
+from cloudwindow.handlers.door import CITIZEN_COOKIE
+from cloudwindow.queue import Line, connect
+from cloudwindow.records import Connection
+from cloudwindow.records.cases import Cases
+from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.migrations import migrate
+from cloudwindow.records.people import People
+from cloudwindow.records.visits import Visits
+from cloudwindow.vault import Vault
+
+PER_SECOND = 20
+LANE = Lane(home_district=HUADU, skill="HR", language="zh", mode="video")
+REACH = {
+    "bytes_per_idle_socket": 20_000,
+    "share_of_a_core": 0.03,
+    "reconnect_seconds": 5.0,
+}
+
+
+async def bench(quick: bool, folder: Path) -> None:
+    """Open, weigh, pair, restart, report."""
+    files = wire.open_files()
+    pages = 300 if quick else 19_000
+    returning = 400 if quick else 20_000
+    seconds = 5 if quick else 30
+    tools = wire.built(folder)
+    assert tools, "the reader needs a C compiler (cc)"
+    config = Config(data_dir=folder / "data", demo=True, always_open=True)
+    config.data_dir.mkdir()
+    server = await start_embedded(folder)
+    config = replace(config, redis_url=server.url)
+    try:
+        tokens = await citizens(config, max(pages, returning))
+        measured = await one_node(config, tools, tokens[:pages], seconds)
+        measured |= await two_nodes(config, tools, tokens[:returning])
+    finally:
+        await server.stop()
+    figures = {
+        "bytes_per_idle_socket": measured["bytes_per_socket"],
+        "share_of_a_core": measured["share_pairing"],
+        "reconnect_seconds": measured["reconnect_seconds"],
+    }
+    wire.report(
+        "sockets",
+        measured=measured,
+        ratios={name: figures[name] / limit for name, limit in REACH.items()},
+        reach=REACH,
+        reached={name: figures[name] <= limit for name, limit in REACH.items()},
+        machine=wire.machine(open_files=files),
+    )
+
+
+# --- people ----------------------------------------------------------------------------------------------
+
+
+async def citizens(config: Config, count: int) -> list[str]:
+    """Waiting tickets in the ledger, each with a browser of its own; the browsers' tokens in order."""
+    await migrate(config.ledger_url)
+    vault = Vault.open_at(config.data_dir)
+    people, visits, cases = People(vault), Visits(vault), Cases(vault)
+    now = time.time()
+    citizen, case = CitizenId("c0"), ApplicationId("a0")
+    ticket = Ticket(
+        id=TicketId("t0"),
+        number="H000",
+        citizen=citizen,
+        application=case,
+        item=ItemId("HR01"),
+        item_version=1,
+        home_district=HUADU,
+        language="zh",
+        mode="video",
+        joined_at=now - count,
+        deadline=now + 8 * 3600,
+    )
+
+    async def first(conn: Connection) -> None:
+        await people.identify(
+            conn, citizen, name="王小明", id_number="440114199003070012", mobile="13800000000", now=now
+        )
+        application = Application(
+            id=case,
+            citizen=citizen,
+            item=ticket.item,
+            item_version=1,
+            home_district=HUADU,
+            home_street="440114001",
+            capacity="own",
+            values={},
+            declared={},
+            opened_at=now,
+        )
+        await cases.add(conn, application, principal=None)
+        await visits.add_ticket(conn, ticket, resume_secret="r0")  # noqa: S106 - nobody's
+        session = await people.open_session(conn, "token0", kind="citizen", csrf="x", now=now, seconds=40_000)
+        await people.bind_ticket(conn, session, ticket.id)
+
+    ledger = await Ledger.open(config.ledger_url)
+    await ledger.write(first)
+    await ledger.close()
+    tokens = [f"token{number}" for number in range(count)]
+    with closing(sqlite3.connect(config.ledger_url.split("///")[1])) as database:
+        for number, token in enumerate(tokens[1:], start=1):
+            changed = {"id": f"t{number}", "live_key": f"c{number}/HR01", "joined_at": now - count + number}
+            changed |= {"resume_hash": f"r{number}"}
+            _copy(database, "ticket", "t0", changed)
+            bound = {"token_hash": vault.hash_token(token), "ticket": f"t{number}"}
+            _copy(database, "web_session", vault.hash_token("token0"), bound)
+        database.commit()
+    return tokens
+
+
+def _copy(database: sqlite3.Connection, table: str, key: str, changed: Mapping[str, object]) -> None:
+    names = [row[1] for row in database.execute(f"pragma table_info({table})")]
+    own = {name: value for name, value in changed.items() if name in names}
+    first = "token_hash" if table == "web_session" else "id"
+    chosen = ", ".join("?" if name in own else name for name in names)
+    given = [own[name] for name in names if name in own]
+    query = f"insert into {table} ({', '.join(names)}) select {chosen} from {table} where {first} = ?"  # noqa: S608
+    database.execute(query, [*given, key])
+
+
+def lines_for(file: Path, tokens: Sequence[str], ports: Sequence[int]) -> Path:
+    """What each page says on opening its socket."""
+    with file.open("w") as text:
+        for number, token in enumerate(tokens):
+            here = f"127.0.0.1:{ports[number % len(ports)]}"
+            cookie = f"Cookie: {CITIZEN_COOKIE}={token}"
+            text.write(f"/ws/visit|Host: {here}|Origin: http://{here}|{cookie}\n")
+    return file
+
+
+# --- nodes -----------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """A port nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+async def node(stack: AsyncExitStack, config: Config, port: int) -> wire.Process:
+    """A web node that answers at ``port``."""
+    environment = for_child(
+        port=port,
+        data_dir=config.data_dir.resolve(),
+        redis_url=config.redis_url,
+        demo=1,
+        media_token="0" * 48,
+        log_level="WARNING",
+    )
+    command = (wire.PYTHON, "-m", "cloudwindow", "web")
+    process = await stack.enter_async_context(wire.running(*command, cwd=wire.ROOT, env=environment))
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return process
+
+
+async def one_node(config: Config, tools: Path, tokens: Sequence[str], seconds: int) -> dict[str, float]:
+    """Memory of a socket at rest; CPU of the node at rest and at a city's pace."""
+    async with AsyncExitStack() as stack:
+        port = free_port()
+        web = await node(stack, config, port)
+        redis = connect(config.redis_url)
+        stack.push_async_callback(redis.aclose)
+        line = Line(redis)
+        await until_waiting(line, len(tokens))
+        await asyncio.sleep(3)
+        empty = web.rss_bytes()
+        lines = lines_for(tools / "lines", tokens, [port])
+        reader = await stack.enter_async_context(wire.sink(tools, [port], len(tokens), lines=lines))
+        took = await wire.opened(reader, len(tokens), within_ms=0)
+        assert int((await reader.ask("until", 3 * len(tokens), 60_000))[1]) >= 3 * len(tokens)
+        await asyncio.sleep(3)
+        full = web.rss_bytes()
+        begun, spent = time.monotonic(), web.cpu_seconds()
+        await asyncio.sleep(seconds)
+        resting = (web.cpu_seconds() - spent) / (time.monotonic() - begun)
+        frames = int((await reader.ask("count"))[1])
+        begun, spent = time.monotonic(), web.cpu_seconds()
+        pairings = await pair(line, seconds)
+        pairing = (web.cpu_seconds() - spent) / (time.monotonic() - begun)
+        told = int((await reader.ask("count"))[1]) - frames
+        return {
+            "sockets": len(tokens),
+            "bytes_per_socket": (full - empty) / len(tokens),
+            "opening_seconds": took,
+            "share_at_rest": resting,
+            "share_pairing": pairing,
+            "pairings_per_second": pairings / (time.monotonic() - begun),
+            "frames_per_pairing": told / max(1, pairings),
+        }
+
+
+async def until_waiting(line: Line, count: int) -> None:
+    """Wait until the node has rebuilt the line from the ledger."""
+    async with asyncio.timeout(120):
+        while sum(load.waiting for load in await line.load()) < count:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.2)
+
+
+async def pair(line: Line, seconds: int) -> int:
+    """20 calls a second, each as short as it can be, for citizens who came before everybody else."""
+    now = time.time()
+    early = now - 50_000
+    for number in range(PER_SECOND * seconds + AGENTS):
+        await line.join(TicketId(f"early{number}"), LANE, joined_at=early + number / 100, now=now)
+    for number in range(AGENTS):
+        agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({"HR"}))
+        await line.sign_in(agent, now=time.time())
+    begun, done, read = time.monotonic(), 0, await line.latest()
+    while (passed := time.monotonic() - begun) < seconds:
+        if done >= passed * PER_SECOND:
+            await asyncio.sleep(0.005)
+            continue
+        agent_id = StaffId(f"g{done % AGENTS}")
+        await line.set_available(agent_id, now=time.time())
+        for one in await line.since(read) or []:
+            read = one.id
+            if one.kind == "offer.made" and one.agent and one.offer and one.ticket:
+                with suppress(CloudWindowError):
+                    await line.accept(one.agent, one.offer, now=time.time())
+                    await line.wrap_up(one.agent, one.ticket, now=time.time())
+                    await line.finish(one.agent, now=time.time(), then="away")
+        done += 1
+    return done
+
+
+async def two_nodes(config: Config, tools: Path, tokens: Sequence[str]) -> dict[str, float]:
+    """Both nodes are killed and started again; everybody comes back within a second, as socket.js does."""
+    ports = [free_port(), free_port()]
+    half = len(tokens) // 2
+    async with AsyncExitStack() as readers:
+        pages = []
+        for number, share in enumerate((tokens[:half], tokens[half:])):
+            lines = lines_for(tools / f"lines{number}", share, ports)
+            reader = await readers.enter_async_context(wire.sink(tools, ports, len(share), lines=lines))
+            pages.append((reader, len(share)))
+        async with AsyncExitStack() as stack:
+            for port in ports:
+                await node(stack, config, port)
+            await asyncio.gather(*(wire.opened(reader, count) for reader, count in pages))
+            for reader, _ in pages:
+                await reader.ask("close")
+        async with AsyncExitStack() as stack:
+            nodes = [await node(stack, config, port) for port in ports]
+            await asyncio.sleep(2)
+            spent = sum(one.cpu_seconds() for one in nodes)
+            took = await asyncio.gather(
+                *(wire.opened(reader, count, within_ms=1000) for reader, count in pages)
+            )
+            spent = sum(one.cpu_seconds() for one in nodes) - spent
+    return {
+        "returning": len(tokens),
+        "reconnect_seconds": max(took),
+        "reconnect_cpu_ms_per_socket": spent * 1000 / len(tokens),
+    }
+
+
+if __name__ == "__main__":
+    wire.main(bench, __doc__ or "")

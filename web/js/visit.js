@@ -25,6 +25,8 @@ const chat = new Chat(/** @type {HTMLElement} */ (page.querySelector('[data-pane
 const signing = new Signing(page, () => void panels.renew(["signature"]));
 
 const IN_ROOM = new Set(["in_call", "on_hold"]);
+/** Beyond this the server tells a place in steps of about a tenth. */
+const EXACT_UP_TO = 10;
 /** Panels that look different in another stage. */
 const STAGED = ["ticket", "call_header", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
@@ -90,7 +92,7 @@ function rejoin() {
 
 /** @param {PlaceChanged} message */
 function showPlace({ ahead, low_minutes, high_minutes, agents }) {
-  write(page, "ahead", ahead === null ? "–" : String(ahead));
+  write(page, "ahead", ahead === null ? "–" : ahead > EXACT_UP_TO ? t("about %(number)s", { number: ahead }) : String(ahead));
   write(page, "agents", String(agents));
   const range = low_minutes === null || high_minutes === null ? "–" : low_minutes < high_minutes ? `${low_minutes}–${high_minutes}` : String(high_minutes);
   write(page, "range", range);

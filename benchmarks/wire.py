@@ -21,7 +21,7 @@ from typing import Any
 
 PEERS = Path(__file__).parent / "peers"
 ROOT = Path(__file__).parent.parent
-ANSWER_SECONDS = 180.0
+ANSWER_SECONDS = 660.0
 NODE_PACKAGES = ("ws@8", "socket.io@4")
 
 

@@ -174,7 +174,7 @@ static void open_all(double spread) {
   int next = 0, busy = 0;
   refused = 0;
   for (int i = 0; i < count; i++) pages[i].start = begun + spread * i / count;
-  while (opened + refused < count && now_ms() < begun + 120000) {
+  while (opened + refused < count && now_ms() < begun + 600000) {
     busy = next - opened - refused;
     while (next < count && pages[next].start <= now_ms() && busy < 1000) {
       if (pages[next].state == IDLE) begin(&pages[next], next);

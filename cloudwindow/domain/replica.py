@@ -334,6 +334,7 @@ class Replica:
         for queue in self._queues.values():
             queue.take_out(here.lane, here.score)
         if ticket in self._shown:
+            self._shown[ticket] = None
             self._unlist(ticket, here)
 
     # -- who draws on the same agents ----------------------------------------------------------------------

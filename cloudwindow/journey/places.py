@@ -33,6 +33,7 @@ class Places:
         self._replica: Replica | None = None
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
+        self._open: set[TicketId] = set()
         self._left: set[TicketId] = set()
 
     async def catch_up(self) -> Replica:
@@ -65,7 +66,9 @@ class Places:
                     replica.measured(await line.cases())
                 return replica
         log.info("snapshot of the line")
-        return line.replica(await line.snapshot(), replica.followed if replica is not None else {})
+        shown = replica.followed if replica is not None else {}
+        snapshot = await line.snapshot()
+        return line.replica(snapshot, {ticket: shown.get(ticket) for ticket in self._open})
 
     async def place(self, ticket: TicketId) -> Place | None:
         """The place as pages show it, ``None`` when the ticket does not wait. Raises Unavailable."""
@@ -88,12 +91,19 @@ class Places:
 
     async def opened(self, ticket: TicketId) -> None:
         """A page of this node shows the ticket: tell it its place, now and whenever that changes."""
+        self.follow(ticket)
         replica = self._replica
         if replica is None or not replica.waits(ticket):
             replica = await self.catch_up()
         shown = replica.follow(ticket)
         if shown is not None:
             self._push(ticket, shown)
+
+    def follow(self, ticket: TicketId) -> None:
+        """A page of this node shows the ticket: tell it its place as soon as it has one."""
+        self._open.add(ticket)
+        if self._replica is not None:
+            self._replica.follow(ticket)
 
     def stands(self, ticket: TicketId) -> bool:
         """Whether the ticket stood in the line with its citizen there, as far as this node has heard."""
@@ -102,6 +112,7 @@ class Places:
 
     def closed(self, ticket: TicketId) -> None:
         """The page is gone, and the ticket may be set aside before this node hears of it."""
+        self._open.discard(ticket)
         self._left.add(ticket)
         if self._replica is not None:
             self._replica.unfollow(ticket)

@@ -219,6 +219,7 @@ class Visits:
     async def tell_place(self, live: Live) -> None:
         """Tell the page its place and range, and again whenever what it shows has changed."""
         if live.ticket.state is not tickets.State.WAITING:
+            self._places.follow(live.ticket.id)
             return
         try:
             await self._places.opened(live.ticket.id)

@@ -1,5 +1,7 @@
 """The steps in which pages show numbers."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,5 +31,5 @@ def test_a_step_holds_exactly_the_numbers_between_its_ends(number: int) -> None:
 
 def test_marks_grow_by_about_a_tenth_and_never_by_more_than_a_fifth() -> None:
     beyond = [mark for mark in MARKS if mark >= EXACT_UP_TO]
-    assert all(1.0 < later / mark <= 1.2 for mark, later in zip(beyond, beyond[1:], strict=False))
+    assert all(1.0 < later / mark <= 1.2 for mark, later in pairwise(beyond))
     assert len([mark for mark in MARKS if mark <= 10_000]) < 90

@@ -187,6 +187,21 @@ async def test_each_citizen_sees_how_many_are_before_them(town: Town) -> None:
     assert page.last("place.changed")["ahead"] == 1
 
 
+async def test_a_page_that_was_called_in_vain_is_told_its_place_again(town: Town) -> None:
+    visitor = await town.citizen()
+    desk = await town.agent("mei")
+    await visitor.shut()
+    await town.made.places.tell_moved()
+    await visitor.open()
+    assert visitor.page is not None
+    assert "place.changed" not in visitor.page.kinds()
+    offer = (await desk.view()).offer
+    assert offer is not None
+    await desk.say(OfferDecline(offer=offer.offer, reason="technical"))
+    await town.made.places.tell_moved()
+    assert visitor.page.last("place.changed")["ahead"] == 0
+
+
 async def test_a_place_that_has_not_changed_is_not_told_again(town: Town) -> None:
     visitor = await town.citizen()
     await town.made.places.tell_moved()

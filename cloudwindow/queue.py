@@ -62,6 +62,8 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
 BATCH = 2000
+NODE_LEASE_SECONDS = 10.0
+"""A web node that has not been heard of for so long is gone, and its waiting pages with it."""
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
@@ -262,6 +264,36 @@ class Line:
     async def tick(self, *, now: float) -> int:
         """Carry out a bounded piece of what is due; how much was done. Any number of processes may call."""
         return int(await self._run("tick", now))
+
+    # -- nodes ---------------------------------------------------------------------------------------------
+
+    async def beat_node(
+        self, node: str, *, opened: Sequence[TicketId], closed: Sequence[TicketId], now: float
+    ) -> None:
+        """
+        The node lives; pages of the tickets ``opened`` are open there since, those of ``closed`` no more.
+
+        One lease for all its citizens: when it ends, ``orphans`` names those who have no page elsewhere.
+        """
+        lease = str(round(NODE_LEASE_SECONDS * 1000))
+        for start in range(0, max(1, len(opened)), REBUILD_BATCH):
+            held = opened[start : start + REBUILD_BATCH]
+            await self._run("node_beat", now, node, lease, str(len(held)), *held)
+        for start in range(0, len(closed), REBUILD_BATCH):
+            await self._run("node_beat", now, node, lease, "0", *closed[start : start + REBUILD_BATCH])
+
+    async def set_orphans_aside(self, *, now: float) -> int:
+        """Detach the tickets whose page was on a node that is gone; how many. Any number may call."""
+        done, node = 0, ""
+        tickets: list[str] = []
+        while True:
+            found = [_text(one) for one in await self._run("node_orphans", now, node, *tickets)]
+            if not found:
+                return done
+            node, tickets = found[0], found[1:]
+            for ticket in tickets:
+                await self.detach(TicketId(ticket), now=now)
+            done += len(tickets)
 
     # -- looking -------------------------------------------------------------------------------------------
 

@@ -215,6 +215,8 @@ class Hub:
         self._awake: set[Connection] = set()
         self._calm: tuple[set[Connection], ...] = tuple(set() for _ in range(CALM_PULSES))
         self._pulses = 0
+        self.closing = False
+        """Whether this node is going down: its pages end because of us."""
 
     def online(self, topic: str) -> bool:
         """Whether a page listens here."""
@@ -340,6 +342,7 @@ class Hub:
 
     async def close(self) -> None:
         """End every connection: the service is going down, come back soon (1001)."""
+        self.closing = True
         pages = [page for pages in self._pages.values() for page in pages]
         await asyncio.gather(*(_close(page, WSCloseCode.GOING_AWAY) for page in pages))
 

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from functools import lru_cache
 
-from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.ids import TicketId, word
 from cloudwindow.domain.match import Place
 from cloudwindow.domain.messages import PlaceChanged, encode
 from cloudwindow.domain.replica import Replica
@@ -33,7 +34,10 @@ class Places:
         self._replica: Replica | None = None
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
+        self._node = word(house.random(8))
         self._open: set[TicketId] = set()
+        self._unsaid: dict[TicketId, bool] = {}
+        """Pages opened (true) or closed since the line last heard from this node."""
         self._left: set[TicketId] = set()
 
     async def catch_up(self) -> Replica:
@@ -68,6 +72,7 @@ class Places:
         log.info("snapshot of the line")
         shown = replica.followed if replica is not None else {}
         snapshot = await line.snapshot()
+        self._unsaid.update(dict.fromkeys(self._open, True))  # it may be another line
         return line.replica(snapshot, {ticket: shown.get(ticket) for ticket in self._open})
 
     async def place(self, ticket: TicketId) -> Place | None:
@@ -102,6 +107,7 @@ class Places:
     def follow(self, ticket: TicketId) -> None:
         """A page of this node shows the ticket: tell it its place as soon as it has one."""
         self._open.add(ticket)
+        self._unsaid[ticket] = True
         if self._replica is not None:
             self._replica.follow(ticket)
 
@@ -112,7 +118,9 @@ class Places:
 
     def closed(self, ticket: TicketId) -> None:
         """The page is gone, and the ticket may be set aside before this node hears of it."""
-        self._open.discard(ticket)
+        if not self._house.hub.closing:  # else the end of this node's lease tells of all its pages
+            self._open.discard(ticket)
+            self._unsaid[ticket] = False
         self._left.add(ticket)
         if self._replica is not None:
             self._replica.unfollow(ticket)
@@ -136,6 +144,22 @@ class Places:
             if self._house.hub.online(citizen_topic(ticket)):
                 await self._house.line.attach(ticket, now=self._house.clock())
         return told
+
+    async def beat(self) -> None:
+        """Say that this node lives and which pages it has; look after those of nodes that do not."""
+        said, self._unsaid = self._unsaid, {}
+        line, now = self._house.line, self._house.clock()
+        try:
+            await line.beat_node(
+                self._node,
+                opened=[ticket for ticket, here in said.items() if here],
+                closed=[ticket for ticket, here in said.items() if not here],
+                now=now,
+            )
+        except CloudWindowError:
+            self._unsaid = said | self._unsaid
+            raise
+        await line.set_orphans_aside(now=now)
 
     def _push(self, ticket: TicketId, shown: PlaceChanged) -> None:
         self._house.hub.push(citizen_topic(ticket), _text(shown))

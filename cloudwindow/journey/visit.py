@@ -185,7 +185,12 @@ class Visits:
             return await self._calls.lives(conn, ids)
 
     async def closed(self, ticket: str) -> None:
-        """The page is gone: the place is kept for a while; in a call the agent is held."""
+        """
+        The page is gone: the place is kept for a while; in a call the agent is held.
+
+        When the node itself goes, its pages come back elsewhere in a moment; for those that do not, its lease
+        ends.
+        """
         now = self._house.clock()
         self._places.closed(TicketId(ticket))
         live = await self._greeted.ask(ticket)
@@ -198,7 +203,7 @@ class Visits:
         ):
             await self._calls.citizen_lost(ticket)
             return
-        if live.ticket.state is tickets.State.WAITING:
+        if live.ticket.state is tickets.State.WAITING and not self._house.hub.closing:
             try:
                 await self._house.line.detach(live.ticket.id, now=now)
             except CloudWindowError as error:

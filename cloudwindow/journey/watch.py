@@ -81,6 +81,7 @@ class Watch:
             "sweep": (SWEEP_SECONDS, self._sweep),
             "board": (BOARD_SECONDS, self._board),
             "places": (PLACE_SECONDS, self._places.tell_moved),
+            "node": (BEAT_SECONDS, self._places.beat),
             "pulse": (PULSE_SECONDS, self._pulse),
             "print": (PRINT_SECONDS, self._printing.print_pending),
         }

@@ -37,6 +37,7 @@ VISITS = {
     "waiting": sample.visit("waiting", place=sample.PLACE),
     "next": sample.visit("waiting", place=sample.NEXT),
     "counting": sample.visit("waiting"),
+    "far": sample.visit("waiting", place=sample.FAR),
     "closed": sample.visit("waiting", place=sample.PLACE, open_now=False),
     "called": sample.visit("called"),
     "in_call": sample.visit("in_call"),

@@ -244,6 +244,7 @@ def visit(
 
 
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)
+FAR = Place(ahead=120, of=180, agents_on_duty=14, low_seconds=3600, high_seconds=9000)
 NEXT = Place(ahead=0, of=1, agents_on_duty=0, low_seconds=None, high_seconds=None)
 DOCUMENT = VerifyView(
     code="7KQF-2M9X-P",

@@ -86,6 +86,11 @@ def test_the_visit_refreshes_itself_without_a_script_only_while_waiting() -> Non
     assert refresh not in render("visit-in_call", "zh-CN")
 
 
+def test_a_place_beyond_ten_is_told_in_steps_and_says_so() -> None:
+    assert "约 120" in render("visit-far", "zh-CN")
+    assert "约" not in render("waiting-ticket", "zh-CN")
+
+
 def test_every_stage_says_what_to_do_next() -> None:
     words = {
         "called": "开始通话",

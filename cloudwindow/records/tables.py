@@ -195,6 +195,27 @@ session = Table(
     UniqueConstraint("ticket", "epoch"),
 )
 
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("ticket", String(64), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False, comment="the n-th offer of the ticket"),
+    Column("agent", String(64), nullable=False),
+    Column("agent_district", String(6), nullable=False, comment="when the offer was recorded"),
+    Column("lane", String(280), nullable=False, comment="home district|skill|language|mode"),
+    Column("ring", Integer, nullable=False, comment="0 own district outward to 3 the city; -1 not known yet"),
+    Column("rule", String(24), nullable=False, comment="longest_waiting …; empty: only the end is known yet"),
+    Column("made_at", Double, nullable=False),
+    Column("why", Text, nullable=False, comment="canonical JSON of the line's reasons"),
+    Column("ended_at", Double),
+    Column("ending", String(12), comment="accepted, declined, missed, withdrawn, returned"),
+    Column("end_reason", String(80)),
+    Column("returned_at", Double, comment="when the ticket stood in the line again"),
+    Column("return_reason", String(80)),
+    Index(None, "made_at"),
+    Index(None, "agent", "made_at"),
+)
+
 chat_line = Table(
     "chat_line",
     metadata,

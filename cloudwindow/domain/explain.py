@@ -1,10 +1,10 @@
 """
 Why a ticket went to an agent: what an offer's ``why`` says, and whether it agrees with the rule it names.
 
-Rule 1: an agent who became free gets the ticket with the lowest ``score + opening``; nobody considered has a
-lower one.
-Rule 2: a ticket goes to the agent of the nearest open ring who has been free longest; nobody considered stands
-nearer, and nobody in the same ring has been free longer.
+Rule 1: an agent who became free gets the ticket with the lowest ``score + opening``; no ticket considered has
+a lower one.
+Rule 2: a ticket goes to the agent of the nearest open ring who has been free longest; of the agents
+considered none stands nearer, and none in the same ring has been free longer.
 Rule 3: what is not there is unknown, and what is unknown is not judged. Rows of every version can be read.
 """
 
@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from cloudwindow.domain.errors import BadInput
-from cloudwindow.domain.match import OWN, Lane
+from cloudwindow.domain.match import OWN
 
 SLACK_MS = 2.0
 """The scripts write figures with 14 digits and times in whole milliseconds."""
@@ -220,14 +219,6 @@ def _candidate(one: Any, rule: Rule) -> Candidate:
         ring=None if ring is None else int(ring),
         idle_ms=_number(one.get("idle_ms")),
     )
-
-
-def lane_of(key: str | None) -> Lane | None:
-    """The lane of a row or candidate; None when it cannot be read."""
-    try:
-        return Lane.parse(key or "")
-    except BadInput:
-        return None
 
 
 def _rule(value: Any) -> Rule:

@@ -2,8 +2,8 @@
 Writes into the ledger what the line announces about offers, so that each assignment can be explained later.
 
 Every node does this duty, and each announcement is given to one of them. It is acknowledged only once the
-ledger has it: what a node held when it died, or while the ledger was away, is given out again. The rows may be
-written twice, so each counts once.
+ledger has it: what a node held when it died, or while the ledger was away, is given out again. A row may be
+written twice and counts once.
 """
 
 import logging
@@ -102,7 +102,7 @@ class Recorder:
 
     async def _write(self, heard: Sequence[Announcement]) -> None:
         made = [told for one in heard if (told := offer_told(one)) is not None]
-        ended = [told for one in heard if (told := end_told(one)) is not None]
+        ended = [end for one in heard if (end := end_told(one)) is not None]
 
         async def work(conn: Connection) -> None:
             await assignments.keep(conn, made, ended)

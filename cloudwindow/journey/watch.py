@@ -239,7 +239,7 @@ class Watch:
                 await self._calls.rejoin(one, now)
 
     async def _epochs(self, waiting: Sequence[tickets.Ticket]) -> dict[TicketId, int]:
-        """The highest epoch that is known of each, so that a new offer never takes the place of an old one."""
+        """The highest epoch known of each: a new offer must not take the place of an old one."""
         async with self._house.ledger.read() as conn:
             offered = await assignments.highest_epochs(conn)
         return {one.id: max(one.epoch, offered.get(one.id, 0)) for one in waiting}

@@ -1,5 +1,5 @@
 """
-Which agent each ticket was offered to, and why: one row for each offer, written from the line's announcements.
+Which agent each ticket was offered to, and why: one row an offer, written from the line's announcements.
 
 Rule: everything here may be written twice and in any order. The first telling of an offer stays; an end may
 come before the offer it ends and then waits for it in a row without a rule.

@@ -7,6 +7,7 @@ Words come from the translations. What is unknown is said to be unknown, or left
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from cloudwindow.domain.calendar import SHANGHAI
@@ -208,8 +209,8 @@ class Teller:
         """The columns: who, where from, the figure that decides, and why not."""
         _ = self._texts.gettext
         if offer.why.rule is Rule.LONGEST_IDLE:
-            return _("Agent"), _("Ring"), _("Free for"), _("Why not")
-        return _("Number"), _("Lane"), _("Open to this agent since"), _("Why not")
+            return _("Candidate"), _("Ring"), _("Free for"), _("Why not")
+        return _("Ticket considered"), _("Lane"), _("Open to this agent since"), _("Why not")
 
     def chosen(self, offer: OfferStory, story: TicketStory) -> tuple[str, str, str]:
         """The winner's row, without its last column."""
@@ -283,7 +284,8 @@ class Teller:
 
     def joined(self, parts: list[str]) -> str:
         """Several facts, with the comma of the language."""
-        return self._texts.gettext(", ").join(parts)
+        _ = self._texts.gettext
+        return reduce(lambda said, more: _("%(said)s, %(more)s") % {"said": said, "more": more}, parts)
 
     def sentence(self, parts: list[str]) -> str:
         """Several facts as a sentence; empty when there are none."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.explain import Assignment, check, lost_because, read
 from cloudwindow.domain.ids import TicketId
 from cloudwindow.i18n import texts
@@ -14,7 +15,7 @@ from cloudwindow.records.assignments import Colleague
 from tests.pages.sample_catalogue import HUADU, ITEM, TIANHE, YUEXIU
 from tests.pages.staff_views import TICKET
 
-DISTRICTS = {one.code: one for one in (HUADU, TIANHE, YUEXIU)}
+DISTRICTS: dict[str, District] = {one.code: one for one in (HUADU, TIANHE, YUEXIU)}
 PEOPLE = {
     one.id: one
     for one in (

@@ -14,7 +14,7 @@ from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.catalogue import Catalogue, District, Text
 from cloudwindow.domain.errors import BadInput, NotFound
 from cloudwindow.domain.explain import Assignment, Candidate, Check, Ending, Why, check, lost_because, read
-from cloudwindow.domain.match import Lane
+from cloudwindow.domain.match import Lane, plain
 from cloudwindow.domain.rights import CITY, Person, allow
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.records import Connection, assignments
@@ -102,8 +102,10 @@ class Explaining:
         Without a ``person`` it is the operator who asks. Raises NotFound("ticket_not_found") for an unknown
         ticket and for one this person may not see, BadInput("date_format").
         """
-        wanted = name.strip()[:64]
+        wanted = name.strip()
         since, until = self._span(day)
+        if not plain(wanted):
+            raise NotFound("ticket_not_found", field="ticket")
         async with self._ledger.read() as conn:
             for ticket in await assignments.named(conn, wanted, since=since, until=until):
                 rows = await assignments.of_ticket(conn, ticket.id)
@@ -120,6 +122,8 @@ class Explaining:
         Raises NotFound("unknown_district") for somebody else's district.
         """
         scope = self._scope(person, district)
+        if agent and not plain(agent):
+            return []
         async with self._ledger.read() as conn:
             found = await assignments.latest(conn, district=scope, agent=agent or None, limit=LATEST)
             people = await assignments.colleagues(conn, {row.agent for row, _ in found})

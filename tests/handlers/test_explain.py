@@ -220,6 +220,13 @@ async def test_a_name_that_nobody_could_have_is_unknown(served: Served, admin: B
         assert 'value="<script>' not in page.text
 
 
+async def test_an_agent_that_nobody_could_be_has_no_assignments(served: Served, admin: Browser) -> None:
+    for name in ("%00", "x" * 5000, "nobody"):
+        page = await admin.get(f"/board/explain?agent={name}")
+        assert page.status == 200
+        assert served.number not in page.text
+
+
 async def test_a_row_that_was_doctored_is_reported_on_the_page(
     city: City, served: Served, city_admin: Browser
 ) -> None:

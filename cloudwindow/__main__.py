@@ -3,8 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import ctypes
-import os
 import signal
 import sys
 import time
@@ -15,9 +13,8 @@ from typing import Any
 from cloudwindow import app, catalogue_files, demo, journal
 from cloudwindow.config import Config, ConfigError, from_env
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.parent import end_with
 from cloudwindow.records.migrations import migrate
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,10 +77,8 @@ async def _web(config: Config) -> None:
 
 def run_media(config: Config, given: argparse.Namespace) -> int:
     """One media worker, until stopped."""
-    if given.with_parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != given.with_parent:
-            return 0  # the parent was gone before we could ask to go with it
+    if given.with_parent and not end_with(given.with_parent):
+        return 0
     return _until_stopped(app.media_only(config))
 
 

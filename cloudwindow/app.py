@@ -74,8 +74,10 @@ class StartError(Exception):
 
 
 @asynccontextmanager
-async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
-    """All rooms, open for as long as the context lasts."""
+async def opened(
+    config: Config, redis_url: str, passwords: StaffPasswords | None = None
+) -> AsyncIterator[Journey]:
+    """All rooms, open for as long as the context lasts; ``passwords`` of another cost may be handed in."""
     async with contextlib.AsyncExitStack() as stack:
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
@@ -84,7 +86,7 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         node = config.node_name or f"web-{secrets.token_hex(4)}"
         bus, workers = Bus(redis, node), Workers(redis)
         hub = Hub(_relay(bus))
-        passwords = StaffPasswords()
+        passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
         media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)

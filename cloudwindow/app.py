@@ -22,6 +22,7 @@ from prometheus_client import Counter, Histogram
 
 from cloudwindow import catalogue_files, demo, journey
 from cloudwindow.assist import Assist
+from cloudwindow.attendance import ATTENDANCE, Attendance
 from cloudwindow.bus import Buckets, Bus, Workers
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.catalogue import Catalogue
@@ -85,7 +86,7 @@ async def opened(
         stack.push_async_callback(ledger.close)
         node = config.node_name or f"web-{secrets.token_hex(4)}"
         bus, workers = Bus(redis, node), Workers(redis)
-        hub = Hub(_relay(bus))
+        hub = Hub(_relay(bus), Attendance(node), time.monotonic)
         passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
@@ -170,7 +171,10 @@ def _relay(bus: Bus) -> Callable[[str, str], Awaitable[None]]:
 
 def _delivery(hub: Hub) -> Callable[[str, str], Awaitable[None]]:
     async def deliver(topic: str, payload: str) -> None:
-        hub.deliver(topic, payload)
+        if topic == ATTENDANCE:
+            await hub.attended(payload)
+        else:
+            hub.deliver(topic, payload)
 
     return deliver
 

@@ -255,7 +255,7 @@ async def test_a_longevity_allowance_is_confirmed_with_an_account_that_was_check
     await finish_form(citizen, agent)
     receipt = await agent.submits()
     await agent.decides()
-    await citizen.page.wait_for_selector("a[href*='/documents/']")
+    await agent.page.wait_for_selector(".documents li:nth-child(2) a")
     said = await verified(town, browser, await verification_code(town, receipt, "confirmation_result"))
     assert "何**" in said
     await agent.ends("submitted")

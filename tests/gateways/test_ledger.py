@@ -214,7 +214,7 @@ async def test_a_unit_that_rolls_everything_back_takes_no_neighbour_along_unnoti
 async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.5)
 
     async def never_ends(conn: AsyncConnection) -> str:
         await _adds("slow")(conn)

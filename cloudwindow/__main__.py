@@ -3,9 +3,7 @@
 import argparse
 import asyncio
 import contextlib
-import ctypes
 import json
-import os
 import signal
 import sys
 import time
@@ -19,10 +17,9 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.i18n import DEFAULT, LANGUAGES, texts
 from cloudwindow.journey import telling
 from cloudwindow.journey.explaining import TicketStory
+from cloudwindow.parent import end_with
 from cloudwindow.records.migrations import migrate
 from cloudwindow.sentences import sentence
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,10 +87,8 @@ async def _web(config: Config) -> None:
 
 def run_media(config: Config, given: argparse.Namespace) -> int:
     """One media worker, until stopped."""
-    if given.with_parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != given.with_parent:
-            return 0  # the parent was gone before we could ask to go with it
+    if given.with_parent and not end_with(given.with_parent):
+        return 0
     return _until_stopped(app.media_only(config))
 
 

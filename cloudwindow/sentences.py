@@ -129,8 +129,8 @@ SENTENCES: dict[str, str] = {
     "notice_incomplete": N_("The notice lacks: %(fields)s. Complete the case, then issue it."),
     "offer_gone": N_("This offer is over. The line gives you the next citizen."),
     "office_closed": N_(
-        "The window of your district is closed now. You can look up what you need and come back "
-        "in office hours."
+        "The window of your district is closed now; it opens again at %(next)s. "
+        "Until then you can look up what you need and get your papers ready."
     ),
     "only_the_citizen": N_("Only the citizen can do this, on their own screen."),
     "origin_refused": N_("This request came from another site and was refused. Please use our own pages."),

@@ -109,6 +109,7 @@ class Watch:
         await self._house.line.tick(now=self._house.clock())
 
     async def _beat(self) -> None:
+        await self._house.hub.stay()
         for topic in self._house.hub.topics:
             kind, _, agent = topic.partition(":")
             if kind == "agent":
@@ -148,7 +149,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic) and await self._stands(news.ticket or ""):
+        if self._house.hub.here(topic) and await self._stands(news.ticket or ""):
             made = OfferMade(offer=news.offer, expires_in_seconds=self._house.offer_seconds)
             await self._house.hub.tell(topic, made)
             await self._story(news, "ticket.offered")
@@ -166,7 +167,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic):
+        if self._house.hub.here(topic):
             told = OfferWithdrawn(offer=news.offer, reason=WITHDRAWN[news.kind])
             await self._house.hub.tell(topic, told)
             if news.kind in SAID:
@@ -194,11 +195,11 @@ class Watch:
         if news.agent is None:
             return
         topic = agent_topic(news.agent)
-        if news.kind == "agent.lost" and not self._house.hub.online(topic):
+        if news.kind == "agent.lost" and not self._house.hub.here(topic):
             await self._calls.agent_lost(news.agent)
         elif news.kind == "agent.returned":
             await self._calls.agent_back(news.agent)
-        if self._house.hub.online(topic) and news.kind == "agent.away":
+        if self._house.hub.here(topic) and news.kind == "agent.away":
             told = StageChanged(
                 stage="away", version=round(self._house.clock() * 1000), session=None, peer_online=False
             )

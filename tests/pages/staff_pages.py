@@ -80,15 +80,19 @@ PANELS: dict[str, Sample] = {
 }
 
 
-def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
-    """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
+UNTRANSLATED: set[str] = set()
+"""Msgids met on a Chinese page that have no Chinese sentence."""
+
+
+@cache
+def render(name: str, language: str, **more: Any) -> str:
+    """The page or panel ``name`` as HTML; ``more`` chooses the look."""
     template, values = (PAGES | PANELS)[name]
     if name.startswith("explain"):
         values = explained.values(language, **values) | {"staff": sample.CITY_ADMIN, **values}
-    env = _templates(language) if unknown is None else environment(language, unknown)
-    return env.get_template(template).render(context(language, **values, **more))
+    return _templates(language).get_template(template).render(context(language, **values, **more))
 
 
 @cache
 def _templates(language: str) -> Environment:
-    return environment(language)
+    return environment(language, UNTRANSLATED)

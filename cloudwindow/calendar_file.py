@@ -9,7 +9,7 @@ time zone of its own.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from icalendar import Alarm, Calendar, Event, vUri
+from icalendar import Alarm, Calendar, Event, vCalAddress, vUri
 
 PRODUCT = "-//Cloud Window//Appointments//EN"
 MEDIA_TYPE = "text/calendar"
@@ -29,6 +29,7 @@ class Entry:
     text: str
     place: str
     address: str
+    organizer: str
     cancelled: bool = False
 
 
@@ -54,6 +55,7 @@ def _event(entry: Entry) -> Event:
     event.add("description", entry.text)
     event.add("location", entry.place)
     event.add("url", vUri(entry.address))
+    event.add("organizer", vCalAddress(entry.organizer))
     event.add("status", "CANCELLED" if entry.cancelled else "CONFIRMED")
     if not entry.cancelled:
         for before in REMINDERS:

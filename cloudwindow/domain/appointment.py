@@ -190,7 +190,7 @@ def free_seat(seats: int, taken: Iterable[int]) -> int | None:
 
 
 def timed(appointment: Appointment, now: float) -> Appointment:
-    """``appointment`` with what is due for its slot: reminders whose time has not passed, and the deadline."""
+    """``appointment`` with what its slot makes due: reminders still ahead, and the deadline."""
     day, soon = appointment.starts_at - DAY_BEFORE_SECONDS, appointment.starts_at - SOON_SECONDS
     return replace(
         appointment,
@@ -200,17 +200,20 @@ def timed(appointment: Appointment, now: float) -> Appointment:
     )
 
 
-def moved(appointment: Appointment, slot: Slot, seat: int, district: District, now: float) -> Appointment:
-    """
-    The appointment at another ``slot`` of ``district``, under its old number.
+def may_move(appointment: Appointment, change_ahead_minutes: int, now: float) -> None:
+    """Raise Conflict("state_forbids"), or Conflict("too_late_to_move") shortly before the slot."""
+    step(TRANSITIONS, appointment.state, Event.MOVE)
+    if now > appointment.starts_at - change_ahead_minutes * 60:
+        raise Conflict("too_late_to_move", {"minutes": change_ahead_minutes})
 
-    Raises Conflict("state_forbids"), and Conflict("too_late_to_move") shortly before the present slot.
-    """
+
+def moved(
+    appointment: Appointment, slot: Slot, *, seat: int, district: DistrictCode, now: float
+) -> Appointment:
+    """The appointment at another ``slot``, under its old number. Raises Conflict("state_forbids")."""
     after = advance(appointment, Event.MOVE, now)
-    if now > appointment.starts_at - district.appointments.change_ahead_minutes * 60:
-        raise Conflict("too_late_to_move", {"minutes": district.appointments.change_ahead_minutes})
     change = replace(
-        after, district=district.code, starts_at=slot.start, ends_at=slot.end, seat=seat, booked_at=now
+        after, district=district, starts_at=slot.start, ends_at=slot.end, seat=seat, booked_at=now
     )
     return timed(change, now)
 
@@ -263,6 +266,17 @@ def due(appointment: Appointment, calendar: OfficeCalendar, now: float) -> Event
     if reminder is not None and not kept(appointment.slot, calendar):
         return Event.WITHDRAW
     return reminder
+
+
+def remind_again(appointment: Appointment, event: Event, at: float) -> Appointment:
+    """``appointment`` with the reminder ``event`` due again ``at``: its message could not be sent."""
+    day = event is Event.REMIND_DAY_BEFORE
+    return replace(
+        appointment,
+        remind_day_at=at if day else appointment.remind_day_at,
+        remind_soon_at=appointment.remind_soon_at if day else at,
+        version=appointment.version + 1,
+    )
 
 
 def kept(slot: Slot, calendar: OfficeCalendar) -> bool:

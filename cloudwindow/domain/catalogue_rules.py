@@ -132,7 +132,7 @@ def _check_hours(hours: list[list[str]]) -> Found:
 
 
 def _check_seats(rows: list[Tree], files: Files) -> Found:
-    """Yield rows of seats for a skill no item needs, and rows that an earlier one leaves nothing to decide."""
+    """Yield rows for a skill no item needs, and rows that an earlier one leaves nothing to decide."""
     skills = {item["skill_group"] for item in files.items.values()}
     for number, row in enumerate(rows):
         place = f"appointments/seats/{number}"

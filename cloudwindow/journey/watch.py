@@ -13,6 +13,7 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
+from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
@@ -34,6 +35,7 @@ SETTLED_SECONDS = 10.0
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
+APPOINTMENT_SECONDS = 5.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -52,12 +54,21 @@ def ending() -> bool:
 class Watch:
     """The background duties of one web process."""
 
-    def __init__(self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing) -> None:
+    def __init__(
+        self,
+        house: House,
+        calls: Calls,
+        visits: Visits,
+        desks: Desks,
+        printing: Printing,
+        appointments: AppointmentWatch,
+    ) -> None:
         self._house = house
         self._calls = calls
         self._visits = visits
         self._desks = desks
         self._printing = printing
+        self._appointments = appointments
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -73,6 +84,7 @@ class Watch:
             "board": (BOARD_SECONDS, self._board),
             "places": (PLACE_SECONDS, self._places),
             "print": (PRINT_SECONDS, self._printing.print_pending),
+            "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

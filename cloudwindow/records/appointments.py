@@ -77,9 +77,7 @@ class Appointments:
         query = (
             select(table)
             .join(people, people.c.id == table.c.citizen)
-            .where(
-                table.c.number == number, people.c.mobile_blind == self._sealer.blind("mobile", mobile)
-            )
+            .where(table.c.number == number, people.c.mobile_blind == self._sealer.blind("mobile", mobile))
         )
         row = (await conn.execute(query)).one_or_none()
         return from_row(Appointment, row) if row else None
@@ -95,7 +93,7 @@ class Appointments:
         return from_row(Appointment, row) if row else None
 
     async def intake(self, conn: AsyncConnection, appointment: str) -> Mapping[str, Any]:
-        """What the person said about themselves. Raises NotFound("unknown_appointment") once it is forgotten."""
+        """What the person said about themselves. NotFound("unknown_appointment") once forgotten."""
         query = select(tables.appointment.c.intake_sealed).where(tables.appointment.c.id == appointment)
         sealed = (await conn.execute(query)).scalar_one_or_none()
         if sealed is None:
@@ -117,29 +115,25 @@ class Appointments:
         return frozenset((await conn.execute(query)).scalars())
 
     async def held(
-        self, conn: AsyncConnection, pool: Pool, *, start: float, end: float
+        self, conn: AsyncConnection, pool: Pool, *, start: float, end: float, besides: str = ""
     ) -> Sequence[tuple[float, float, int]]:
-        """(start, end, seat) of what is held in ``pool`` between two moments."""
+        """(start, end, seat) of what others than ``besides`` hold in ``pool`` between two moments."""
         table = tables.appointment
         query = select(table.c.starts_at, table.c.ends_at, table.c.seat).where(
-            *_of(pool), table.c.starts_at < end, table.c.ends_at > start
+            *_of(pool), table.c.starts_at < end, table.c.ends_at > start, table.c.id != besides
         )
         return [(row.starts_at, row.ends_at, row.seat) for row in await conn.execute(query)]
 
     # --- what is due, and the day ------------------------------------------------------------------------
 
-    async def due(
-        self, conn: AsyncConnection, now: float, *, limit: int = 100
-    ) -> Sequence[Appointment]:
+    async def due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Appointment]:
         """Booked appointments with a reminder or a deadline that has come."""
         table = tables.appointment
         query = (
             select(table)
             .where(
                 table.c.state == State.BOOKED,
-                or_(
-                    table.c.deadline <= now, table.c.remind_day_at <= now, table.c.remind_soon_at <= now
-                ),
+                or_(table.c.deadline <= now, table.c.remind_day_at <= now, table.c.remind_soon_at <= now),
             )
             .order_by(table.c.starts_at)
             .limit(limit)
@@ -158,9 +152,7 @@ class Appointments:
         )
         return [from_row(Appointment, row) for row in await conn.execute(query)]
 
-    async def kept_and_missed(
-        self, conn: AsyncConnection, district: str, *, since: float
-    ) -> tuple[int, int]:
+    async def kept_and_missed(self, conn: AsyncConnection, district: str, *, since: float) -> tuple[int, int]:
         """How many of the district's appointments since then were kept, and how many missed."""
         table = tables.appointment
         counted = [

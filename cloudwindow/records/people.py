@@ -225,6 +225,15 @@ class People:
             raise Gone("intake_gone")
         return self._web_session(row)
 
+    async def session_as_it_is(self, conn: AsyncConnection, session: WebSession) -> WebSession:
+        """The session as it stands now, for reading. Raises Gone("intake_gone") if it ended."""
+        table = tables.web_session
+        query = select(table).where(table.c.token_hash == session.token_hash)
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise Gone("intake_gone")
+        return self._web_session(row)
+
     def _web_session(self, row: Any) -> WebSession:
         sealed = row.intake_sealed
         text = (

@@ -65,7 +65,9 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_appointment_district_starts_at"), ["district", "starts_at"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_appointment_state_deadline"), ["state", "deadline"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_appointment_state_deadline"), ["state", "deadline"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_appointment_ticket"), ["ticket"], unique=False)
 
     with op.batch_alter_table("web_session", schema=None) as batch_op:

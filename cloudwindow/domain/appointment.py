@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from cloudwindow.domain.calendar import OfficeCalendar, day_of, is_known
+from cloudwindow.domain.calendar import OfficeCalendar, day_of
 from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import Conflict, Gone
 from cloudwindow.domain.ids import CitizenId, DistrictCode, ItemId, TicketId
@@ -169,10 +169,14 @@ def slots_on(calendar: OfficeCalendar, day: date, length_seconds: float) -> Iter
 
 
 def bookable_days(district: District, now: float) -> tuple[date, ...]:
-    """The days on which ``district`` gives appointments: working days whose holidays are known for sure."""
+    """
+    The days on which ``district`` gives appointments, as far as its working days are known.
+
+    Of a year whose holidays are not published yet every weekday counts; what proves closed is withdrawn later.
+    """
     today = day_of(now)
     days = (today + timedelta(days=number) for number in range(district.appointments.days_ahead + 1))
-    return tuple(day for day in days if is_known(day) and district.calendar.is_working_day(day))
+    return tuple(day for day in days if district.calendar.is_working_day(day))
 
 
 def bookable_slots(district: District, day: date, length_seconds: float, now: float) -> tuple[Slot, ...]:

@@ -46,7 +46,7 @@ ACCOUNTS = {
     "district_admin": "admin-huadu",
     "city_admin": "admin-city",
 }
-AT_THE_DOOR = {"not_allowed", "not_signed_in", "no_visit", "no_appointment", "case_not_found"}
+AT_THE_DOOR = {"not_allowed", "not_signed_in", "no_visit", "case_not_found"}
 """Codes of a refusal by the route table, before any handler runs."""
 
 

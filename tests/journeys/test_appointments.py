@@ -129,6 +129,7 @@ async def test_a_time_is_booked_moved_and_checked_in_for(either_town: Town) -> N
     assert [kind for kind in kinds if kind.startswith("appointment.")] == [
         "appointment.booked",
         "appointment.moved",
+        "appointment.resumed",
         "appointment.arrived",
     ]
     assert actors == {"citizen"}

@@ -176,6 +176,9 @@ SENTENCES: dict[str, str] = {
     "too_late_to_move": N_(
         "Moving ends %(minutes)s minutes before the appointment. You can cancel it, or come and check in."
     ),
+    "too_many_bookings": N_(
+        "%(most)s appointments are booked with this phone already. Please cancel one, or take a number."
+    ),
     "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
     "unknown_action": N_("This step is not known. Please reload the page."),
     "unknown_appointment": N_("This appointment was not found. Please book a new time."),

@@ -172,7 +172,7 @@ def bookable_days(district: District, now: float) -> tuple[date, ...]:
     """
     The days on which ``district`` gives appointments, as far as its working days are known.
 
-    Of a year whose holidays are not published yet every weekday counts; what proves closed is withdrawn later.
+    Of a year whose holidays are not published yet every weekday counts; what proves closed is withdrawn.
     """
     today = day_of(now)
     days = (today + timedelta(days=number) for number in range(district.appointments.days_ahead + 1))

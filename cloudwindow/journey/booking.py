@@ -41,6 +41,8 @@ from cloudwindow.records.story import note
 log = logging.getLogger(__name__)
 
 NEXT_FREE = 3
+BOOKED_WITH_ONE_PHONE = 5
+"""A family may share a phone; nobody hoards times."""
 WEEKEND = 5
 NOON = time(12)
 
@@ -174,7 +176,8 @@ class Bookings:
         Spend the code and take the seat; the handling consent was ticked.
 
         Who has booked for the item already keeps that, whatever was asked for now; a second press gives the
-        same again. Raises Conflict("slot_full"), Gone slot_gone or intake_gone, and what a code can raise.
+        same again. Raises Conflict slot_full or too_many_bookings, Gone slot_gone or intake_gone, and what a
+        code can raise.
         """
         house, now = self._house, self._house.clock()
 
@@ -216,6 +219,8 @@ class Bookings:
         if standing is not None:
             await house.people.bind_appointment(conn, session, standing.id)
             return Booked(appointment=standing, fresh=False, asked_for=intake.slot_start)
+        if await house.appointments.booked_with(conn, intake.mobile) >= BOOKED_WITH_ONE_PHONE:
+            raise Conflict("too_many_bookings", {"most": BOOKED_WITH_ONE_PHONE})
         made = await self._made(conn, intake, item, citizen, agreed, now)
         said = {"intake": asdict(intake), "agreed": asdict(agreed)}
         await house.appointments.add(conn, made, intake=said, resume_secret=word(house.random(20)))

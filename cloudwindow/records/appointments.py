@@ -87,6 +87,19 @@ class Appointments:
         row = await self._row(conn, tables.appointment.c.live_key == f"{citizen}/{item}")
         return from_row(Appointment, row) if row else None
 
+    async def booked_with(self, conn: AsyncConnection, mobile: str) -> int:
+        """How many appointments are booked with this phone, for whomever."""
+        table, people = tables.appointment, tables.citizen
+        query = (
+            select(func.count())
+            .select_from(table.join(people, people.c.id == table.c.citizen))
+            .where(
+                table.c.state == State.BOOKED,
+                people.c.mobile_blind == self._sealer.blind("mobile", mobile),
+            )
+        )
+        return int((await conn.execute(query)).scalar_one())
+
     async def of_ticket(self, conn: AsyncConnection, ticket: str) -> Appointment | None:
         """The appointment this ticket was taken for."""
         row = await self._row(conn, tables.appointment.c.ticket == ticket)

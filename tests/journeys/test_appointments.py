@@ -265,6 +265,18 @@ async def test_who_has_booked_keeps_that_when_booking_again_elsewhere(town: Town
         await held(visitor)  # one browser holds it
 
 
+async def test_one_phone_books_for_a_family_and_not_for_a_crowd(town: Town) -> None:
+    mobile = "13912345678"
+    for serial in range(5):
+        await booker(town, LATER + 600 * serial, mobile=mobile)
+        await town.pass_time(61)
+    sixth = await town.visitor(mobile=mobile)
+    await choose(sixth)
+    with pytest.raises(Conflict, match="too_many_bookings") as refused:
+        await confirm(sixth)
+    assert refused.value.values == {"most": 5}
+
+
 @pytest.mark.parametrize(
     "at",
     [

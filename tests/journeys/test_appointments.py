@@ -15,8 +15,10 @@ from cloudwindow.domain.ids import DistrictCode
 from cloudwindow.domain.intake_rule import Verdict
 from cloudwindow.journey.appointment_views import AppointmentView
 from cloudwindow.journey.booking import Booked
+from cloudwindow.journey.booking_words import MESSAGES, filled
 from cloudwindow.records import Connection, events, tables
 from tests.journeys.town import (
+    CATALOGUE,
     HUADU,
     PANYU,
     TIANHE,
@@ -603,3 +605,32 @@ async def test_the_line_being_away_refuses_nobody(town: Town) -> None:
     await town.redis.flushall()
     await visitor.begin()
     assert (await instead(visitor))[0] in {Verdict.OPEN, Verdict.UNSTAFFED}
+
+
+async def test_a_slot_that_a_typhoon_closes_is_withdrawn_with_a_message_and_the_seat_is_free(
+    town: Town,
+) -> None:
+    visitor = await booker(town)
+    catalogue = town.house.catalogue
+    struck = tuple(
+        replace(one, calendar=replace(one.calendar, closed_days=frozenset({FRIDAY})))
+        for one in catalogue.districts
+    )
+    town.made = journey.build(replace(town.house, catalogue=replace(catalogue, districts=struck)))
+    town.now = START - 86_400
+    await all_at_once(*(town.made.appointments.due() for _ in range(3)))
+    await come_back(visitor)
+    assert (await held(visitor)).appointment.state is State.WITHDRAWN
+    assert len([text for text in texts_to(visitor) if "当天不开放" in text]) == 1
+    calendar, event = await entry(visitor)
+    assert (calendar["METHOD"], event["STATUS"]) == ("CANCEL", "CANCELLED")
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("what", sorted(MESSAGES))
+def test_every_message_says_when_and_leaves_nothing_unfilled(what: str, language: str) -> None:
+    item, district = CATALOGUE.item("HR01"), CATALOGUE.district(HUADU)
+    text = filled(MESSAGES[what], language, item=item, district=district, at=START, number="N", link="L")
+    assert "10:30" in text
+    assert ("周五" in text) == (language == "zh-CN")
+    assert not set(text) & set("{}")

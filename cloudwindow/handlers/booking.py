@@ -204,7 +204,6 @@ async def confirm_page(
         **shown,
         base=f"/items/{item.id}/book",
         booking=booking,
-        rule=MINUTES,
         **values,
     )
 

@@ -6,7 +6,6 @@ from typing import Any
 from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
-from cloudwindow.handlers.booking import MINUTES
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
 from tests.pages.environment import context, environment
@@ -114,7 +113,7 @@ PAGES |= appointments.PAGES
 PAGES |= {
     "confirm-booking": (
         "confirm",
-        CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING, "rule": MINUTES},
+        CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
 }

@@ -30,7 +30,7 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.embedded import EmbeddedServer, start_embedded
-from cloudwindow.handlers import admin, approver, citizen, desk, health, routes, staff, visit
+from cloudwindow.handlers import admin, approver, booking, citizen, desk, health, routes, staff, visit
 from cloudwindow.handlers.door import GUEST, JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
 from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
@@ -44,6 +44,7 @@ from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line, connect
+from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
@@ -57,7 +58,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, visit, staff, desk, approver, admin, health)
+HANDLERS = (citizen, booking, visit, staff, desk, approver, admin, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -140,6 +141,7 @@ def furnished(
         ledger=ledger,
         people=People(vault),
         visits=Visits(vault),
+        appointments=Appointments(vault),
         cases=cases,
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),

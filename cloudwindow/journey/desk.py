@@ -203,6 +203,7 @@ class Desks:
             ticket = await house.visits.ticket(conn, running.ticket)
             case = await house.cases.case(conn, ticket.application)
             devices = await house.visits.devices(conn, ticket.id)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(ticket.item, ticket.item_version)
         return OfferView(
             offer=running.offer,
@@ -219,6 +220,7 @@ class Desks:
             readiness=showing.readiness(
                 case, item, devices, online=house.hub.online(citizen_topic(ticket.id))
             ),
+            appointment=showing.appointment_mark(booked),
         )
 
     async def _session(self, agent: Staff, language: str) -> SessionView | None:
@@ -234,6 +236,7 @@ class Desks:
             chat = await house.visits.chat(conn, case.id)
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         done = case.submitted
@@ -280,6 +283,7 @@ class Desks:
             decision=self._decision(case, item, agent, now, language),
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
+            appointment=showing.appointment_mark(booked),
         )
 
     def _decision(

@@ -42,6 +42,7 @@ READINESS = views.Readiness(
     papers_needed=2,
     online=True,
 )
+PUNCTUAL = views.AppointmentMark(starts_at=NOW, arrived_at=NOW - 60, late=False)
 OFFER = views.OfferView(
     offer="o1",
     expires_at=NOW + 17,
@@ -269,6 +270,9 @@ DESKS = {
     "away": desk("away"),
     "idle": desk("idle"),
     "offered": desk("offered", offer=OFFER),
+    "booked": desk("offered", offer=replace(OFFER, appointment=PUNCTUAL)),
+    "booked_late": desk("offered", offer=replace(OFFER, appointment=replace(PUNCTUAL, late=True))),
+    "in_booked_call": desk("in_call", session=replace(SESSION, appointment=PUNCTUAL)),
     "in_call": desk("in_call"),
     "reading_back": desk(
         "in_call",

@@ -35,8 +35,8 @@ from tests.nemesis.watcher import Watcher
 
 CITIZENS = 8
 DRAIN_SECONDS = 150.0
-"""Longer than the slowest way back to the line: a call whose citizen is missing is kept for three minutes less
-what has passed, an unanswered call for a minute, a moved clock for three quarters of one."""
+"""Longer than any way back to the line takes when everybody is there: an unanswered call rings for a minute,
+a vanished agent has 30 seconds, a clock that was set right is at most three quarters of a minute late."""
 STAGES = {"pair": pair, "alone": alone}
 
 
@@ -64,7 +64,7 @@ async def _the_people(
     given: argparse.Namespace, stage: Stage, history: History, wanted: Sequence[str]
 ) -> list[str]:
     """Citizens and agents under faults, and then in peace; who was not served, and offers out of turn."""
-    streets = {str(one.code): one.streets[0].code for one in catalogue_of(Config()).districts}
+    streets = {str(one.code): str(one.streets[0].code) for one in catalogue_of(Config()).districts}
     world = World(stage.nodes, history, streets)
     agents = [Agent(world, account, _chance(given.seed, account)) for account, _ in AGENTS]
     citizens = [Citizen(world, _chance(given.seed, f"citizen {one}")) for one in range(CITIZENS)]

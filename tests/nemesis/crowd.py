@@ -9,7 +9,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -41,7 +41,7 @@ class World:
 
     nodes: list[Node]
     history: History
-    streets: dict[str, str]
+    streets: Mapping[str, str]
     began: float = field(default_factory=time.monotonic)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     serials: Any = field(default_factory=lambda: count(1))
@@ -66,27 +66,26 @@ class Phone:
         self._world = world
         self._chance = chance
         origins = [node.url for node in world.nodes]
-        self._jar = CookieJar(unsafe=True, treat_as_secure_origin=origins)  # type: ignore[arg-type]
+        self._jar = CookieJar(unsafe=True, treat_as_secure_origin=origins)
         self._address = f"10.{chance.randrange(256)}.{chance.randrange(256)}.1"
-        self._sessions: list[ClientSession] = []
+        self._doors: dict[str, ClientSession] = {}
         self.browser = self._at(chance.choice(world.nodes))
 
     def _at(self, node: Node) -> Browser:
-        session = ClientSession(
-            node.url,
-            cookie_jar=self._jar,
-            timeout=ClientTimeout(total=ANSWER_SECONDS),
-            headers={"X-Forwarded-For": self._address},
-        )
-        self._sessions.append(session)
+        if node.url not in self._doors:
+            self._doors[node.url] = ClientSession(
+                node.url,
+                cookie_jar=self._jar,
+                timeout=ClientTimeout(total=ANSWER_SECONDS),
+                headers={"X-Forwarded-For": self._address},
+            )
         nobody = cast(Journey, None)  # nobody looks behind this door
-        return Browser(City(url=node.url, config=Config(), journey=nobody), session)
+        return Browser(City(url=node.url, config=Config(), journey=nobody), self._doors[node.url])
 
     async def turn_to_another(self) -> None:
         """Go on at another node, after a moment."""
         await asyncio.sleep(PAUSE_SECONDS + self._chance.random() * PAUSE_SECONDS)
-        token, before = self.browser.csrf, self._sessions.pop()
-        await before.close()
+        token = self.browser.csrf
         self.browser = self._at(self._chance.choice(self._world.nodes))
         self.browser.csrf = token
 
@@ -120,8 +119,8 @@ class Phone:
 
     async def close(self) -> None:
         """Put it away."""
-        for session in self._sessions:
-            await session.close()
+        for door in self._doors.values():
+            await door.close()
 
 
 async def asked(page: Live, kind: str, **values: Any) -> dict[str, Any]:

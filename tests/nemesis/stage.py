@@ -143,7 +143,10 @@ class Stage(Protocol):
     nodes: list[Node]
     wire: Wire | None
     ledger_url: str
-    direct_url: str
+
+    @property
+    def direct_url(self) -> str:
+        """The line without anything in between."""
 
     def kill_redis(self) -> None:
         """End the server of the line; it comes back by itself."""

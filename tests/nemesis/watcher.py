@@ -38,7 +38,7 @@ class Watcher:
     wrong: list[str] = field(default_factory=list)
     judged: int = 0
     deaf: bool = False
-    _read: str = "0-0"
+    read: str = "0-0"
 
     async def watch(self) -> None:
         """Until cancelled."""
@@ -56,11 +56,11 @@ class Watcher:
             await client.aclose()
 
     async def _look(self, line: Line) -> None:
-        fresh = await line.history(self._read)
+        fresh = await line.history(self.read)
         if self.deaf:
             return
         for told in fresh:
-            self._read = told.id
+            self.read = told.id
             self.take(told)
 
     def forget(self) -> None:
@@ -73,10 +73,10 @@ class Watcher:
         """It has been emptied: from here on only what is new counts."""
         client = connect(self.url)
         try:
-            self._read = await Line(client).latest()
+            self.read = await Line(client).latest()
             self.deaf = False
         except (CloudWindowError, RedisError, OSError):
-            self._read = "0-0"
+            self.read = "0-0"
             self.deaf = False
         finally:
             await client.aclose()

@@ -391,8 +391,8 @@ def explore(url: str, examples: int, *phases: Phase, seed: int | None = None) ->
     run_state_machine_as_test(machine, settings=chosen)
 
 
-def test_whatever_people_do_the_rules_of_the_line_hold(redis_server: RedisServer) -> None:
-    explore(redis_server.url, 40, Phase.generate, Phase.shrink)
+def test_whatever_people_do_the_rules_of_the_line_hold(newest_server: RedisServer) -> None:
+    explore(newest_server.url, 40, Phase.generate, Phase.shrink)
 
 
 BUGS = {
@@ -406,7 +406,7 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_seeded_bug_is_found(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
+def test_a_seeded_bug_is_found(newest_server: RedisServer, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     script, right, wrong = BUGS[bug]
     lua = cloudwindow.queue._lua
     assert right in lua(script), "the bug has a place"
@@ -415,7 +415,7 @@ def test_a_seeded_bug_is_found(redis_server: RedisServer, monkeypatch: pytest.Mo
     cloudwindow.queue._script.cache_clear()
     try:
         with pytest.raises((AssertionError, CloudWindowError)):
-            explore(redis_server.url, 400, Phase.generate)
+            explore(newest_server.url, 400, Phase.generate)
     finally:
         cloudwindow.queue._script.cache_clear()
 

@@ -113,9 +113,10 @@ class Phone:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return await self.browser.live(path)
             await self.turn_to_another()
-            looked = (await self.get(path.replace("/ws", ""))).status
-            if looked not in {200, 303}:
-                raise Refused(f"{path} with {looked}")
+            looked = await self.get(path.replace("/ws", ""))
+            if looked.status not in {200, 303}:
+                code = re.search(r"\b[a-z]+_[a-z_]+\b", looked.text.partition("<main")[2])
+                raise Refused(f"{path} with {looked.status} {code[0] if code else ''}")
 
     async def close(self) -> None:
         """Put it away."""

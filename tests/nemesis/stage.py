@@ -37,10 +37,10 @@ from tests.gateways.databases import PostgresServer
 from tests.gateways.redis_server import RedisServer, wheel
 from tests.nemesis.wire import Wire
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = 1.0
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 PASSWORD = "cloud-window-demo"
 AGENTS = (("nemesis-1", "440114"), ("nemesis-2", "440114"), ("nemesis-3", "440106"), ("nemesis-4", "440113"))
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
@@ -293,7 +293,7 @@ def _node(folder: Path, name: str, command: str, ledger: str, line: str) -> Node
         log_level="WARNING",
     )
     clock = None
-    if command == "web" and FAKETIME.exists():
+    if command == "web" and FAKETIME is not None:
         clock = folder / f"clock-{name}"
         clock.write_text("+0.0")
         environment |= {

@@ -1,8 +1,8 @@
 """
 Fixtures for everything that needs the line: a real Valkey, started once, empty for each test.
 
-It listens on a Unix socket only and ends with the test process whatever happens to that. What the line does is
-tested on three servers: the product's own Valkey 9, Debian's Redis 7.0 and, as the oldest, Redis 6.2.
+It listens on a Unix socket only and ends with the test process whatever happens to that. What the line does
+is tested on three servers: the product's own Valkey 9, Debian's Redis 7.0 and, as the oldest, Redis 6.2.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from cloudwindow.queue import connect
 START_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
 CALLED = "redis-server"
-"""Debian's program is a server when it is called so, and a checker of files when called ``redis-check-rdb``."""
+"""Debian's program is a server when called so, and checks files when called ``redis-check-rdb``."""
 
 
 @dataclass(slots=True)

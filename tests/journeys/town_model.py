@@ -8,6 +8,7 @@ the line and waits before the ledger: ``stand_still`` holds it there, ``goes_on`
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ T = TypeVar("T")
 PLACES = (HUADU, HUADU, HUADU, TIANHE)
 ITEMS = ("HR01", "HR01", "HR01", "PS01")
 PEOPLE = 6
+OTHERS_STEPS = 5
+"""From a closed page to a call that was hung up."""
 DESKS = (("mei", HUADU), ("lan", HUADU), ("ping", TIANHE))
 STILL_SECONDS = 13.0
 """Longer than a lease, and than the watch waits before it believes that the line is wrong."""
@@ -239,7 +242,7 @@ class Machine(RuleBasedStateMachine):
         self.town.pages.shut(desk.page)
         desk.page = None
         await self._time_passes(STILL_SECONDS)
-        for other in [one for one in self.desks if one is not desk] * 3:
+        for other in [one for one in self.desks if one is not desk] * OTHERS_STEPS:
             with suppress(CloudWindowError):
                 await self._next_step(other)
 
@@ -273,6 +276,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def the_line_is_emptied(self) -> None:
+        """Redis lost everything; the line is rebuilt, and the desks make themselves available again."""
         self.do(self._empty())
 
     async def _empty(self) -> None:
@@ -285,14 +289,19 @@ class Machine(RuleBasedStateMachine):
             if one.state is tickets.State.WAITING:
                 self.watcher.tickets[one.id] = Waiting(self._lane(one).key, _score(one))
         await self.town.sweep()
+        await self._time_passes(LEASE_SECONDS)
+        for desk in self.desks * 2:
+            with suppress(CloudWindowError):
+                await self._next_step(desk)
 
     @rule()
     def the_node_starts_anew(self) -> None:
         """Killed: no page says goodbye, nothing in memory is left."""
-        for page in [*self.visitors.values(), *self.desks]:
-            if page.page is not None:
-                self.town.pages.shut(page.page)
-                page.page = None
+        opened: list[Visitor | Desk] = [*self.visitors.values(), *self.desks]
+        for one in opened:
+            if one.page is not None:
+                self.town.pages.shut(one.page)
+                one.page = None
         self.town.made = journey.build(self.town.house)
 
     # --- the promises
@@ -363,7 +372,7 @@ class Machine(RuleBasedStateMachine):
             assert not (late and believed), f"{one.agent} is gone since {gone_at} and still {one.state}"
 
     async def _nobody_idle_beside_somebody_waiting(
-        self, kept: dict[str, Ticket], agents: list[AgentPresence]
+        self, kept: dict[str, Ticket], agents: Sequence[AgentPresence]
     ) -> None:
         line, now = self.town.house.line, self.town.now
         idle = [one for one in agents if one.state is Presence.IDLE]

@@ -29,7 +29,7 @@ SILENCE_SECONDS = 12.0
 """A page that hears nothing for so long opens its socket anew, as ours does when a heartbeat is missing."""
 PAUSE_SECONDS = 0.4
 ITEM = "HR01"
-PLACES = (("440114", "440114001"), ("440106", ""), ("440113", ""))
+PLACES = ("440114", "440106", "440113")
 
 NUMBER = re.compile(r"<title>\s*([A-Z]\d+) ·")
 TROUBLE = (ClientError, OSError, TimeoutError, ConnectionError, asyncio.IncompleteReadError)
@@ -115,8 +115,13 @@ class Phone:
             await self.turn_to_another()
             looked = await self.get(path.replace("/ws", ""))
             if looked.status not in {200, 303}:
-                code = re.search(r"\b[a-z]+_[a-z_]+\b", looked.text.partition("<main")[2])
-                raise Refused(f"{path} with {looked.status} {code[0] if code else ''}")
+                raise Refused(f"{path} with {looked.status} {self.code_of(looked)}")
+
+    @staticmethod
+    def code_of(answer: Answer) -> str:
+        """The stable code on a page that tells an error."""
+        found = re.search(r"[：:] ?([a-z]+(?:_[a-z]+)+) ·", answer.text)
+        return found[1] if found else ""
 
     async def close(self) -> None:
         """Put it away."""
@@ -164,9 +169,12 @@ class Citizen:
         """Visit after visit, until the run closes."""
         while not self.world.closing.is_set():
             who = applicant(next(self.world.serials))
-            phone = Phone(self.world, self.chance)
+            phones = [Phone(self.world, self.chance)]
+            if self.chance.random() < 0.15:
+                phones.append(Phone(self.world, self.chance))
             try:
-                if await self._take_number(phone, who):
+                phone = await self._take_number(phones, who)
+                if phone is not None:
                     await self._wait_and_speak(phone, who)
                     self.world.fact("ended", who.mobile, self.number)
                     self.number = ""
@@ -174,30 +182,31 @@ class Citizen:
                 self.world.history.count(f"refused {refused}")
                 self.number = ""
             finally:
-                await phone.close()
+                for one in phones:
+                    await one.close()
 
-    async def _take_number(self, phone: Phone, who: Applicant) -> bool:
-        """Whether there is a number; now and then from two browsers, or with the button pressed thrice."""
-        other = Phone(self.world, self.chance) if self.chance.random() < 0.15 else None
-        try:
-            district = self.chance.choice(PLACES)[0]
-            ready = [await self._begin(one, who, district) for one in (phone, other) if one is not None]
-            if not all(ready):
-                return False
-            presses = [(phone, ready[0])] * self.chance.choice((1, 1, 1, 3))
-            if other is not None:
-                presses.append((other, ready[1]))
-            shown = await asyncio.gather(*(self._press(one, code) for one, code in presses))
-            numbers = {number for number in shown if number}
-            for number in numbers:
-                self.world.fact("number", who.mobile, number)
-            if len(numbers) > 1:
-                self.world.fact("several", who.mobile, " ".join(sorted(numbers)))
-            self.number = shown[0]
-            return bool(shown[0])
-        finally:
-            if other is not None:
-                await other.close()
+    async def _take_number(self, phones: list[Phone], who: Applicant) -> Phone | None:
+        """
+        Take a number, with the button pressed thrice now and then, or in two browsers at once.
+
+        Gives the browser that holds the visit in the end: it is the last one that took it.
+        """
+        district = self.chance.choice(PLACES)
+        codes = [await self._begin(one, who, district) for one in phones]
+        if not all(codes):
+            return None
+        presses = list(zip(phones, codes, strict=True))
+        presses += [presses[0]] * self.chance.choice((0, 0, 0, 2))
+        await asyncio.gather(*(self._press(one, code) for one, code in presses))
+        shown = [(one, NUMBER.search((await one.get("/visit")).text)) for one in phones]
+        numbers = {found[1] for _, found in shown if found}
+        for number in numbers:
+            self.world.fact("number", who.mobile, number)
+        if len(numbers) > 1:
+            self.world.fact("several", who.mobile, " ".join(sorted(numbers)))
+        holder = next((one for one, found in shown if found), None)
+        self.number = next(iter(numbers), "")
+        return holder
 
     async def _begin(self, phone: Phone, who: Applicant, district: str) -> str:
         """Say who you are; the code that the phone received, empty if its node died with it."""
@@ -224,15 +233,12 @@ class Citizen:
         await phone.get(f"/items/{ITEM}/confirm")
         return found[1]
 
-    async def _press(self, phone: Phone, code: str) -> str:
-        """Press «take a number»; the number that the page then shows."""
+    async def _press(self, phone: Phone, code: str) -> None:
+        """Press «take a number»."""
         typed = {"code": code, "consent_handling": "yes", "consent_recording": "yes"}
         taken = await phone.post(f"/items/{ITEM}/confirm", typed)
         if (taken.status, taken.place) != (303, "/visit"):
-            self.world.history.count(f"number refused with {taken.status}")
-            return ""
-        found = NUMBER.search((await phone.get("/visit")).text)
-        return found[1] if found else ""
+            self.world.history.count(f"number refused: {taken.status} {phone.code_of(taken)}")
 
     async def _wait_and_speak(self, phone: Phone, who: Applicant) -> None:
         """Until the visit is over; the page is closed and opened again on the way."""

@@ -21,12 +21,13 @@ Try = Callable[[Hall], Awaitable[Any]]
 async def contents(redis: Redis) -> dict[str, bytes]:
     """Everything the server holds."""
     keys = sorted([key async for key in redis.scan_iter()])
-    return {key: await redis.execute_command("DUMP", key, NEVER_DECODE=True) for key in keys}
+    dump: Any = redis.execute_command
+    return {key: await dump("DUMP", key, NEVER_DECODE=True) for key in keys}
 
 
 def joining(ticket: str = "t9", where: Lane | None = None, **times: float) -> Try:
     def attempt(hall: Hall) -> Awaitable[Any]:
-        given = {"joined_at": hall.now, "now": hall.now, **times}
+        given: dict[str, Any] = {"joined_at": hall.now, "now": hall.now, **times}
         return hall.line.join(TicketId(ticket), where or lane(), **given)
 
     return attempt

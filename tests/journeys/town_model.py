@@ -223,14 +223,18 @@ class Machine(RuleBasedStateMachine):
         elif (offer := (await desk.view()).offer) is not None:
             await desk.say(OfferDecline(offer=offer.offer, reason="other"))
 
-    @rule(pick=st.integers(0, 2))
-    def a_node_stands_still(self, pick: int) -> None:
+    @rule()
+    def a_node_stands_still(self) -> None:
         """The desk accepts; its node stops between line and ledger, its page is gone, the others go on."""
-        self.do(self._stand_still(self.desks[pick]))
+        self.do(self._stand_still())
 
-    async def _stand_still(self, desk: Desk) -> None:
-        if desk.page is None or (offer := (await desk.view()).offer) is None:
+    async def _stand_still(self) -> None:
+        views = [(one, await one.view()) for one in self.desks if one.page is not None]
+        found = next(((one, view.offer) for one, view in views if view.offer is not None), None)
+        if found is None:
             return
+        desk, offer = found
+        assert desk.page is not None
         going_on = asyncio.Event()
         held = held_before_the_ledger.set(going_on)
         accepting = self.town.made.desks.heard(desk.staff, "zh-CN", OfferAccept(offer=offer.offer))

@@ -16,6 +16,8 @@ from cloudwindow.queue import Announcement, Line, connect
 
 LOOK_SECONDS = 0.2
 SLACK_MS = 1.0
+OUT_OF_TURN = {"picked", "preferred"}
+"""An agent who chose a ticket and said why, a ticket that waited for one agent alone."""
 
 
 @dataclass(slots=True)
@@ -25,7 +27,8 @@ class Waiting:
     lane: str
     score: float
     waits: bool = True
-    aside: bool = False
+    detached: bool = False
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -97,20 +100,23 @@ class Watcher:
             self.passes[str(told.agent), ticket] = told.at + PASS_SECONDS
         elif told.kind == "offer.returned":
             here.waits = True
+        elif told.kind in {"ticket.detached", "ticket.attached"}:
+            here.detached = told.kind == "ticket.detached"
+        elif told.kind in {"ticket.held", "ticket.ready"}:
+            here.held = told.kind == "ticket.held"
+            here.waits = True
         elif told.kind == "offer.accepted":
-            here.aside = False
-        elif told.kind == "ticket.detached":
-            here.aside = True
-        elif told.kind == "ticket.attached":
-            here.aside = False
+            here.detached = False
         elif told.kind in {"ticket.left", "ticket.expired"}:
             del self.tickets[ticket]
 
     def _judge(self, told: Announcement, here: Waiting) -> None:
+        if told.extra.get("why", {}).get("rule") in OUT_OF_TURN:
+            return
         self.judged += 1
         for other, waiting in self.tickets.items():
             before = waiting.lane == here.lane and waiting.score < here.score - SLACK_MS
-            if not before or not waiting.waits or waiting.aside:
+            if not before or not waiting.waits or waiting.detached or waiting.held:
                 continue
             if self.passes.get((str(told.agent), other), 0.0) > told.at:
                 continue

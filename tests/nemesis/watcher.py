@@ -103,8 +103,7 @@ class Watcher:
         elif told.kind in {"ticket.detached", "ticket.attached"}:
             here.detached = told.kind == "ticket.detached"
         elif told.kind in {"ticket.held", "ticket.ready"}:
-            here.held = told.kind == "ticket.held"
-            here.waits = True
+            here.held, here.waits, here.detached = told.kind == "ticket.held", True, False
         elif told.kind == "offer.accepted":
             here.detached = False
         elif told.kind in {"ticket.left", "ticket.expired"}:

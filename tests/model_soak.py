@@ -59,8 +59,9 @@ def main() -> int:
                     print(f"again: python -m tests.model_soak --model {name} --seed {seed} --minutes 0.01")
                     return 1
                 examples += ROUND_EXAMPLES[name]
+            print(f"model-soak: seed {seed}: no rule broken", flush=True)
             seed += 1
-    print(f"model-soak: {examples} ways from seed {given.seed}, no rule broken")
+    print(f"model-soak: {examples} ways, no rule broken")
     return 0
 
 

@@ -287,7 +287,6 @@ def _node(folder: Path, name: str, command: str, ledger: str, line: str) -> Node
         database_url=ledger,
         redis_url=line,
         node_name=name,
-        ring_delays_seconds="0,3,6",
         offer_seconds=6,
         trusted_proxy_hops=1,
         log_level="WARNING",

@@ -369,6 +369,7 @@ class BoardRow:
 class AgentRow:
     """One agent on the board."""
 
+    id: str
     name: str
     number: str
     district: District

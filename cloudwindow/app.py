@@ -102,8 +102,9 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
 
 
 def catalogue_of(config: Config) -> Catalogue:
-    """The catalogue, with windows that never close if it is for demonstration. Raises BadInput."""
-    catalogue = catalogue_files.load(config.catalogue_dir)
+    """The catalogue with the city's rings, and windows that never close in a demonstration. Raises BadInput."""
+    own, lenders, neighbours = config.ring_stays_seconds
+    catalogue = catalogue_files.load(config.catalogue_dir).with_rings((own, lenders, neighbours))
     return catalogue.always_open() if config.demo and config.always_open else catalogue
 
 
@@ -130,7 +131,6 @@ def furnished(
         office=Office(cases, catalogue, secrets.token_bytes),
         line=Line(
             redis,  # type: ignore[arg-type]
-            ring_delays=config.ring_delays_seconds,
             accept_seconds=config.offer_seconds,
             snapshot_seconds=0.5,
         ),

@@ -9,6 +9,7 @@ Rule 3: times go in as seconds since the epoch and into the scripts as milliseco
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,6 +31,7 @@ from cloudwindow.domain.load import (
     AgentPresence,
     Handling,
     LaneLoad,
+    Lenders,
     able_by_ring,
     crews,
     handling,
@@ -44,11 +46,12 @@ from cloudwindow.domain.match import (
     LEASE_SECONDS,
     NEIGHBOURS,
     PASS_SECONDS,
-    RING_DELAYS_SECONDS,
+    PLAIN,
     AgentProfile,
     Lane,
     Offer,
     Place,
+    Terms,
     openings,
     plain,
 )
@@ -59,12 +62,16 @@ STREAM_LENGTH = 100_000
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
+PARTS = re.compile(r"^-- Parts: ([a-z ]+)\.$", re.MULTILINE)
+"""Where a script of ``lua/`` wants the text of parts that several share."""
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
     "NOT_SIGNED_IN": (Conflict, "agent_not_signed_in"),
     "STATE_FORBIDS": (Conflict, "state_forbids"),
     "TICKET_ELSEWHERE": (Conflict, "ticket_elsewhere"),
+    "TICKET_GONE": (Conflict, "ticket_not_waiting"),
+    "MAY_NOT_SERVE": (Conflict, "may_not_serve"),
 }
 """First words of the scripts' errors and what they are outside."""
 
@@ -99,18 +106,13 @@ class Announcement:
 
 
 class Line:
-    """
-    A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer.
-
-    ``ring_delays``: waiting seconds after which own district, neighbours and city may serve a ticket.
-    """
+    """A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer."""
 
     def __init__(
         self,
         redis: Redis,
         *,
         prefix: str = "cw",
-        ring_delays: Sequence[float] = RING_DELAYS_SECONDS,
         accept_seconds: float = ACCEPT_SECONDS,
         misses_before_away: int = 2,
         neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
@@ -121,14 +123,10 @@ class Line:
         stream_length: int = STREAM_LENGTH,
         snapshot_seconds: float = 0.0,
     ) -> None:
-        if len(ring_delays) != 3 or list(ring_delays) != sorted(ring_delays) or ring_delays[0] < 0:
-            raise ValueError("three ring delays, none before the one inside it")
         self._redis = redis
         self._key = "{" + prefix + "}"
-        self._delays = tuple(ring_delays)
         self._neighbours = neighbours
         self._rules = _rules(
-            ring_delays=ring_delays,
             neighbours=neighbours,
             milliseconds={
                 "accept": accept_seconds,
@@ -140,7 +138,7 @@ class Line:
             counts={"misses": misses_before_away, "stream": stream_length},
         )
         self._snapshot_seconds = snapshot_seconds
-        self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence]] | None = None
+        self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence], Lenders] | None = None
 
     # -- citizens ------------------------------------------------------------------------------------------
 
@@ -153,14 +151,16 @@ class Line:
         credit_seconds: float = 0.0,
         now: float,
         epoch: int = 0,
+        terms: Terms = PLAIN,
     ) -> None:
         """
         Put ``ticket`` into ``lane`` at the place its joining time gives it; offered at once if it can be.
 
-        A ticket already in the line stays as it is. ``epoch``: the highest the ledger knows, for a ticket
-        that has been offered before. Raises BadInput lane_unknown, ticket_unusable or joining_time_unusable.
+        A ticket already in the line stays as it is. ``credit_seconds`` moves it forward, or back as a
+        penalty. ``epoch``: the highest the ledger knows, for a ticket that has been offered before. Raises
+        BadInput lane_unknown, ticket_unusable or joining_time_unusable.
         """
-        await self._run("join", now, *self._entry(ticket, lane, joined_at, credit_seconds, now, epoch))
+        await self._run("join", now, *self._entry(ticket, lane, joined_at, credit_seconds, now, epoch, terms))
 
     async def leave(self, ticket: TicketId, *, now: float, reason: str = "citizen") -> bool:
         """
@@ -178,10 +178,30 @@ class Line:
         """The citizen is back: the ticket takes its old place. False when the line does not know it."""
         return bool(await self._run("attach", now, ticket))
 
+    async def hold(self, ticket: TicketId, *, not_before: float, now: float) -> bool:
+        """
+        Keep ``ticket`` aside until ``not_before``, its place untouched; an instant that has passed ends it.
+
+        A running offer is withdrawn. False when the line does not know it or it is being served.
+        """
+        return bool(await self._run("hold", now, ticket, str(round(not_before * 1000))))
+
+    async def call_back(self, ticket: TicketId, wanted: bool, *, now: float) -> bool:
+        """Whether the citizen is to be rung and need not have the page open; False as ``hold``."""
+        return bool(await self._run("call_back", now, ticket, "1" if wanted else ""))
+
     async def knows(self, ticket: TicketId) -> str | None:
-        """``waiting``, ``detached``, ``offered`` or ``serving``; ``None`` when not in the line."""
+        """``waiting``, ``held``, ``detached``, ``offered`` or ``serving``; ``None`` when not in the line."""
         state = await self._ask("hget", f"{self._key}:ticket:{ticket}", "state")
         return None if state is None else _text(state)
+
+    async def missing(self, tickets: Sequence[TicketId]) -> Sequence[TicketId]:
+        """Those of ``tickets`` that the line does not know, in their order."""
+        found: list[TicketId] = []
+        for start in range(0, len(tickets), REBUILD_BATCH):
+            answer = await self._run("missing", 0.0, *tickets[start : start + REBUILD_BATCH])
+            found += [TicketId(_text(one)) for one in answer]
+        return found
 
     # -- agents --------------------------------------------------------------------------------------------
 
@@ -206,17 +226,60 @@ class Line:
         )
         return State(_text(state))
 
-    async def set_available(self, agent: StaffId, *, now: float) -> None:
+    async def set_available(self, agent: StaffId, *, pull: bool = False, now: float) -> None:
         """
-        Free for the next citizen, who is offered at once.
+        Free for the next citizen, who is offered at once; with ``pull`` only when the agent asks.
 
         Raises Conflict agent_not_signed_in, or state_forbids in a call or its wrap-up.
         """
-        await self._run("set_available", now, agent)
+        await self._run("set_available", now, agent, "1" if pull else "")
 
-    async def set_away(self, agent: StaffId, *, reason: str = "break", now: float) -> None:
-        """Take no more calls; a running offer returns to its old place. Raises Conflict as set_available."""
-        await self._run("set_away", now, agent, reason)
+    async def set_away(self, agent: StaffId, *, reason: str = "break", now: float) -> State:
+        """
+        Take no more calls; a running offer returns to its old place.
+
+        In a call or its wrap-up the wish is kept and carried out at its end. Raises Conflict
+        agent_not_signed_in.
+        """
+        return State(_text(await self._run("set_away", now, agent, reason)))
+
+    async def end_shift_at(self, agent: StaffId, ends_at: float | None, *, now: float) -> None:
+        """From ``ends_at`` on the agent is away, a running call finished first. Raises as ``set_away``."""
+        ends = "" if ends_at is None else str(round(ends_at * 1000))
+        await self._run("shift", now, agent, ends)
+
+    async def next_for(self, agent: StaffId, *, now: float) -> bool:
+        """
+        The agent asks for the next ticket and is free from now on; whether one is offered.
+
+        Raises Conflict agent_not_signed_in, or state_forbids in a call or its wrap-up.
+        """
+        return bool(await self._run("next", now, agent))
+
+    async def pick(self, agent: StaffId, ticket: TicketId, *, reason: str, now: float) -> None:
+        """
+        Offer this very ticket to the agent, before its turn and its ring, for ``reason``.
+
+        Raises Conflict as ``next_for``, ticket_not_waiting, or may_not_serve without skill, language, mode
+        or reach.
+        """
+        await self._run("pick", now, agent, ticket, reason)
+
+    async def lend(self, lenders: Mapping[DistrictCode, frozenset[DistrictCode]], *, now: float) -> None:
+        """All lendings in force: which districts help each home district. Raises BadInput."""
+        pairs = [(home, _list(helping)) for home, helping in lenders.items() if helping]
+        for home, helping in lenders.items():
+            if home in helping or not {home, *helping} <= self._neighbours.keys():
+                raise BadInput("district_unknown", {"district": home})
+        await self._run("lend", now, *(part for pair in pairs for part in pair))
+
+    async def lenders(self) -> Mapping[DistrictCode, frozenset[DistrictCode]]:
+        """Which districts lend agents to each home district now."""
+        found = await self._ask("hgetall", f"{self._key}:lenders")
+        return {
+            DistrictCode(_text(home)): frozenset(map(DistrictCode, _text(helping).split(",")))
+            for home, helping in found.items()
+        }
 
     async def sign_out(self, agent: StaffId, *, now: float) -> None:
         """Forget the agent; a running offer returns. Raises Conflict("state_forbids") in a call."""
@@ -265,21 +328,17 @@ class Line:
     async def place(self, ticket: TicketId, *, now: float) -> Place | None:
         """Where a waiting ticket stands and how long it may take; ``None`` when it does not wait."""
         standing = await self._ask("hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state")
-        if standing[2] is None or _text(standing[2]) not in {"waiting", "detached"}:
+        if standing[2] is None or _text(standing[2]) not in {"waiting", "held", "detached"}:
             return None
         lane, score = Lane.parse(_text(standing[0])), float(standing[1])
-        loads, agents = await self._present()
+        loads, agents, lenders = await self._present()
         on_duty = crews(agents)
         found = rivals(
-            lane,
-            [load.lane for load in loads],
-            on_duty,
-            delays=self._delays,
-            neighbours=self._neighbours,
+            lane, [load.lane for load in loads], on_duty, neighbours=self._neighbours, lenders=lenders
         )
         cuts = [(rival.lane.key, score - rival.lead_seconds * 1000) for rival in found]
         ahead, of = await self._run("ahead", now, *(str(part) for cut in cuts for part in cut))
-        able = able_by_ring(lane, on_duty, self._neighbours)
+        able = able_by_ring(lane, on_duty, self._neighbours, lenders)
         near = next((count for count in able if count), 0)
         span = wait_range(ahead, sum(able), near, await self._handling(lane.skill))
         low, high = span or (None, None)
@@ -308,10 +367,10 @@ class Line:
                 counts.setdefault(DistrictCode(district), {})[State(state)] = int(count)
         return counts
 
-    async def opening_seconds(self, lane: Lane) -> tuple[float, float, float]:
+    async def opening_seconds(self, lane: Lane) -> tuple[float, ...]:
         """When each ring opens for ``lane`` as things stand, in seconds of waiting."""
-        able = able_by_ring(lane, crews(await self.agents()), self._neighbours)
-        return openings(able, self._delays)
+        able = able_by_ring(lane, crews(await self.agents()), self._neighbours, await self.lenders())
+        return openings(able, lane.stays)
 
     # -- after a loss --------------------------------------------------------------------------------------
 
@@ -325,20 +384,21 @@ class Line:
         *,
         now: float,
         epochs: Mapping[TicketId, int] | None = None,
+        terms: Mapping[TicketId, Terms] | None = None,
     ) -> int:
         """
         Put back every ticket of ``waiting`` (ticket, lane, joined at, credit seconds) the line does not know.
 
         Answers how many were missing. Nothing is offered before all are in; then the oldest are first.
         ``epochs``: the highest the ledger knows, so that no offer from before the loss
-        can be taken for a new one.
+        can be taken for a new one. ``terms``: how each waits, if not plainly.
         """
-        known = epochs or {}
+        known, kept = epochs or {}, terms or {}
         added = 0
         for start in range(0, len(waiting), REBUILD_BATCH):
             batch = waiting[start : start + REBUILD_BATCH]
             entries = [
-                self._entry(ticket, lane, joined, credit, now, known.get(ticket, 0))
+                self._entry(ticket, lane, joined, credit, now, known.get(ticket, 0), kept.get(ticket, PLAIN))
                 for ticket, lane, joined, credit in batch
             ]
             added += int(await self._run("rebuild", now, *(part for entry in entries for part in entry)))
@@ -374,16 +434,36 @@ class Line:
     # -- inside --------------------------------------------------------------------------------------------
 
     def _entry(
-        self, ticket: TicketId, lane: Lane, joined_at: float, credit_seconds: float, now: float, epoch: int
+        self,
+        ticket: TicketId,
+        lane: Lane,
+        joined_at: float,
+        credit_seconds: float,
+        now: float,
+        epoch: int,
+        terms: Terms,
     ) -> tuple[str, ...]:
         if lane.home_district not in self._neighbours:
             raise BadInput("lane_unknown", {"lane": lane.key})
         if not plain(ticket):
             raise BadInput("ticket_unusable")
-        if not 0 < joined_at <= now + 60 or not 0 <= credit_seconds <= CREDIT_LIMIT_SECONDS:
+        if not 0 < joined_at <= now + 60 or not abs(credit_seconds) <= CREDIT_LIMIT_SECONDS:
             raise BadInput("joining_time_unusable")
         score = (joined_at - credit_seconds) * 1000
-        return ticket, lane.key, f"{score:.3f}", str(round(joined_at * 1000)), str(epoch)
+        preferred = terms.preferred if terms.preferred_until > now else None
+        return (
+            ticket,
+            lane.key,
+            f"{score:.3f}",
+            str(round(joined_at * 1000)),
+            str(epoch),
+            str(round(credit_seconds * 1000)) if credit_seconds else "",
+            terms.priority,
+            preferred or "",
+            str(round(terms.preferred_until * 1000)) if preferred else "",
+            str(round(terms.not_before * 1000)) if terms.not_before > now else "",
+            "1" if terms.callback else "",
+        )
 
     async def _latest(self, stream: str) -> str:
         newest = await self._ask("xrevrange", stream, count=1)
@@ -394,10 +474,10 @@ class Line:
         cases, total, squares = (float(part or 0) for part in sums)
         return handling(cases, total, squares)
 
-    async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence]]:
-        """Loads and agents, at most ``snapshot_seconds`` old: a page of places reads them once."""
+    async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence], Lenders]:
+        """Loads, agents and lenders, at most ``snapshot_seconds`` old: a page of places reads them once."""
         if self._snapshot is None or monotonic() - self._snapshot[0] >= self._snapshot_seconds:
-            self._snapshot = monotonic(), await self.load(), await self.agents()
+            self._snapshot = monotonic(), await self.load(), await self.agents(), await self.lenders()
         return self._snapshot[1:]
 
     async def _run(self, name: str, now: float, *args: str) -> Any:
@@ -443,24 +523,26 @@ def _lua(name: str) -> str:
 
 @cache
 def _script(name: str, rules: str) -> tuple[str, str]:
-    """The whole text of a script (rules, what all share, its own part) and its SHA-1, its name in Redis."""
-    text = "\n".join((rules, _lua("line"), _lua(name)))
+    """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
+    text = "\n".join((rules, _lua("line"), PARTS.sub(_parts, _lua(name))))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _parts(named: re.Match[str]) -> str:
+    return "\n".join((named[0], *map(_lua, named[1].split())))
 
 
 def _rules(
     *,
-    ring_delays: Sequence[float],
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
     milliseconds: Mapping[str, float],
     counts: Mapping[str, int],
 ) -> str:
     """The head of every script: its constants, so that a script's digest also pins the rules it follows."""
     borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
-    delays = ", ".join(str(round(delay * 1000)) for delay in ring_delays)
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
     rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
-    return f"local NEIGHBOURS = {{{borders}}}\nlocal DELAYS = {{{delays}}}\nlocal RULES = {{{rules}}}"
+    return f"local NEIGHBOURS = {{{borders}}}\nlocal RULES = {{{rules}}}"
 
 
 def _cancelled() -> bool:

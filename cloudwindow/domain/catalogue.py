@@ -426,6 +426,14 @@ class DelegationRecord:
         )
 
 
+Stays = tuple[float, float, float]
+
+
+def skill_word(skill: str, level: int) -> str:
+    """A skill at a level, as the line knows it; whoever has a level has those below it."""
+    return skill if level == 1 else f"{skill}.{level}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceItem:
     """One thing a citizen can apply for, in one version; a ticket keeps the version it began with."""
@@ -459,6 +467,10 @@ class ServiceItem:
     recording: Recording
     avg_minutes: int
     skill_group: str
+    skill_level: int
+    """What level of the skill an agent needs, 1 for everybody who has it."""
+    rings: Stays | None
+    """How long own district, lenders and neighbours stay alone, in seconds; the city's rule if missing."""
     languages: tuple[str, ...]
     """What an agent may speak in the call: ``zh`` (Mandarin), ``yue`` (Cantonese), ``en``."""
     legal_basis: tuple[Basis, ...]
@@ -473,6 +485,11 @@ class ServiceItem:
     """Districts with their own sums, which ``rates`` does not know."""
     verification: Verification
     verification_note: Text
+
+    @property
+    def skill(self) -> str:
+        """What the line asks of an agent, in one word: ``human_resources``, ``human_resources.2``."""
+        return skill_word(self.skill_group, self.skill_level)
 
     def text(self, key: str) -> FixedText:
         """Return the fixed text ``key``. Raises NotFound ``unknown_text``."""
@@ -577,6 +594,11 @@ class Catalogue:
             for district in self.districts
         )
         return replace(self, districts=tuple(opened))
+
+    def with_rings(self, stays: Stays) -> "Catalogue":
+        """Return this catalogue with ``stays`` for every item that has no rule of its own."""
+        versions = (item if item.rings else replace(item, rings=stays) for item in self.versions)
+        return replace(self, versions=tuple(versions))
 
     def decides(
         self, item: ServiceItem, *, receiving_district: str, home_district: str, on: date

@@ -39,6 +39,7 @@ from cloudwindow.domain.catalogue import (
     Section,
     ServiceItem,
     Situation,
+    Stays,
     Step,
     Street,
     Text,
@@ -46,6 +47,7 @@ from cloudwindow.domain.catalogue import (
     Words,
 )
 from cloudwindow.domain.ids import DistrictCode, ItemId, StreetCode
+from cloudwindow.domain.match import CLOSED
 
 Tree: TypeAlias = Mapping[str, Any]
 """A parsed file, or part of one, that has passed the schema."""
@@ -183,6 +185,8 @@ def _item(
         recording=Recording(**tree["recording"]),
         avg_minutes=tree["avg_minutes"],
         skill_group=tree["skill_group"],
+        skill_level=tree.get("skill_level", 1),
+        rings=_rings(tree.get("rings")),
         languages=tuple(tree["languages"]),
         legal_basis=tuple(
             Basis(title=_text(basis["title"]), article=_maybe(basis.get("article")))
@@ -204,6 +208,16 @@ def _item(
         verification=Verification(tree["verification"]["status"]),
         verification_note=_text(tree["verification"]["note"]),
     )
+
+
+def _rings(stays: Tree | None) -> Stays | None:
+    """The stays of an item, in seconds; ``null`` in the file is a ring after which no other opens."""
+    if stays is None:
+        return None
+    own, lenders, neighbours = (
+        CLOSED if stays[name] is None else float(stays[name]) for name in ("own", "lenders", "neighbours")
+    )
+    return own, lenders, neighbours
 
 
 def _form(tree: Tree, blocks: Tree, districts: tuple[District, ...]) -> Form:

@@ -13,8 +13,11 @@ from math import sqrt
 from typing import NamedTuple
 
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
-from cloudwindow.domain.match import NEIGHBOURS, RING_DELAYS_SECONDS, AgentProfile, Lane, openings, ring_of
+from cloudwindow.domain.match import CLOSED, NEIGHBOURS, RINGS, AgentProfile, Lane, openings, ring_of
 from cloudwindow.domain.presence import State
+
+Lenders = Mapping[DistrictCode, frozenset[DistrictCode]]
+"""Which districts help a home district by an admin's word."""
 
 ON_DUTY = frozenset({State.IDLE, State.OFFERED, State.IN_CALL, State.WRAP_UP})
 """States in which an agent is at work: they count for rings and for waiting times."""
@@ -94,13 +97,15 @@ def able_by_ring(
     lane: Lane,
     on_duty: Sequence[Crew],
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
-) -> tuple[int, int, int]:
+    lenders: Lenders | None = None,
+) -> tuple[int, ...]:
     """How many agents on duty can serve ``lane`` in each ring."""
-    count = [0, 0, 0]
+    count = [0] * RINGS
     for crew in on_duty:
         if crew.profile.able(lane):
-            count[ring_of(crew.profile.district, lane.home_district, neighbours)] += crew.agents
-    return count[0], count[1], count[2]
+            count[ring_of(crew.profile.district, lane.home_district, neighbours, lenders)] += crew.agents
+    closed = lane.stays.index(CLOSED) + 1 if CLOSED in lane.stays else RINGS
+    return (*count[:closed], *(0 for _ in count[closed:]))
 
 
 def rivals(
@@ -108,8 +113,8 @@ def rivals(
     lanes: Sequence[Lane],
     on_duty: Sequence[Crew],
     *,
-    delays: Sequence[float] = RING_DELAYS_SECONDS,
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+    lenders: Lenders | None = None,
 ) -> tuple[Rival, ...]:
     """
     The lanes whose tickets stand before one of ``mine`` in the eyes of the agents who will serve it.
@@ -118,17 +123,17 @@ def rivals(
     """
 
     def opening(lane: Lane, crew: Crew) -> float:
-        ring = ring_of(crew.profile.district, lane.home_district, neighbours)
-        return openings(able_by_ring(lane, on_duty, neighbours), delays)[ring]
+        ring = ring_of(crew.profile.district, lane.home_district, neighbours, lenders)
+        return openings(able_by_ring(lane, on_duty, neighbours, lenders), lane.stays)[ring]
 
-    able = [crew for crew in on_duty if crew.profile.able(mine)]
+    able = [crew for crew in on_duty if crew.profile.able(mine) and opening(mine, crew) < CLOSED]
     nearest = min((opening(mine, crew) for crew in able), default=0.0)
     servers = [crew for crew in able if opening(mine, crew) == nearest]
     found = [Rival(mine, 0.0)]
     for lane in lanes:
-        leads = [opening(lane, crew) - nearest for crew in servers if crew.profile.able(lane)]
-        if leads and lane != mine:
-            found.append(Rival(lane, min(leads)))
+        opened = min((opening(lane, crew) for crew in servers if crew.profile.able(lane)), default=CLOSED)
+        if opened < CLOSED and lane != mine:
+            found.append(Rival(lane, opened - nearest))
     return tuple(found)
 
 

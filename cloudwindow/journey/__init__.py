@@ -10,6 +10,7 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
@@ -35,6 +36,7 @@ class Journey:
     following: Following
     inboxes: Inboxes
     boards: Boards
+    aid: Aid
     printing: Printing
     watch: Watch
 
@@ -47,6 +49,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     printing = Printing(house, calls)
     visits = Visits(house, calls, filling, following)
     desks = Desks(house, calls, filling, following, printing)
+    aid = Aid(house)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -58,6 +61,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
         boards=Boards(house),
+        aid=aid,
         printing=printing,
-        watch=Watch(house, calls, visits, desks, printing),
+        watch=Watch(house, calls, visits, desks, printing, aid),
     )

@@ -7,6 +7,7 @@ session.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
@@ -17,8 +18,11 @@ from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, S
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
-from cloudwindow.domain.match import Lane
-from cloudwindow.domain.ticket import State, Ticket, deadline_of
+from cloudwindow.domain.match import MODES, STAYS_SECONDS, Lane, ring_word
+from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
+from cloudwindow.domain.readings import age, birthday
+from cloudwindow.domain.session import Session
+from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
@@ -26,10 +30,11 @@ from cloudwindow.records.numbers import next_ticket_number
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
 from cloudwindow.records.story import note
 
-MODES = ("video", "audio", "text")
 CAPACITIES = ("own", "delegate")
 DRAFT_SECONDS = 30 * 86_400.0
 """A draft somebody left behind is taken up again for so long."""
+RESUME_SECONDS = 86_400.0
+"""A call about the same case within this time is resumed: with the same agent, if they are there."""
 ACTING_AS = {"own": "self", "delegate": "delegate"}
 
 
@@ -51,6 +56,7 @@ class Intake:
     principal_id_number: str = ""
     principal_mobile: str = ""
     relation: str = ""
+    priority: str = ""
 
 
 class Problems(CloudWindowError):
@@ -66,7 +72,11 @@ class Problems(CloudWindowError):
 def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
     return Lane(
-        home_district=ticket.home_district, skill=item.skill_group, language=ticket.language, mode=ticket.mode
+        home_district=ticket.home_district,
+        skill=item.skill,
+        language=ticket.language,
+        mode=ticket.mode,
+        rings=ring_word(item.rings or STAYS_SECONDS),
     )
 
 
@@ -96,6 +106,7 @@ class Intakes:
             capacity=capacity,
             call_language=reader.choice("call_language", item.languages),
             mode=reader.choice("mode", MODES),
+            priority=reader.choice("priority", ("", *STATED), needed=False),
             name=reader.value("name", FieldType.NAME),
             id_number=reader.value("id_number", FieldType.IDNO),
             mobile=reader.value("mobile", FieldType.MOBILE),
@@ -210,6 +221,7 @@ class Intakes:
                 credit_seconds=ticket.credit_seconds,
                 now=now,
                 epoch=ticket.epoch,
+                terms=ticket.terms,
             )
         except CloudWindowError as error:
             if error.code != "line_unavailable":
@@ -239,9 +251,10 @@ class Intakes:
             await house.people.bind_ticket(conn, session, held.id)
             return held
         case = await self._go_on_with(conn, intake, item, citizen, now)
+        last = await house.visits.last_session(conn, case.id) if case else None
         if case is None:
             case = await self._open_case(conn, intake, item, citizen, now)
-        ticket = await self._open_ticket(conn, intake, item, citizen, case, now)
+        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now)
         await house.people.bind_ticket(conn, session, ticket.id)
         actor = Actor(kind="citizen", id=citizen.id)
         await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
@@ -256,6 +269,7 @@ class Intakes:
             "number": ticket.number,
             "item": item.id,
             "item_version": item.version,
+            "priority": ticket.priority,
         }
         await note(conn, case.id, "ticket.taken", actor, now, payload)
         return ticket
@@ -314,8 +328,11 @@ class Intakes:
         item: ServiceItem,
         citizen: Citizen,
         case: Application,
+        last: Session | None,
         now: float,
     ) -> Ticket:
+        resumed = last is not None and last.started_at > now - RESUME_SECONDS
+        reason = priority_of(intake, resumed=resumed, today=day_of(now))
         home = self._house.catalogue.district(intake.home_district)
         serial = await next_ticket_number(conn, home.code, day_of(now))
         ticket = Ticket(
@@ -329,6 +346,10 @@ class Intakes:
             language=intake.call_language,
             mode=intake.mode,
             joined_at=now,
+            credit_seconds=CREDIT_SECONDS[reason] if reason else 0.0,
+            priority=reason or "",
+            preferred_agent=last.agent if last and resumed else None,
+            preferred_until=now + PREFER_SECONDS if resumed else None,
             deadline=deadline_of(State.WAITING, now),
         )
         await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))
@@ -344,6 +365,20 @@ CODE_TEXT = Text(
 def six_digits(random: Any) -> str:
     """A one-time code."""
     return f"{int.from_bytes(random(8), 'big') % 1_000_000:06d}"
+
+
+def priority_of(intake: Intake, *, resumed: bool, today: date) -> Reason | None:
+    """
+    Why this person is moved forward, if at all: what they state, their age, a call that broke off.
+
+    It is the age of who waits: a delegate is no older for whom they act.
+    """
+    reasons = [Reason(intake.priority)] if intake.priority else []
+    if age(birthday(intake.id_number), today) >= OLD_AGE:
+        reasons.append(Reason.AGE_80)
+    if resumed:
+        reasons.append(Reason.RESUMED_DROP)
+    return strongest(reasons)
 
 
 def principal_of(intake: Intake) -> Delegate | None:
@@ -400,10 +435,10 @@ class _Reader:
             return ""
         return str(checked.value or "")
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """One of ``choices`` under ``name``."""
+    def choice(self, name: str, choices: tuple[str, ...], *, needed: bool = True) -> str:
+        """One of ``choices`` under ``name``; nothing if it is not needed."""
         typed = self._typed.get(name, "")
-        if typed not in choices:
+        if typed not in choices and (typed or needed):
             self.refuse("required" if not typed else "choice_unknown", name)
         return typed
 

@@ -274,6 +274,14 @@ class Visits:
         """Return after having been missed, to the old place."""
         await self._calls.come_back(self.ticket_of(session))
 
+    async def hold(self, session: WebSession, minutes: int) -> None:
+        """Be rung in so many minutes, the place kept. Raises BadInput, Conflict as ``Calls.hold``."""
+        await self._calls.hold(self.ticket_of(session), until=self._house.clock() + minutes * 60.0)
+
+    async def call_back(self, session: WebSession, wanted: bool) -> None:
+        """Be rung when it is my turn, or wait on the page again. Raises Conflict("state_forbids")."""
+        await self._calls.call_back(self.ticket_of(session), wanted)
+
     async def resume(self, session: WebSession, secret: str) -> None:
         """
         Take the visit over to this browser; the link works once and the page shows a new one.

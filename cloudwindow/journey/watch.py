@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
@@ -52,8 +54,11 @@ def ending() -> bool:
 class Watch:
     """The background duties of one web process."""
 
-    def __init__(self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing) -> None:
+    def __init__(
+        self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing, aid: Aid
+    ) -> None:
         self._house = house
+        self._aid = aid
         self._calls = calls
         self._visits = visits
         self._desks = desks
@@ -206,30 +211,39 @@ class Watch:
 
     async def _sweep(self) -> None:
         """Rebuild the line if it was lost; where ledger and line differ, the ledger is right."""
-        async with self._house.ledger.read() as conn:
-            waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
-            calls = await self._house.visits.open_calls(conn)
         now = self._house.clock()
         if await self._house.line.generation_missing():
-            entries = [
-                (
-                    one.id,
-                    lane_of(self._house.item_of(one.item, one.item_version), one),
-                    one.joined_at,
-                    one.credit_seconds,
-                )
-                for one in waiting
-            ]
-            epochs = {one.id: one.epoch for one in waiting}
-            added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
-            log.info("line rebuilt", extra={"tickets": added})
-            return
+            await self._rebuild(now)
+        await self._aid.tell_line()
+        await self._desks.refresh_profiles()
+        async with self._house.ledger.read() as conn:
+            waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
+            calls = await self._house.visits.open_calls(conn)
         for agent in await self._house.line.agents():
             if agent.since < now - SETTLED_SECONDS:
                 await self._calls.mend_agent(agent, calls.get(agent.agent), now)
-        for one in waiting:
-            if one.joined_at < now - SWEEP_SECONDS and await self._house.line.knows(one.id) is None:
-                await self._calls.rejoin(one, now)
+        for ticket in await self._house.line.missing(waiting):
+            await self._calls.rejoin_if_waiting(ticket, now)
+
+    async def _rebuild(self, now: float) -> None:
+        async with self._house.ledger.read() as conn:
+            waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
+        entries = [
+            (
+                one.id,
+                lane_of(self._house.item_of(one.item, one.item_version), one),
+                one.joined_at,
+                one.credit_seconds,
+            )
+            for one in waiting
+        ]
+        added = await self._house.line.rebuild(
+            entries,
+            now=now,
+            epochs={one.id: one.epoch for one in waiting},
+            terms={one.id: one.terms for one in waiting if one.terms != PLAIN},
+        )
+        log.info("line rebuilt", extra={"tickets": added})
 
     # --- pages -------------------------------------------------------------------------------------------
 

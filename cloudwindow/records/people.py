@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -30,7 +30,12 @@ class Citizen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staff:
-    """A member of staff; ``roles`` among agent, approver, district_admin, city_admin."""
+    """
+    A member of staff; ``roles`` among agent, approver, district_admin, city_admin.
+
+    ``levels``: skill to level, 1 where missing. ``certified_until``: skill to the last day (ISO date) of its
+    certificate, for good where missing.
+    """
 
     id: StaffId
     account: str
@@ -43,6 +48,8 @@ class Staff:
     modes: tuple[str, ...]
     demo: bool
     active: bool
+    levels: Mapping[str, int] = field(default_factory=dict)
+    certified_until: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +126,8 @@ class People:
                 skills=list(staff.skills),
                 languages=list(staff.languages),
                 modes=list(staff.modes),
+                levels=dict(staff.levels),
+                certified_until=dict(staff.certified_until),
                 password_hash=password_hash,
                 totp_sealed=self._sealer.seal(totp_secret, place=place("staff", "totp", staff.id)),
                 totp_counter=0,
@@ -352,4 +361,6 @@ def _staff(row: Any) -> Staff:
         modes=tuple(row.modes),
         demo=row.demo,
         active=row.active,
+        levels=row.levels,
+        certified_until=row.certified_until,
     )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -107,6 +108,8 @@ staff = Table(
     Column("skills", JSON, nullable=False),
     Column("languages", JSON, nullable=False),
     Column("modes", JSON, nullable=False),
+    Column("levels", JSON, nullable=False, server_default="{}", comment="skill -> level, 1 if missing"),
+    Column("certified_until", JSON, nullable=False, server_default="{}", comment="skill -> last day"),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -164,6 +167,13 @@ ticket = Table(
     Column("recalls", Integer, nullable=False),
     Column("agent", String(32)),
     Column("deadline", Double),
+    Column("priority", String(24), nullable=False, server_default="", comment="why it has credit"),
+    Column("preferred_agent", String(32), comment="alone offered it until preferred_until"),
+    Column("preferred_until", Double),
+    Column("not_before", Double, comment="the promised time of a ticket set aside"),
+    Column("aside_reason", String(32), nullable=False, server_default=""),
+    Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
+    Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
     Column("version", Integer, nullable=False),
     Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),
@@ -193,6 +203,20 @@ session = Table(
     Column("deadline", Double),
     Column("version", Integer, nullable=False),
     UniqueConstraint("ticket", "epoch"),
+)
+
+lending = Table(
+    "lending",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("lender", String(6), nullable=False, comment="the district whose agents help"),
+    Column("borrower", String(6), nullable=False, comment="the home district that is helped"),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False, comment="moved forward when it is ended early"),
+    Column("agreed_by", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index(None, "ends_at"),
 )
 
 chat_line = Table(

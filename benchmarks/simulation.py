@@ -11,6 +11,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, gamma, log, sqrt
 from random import Random
 from typing import Literal
@@ -128,7 +129,7 @@ def _staff(agents: int, sizes: Sequence[float]) -> tuple[tuple[int, int], ...]:
 
 
 def _curve_at(hour: float) -> float:
-    for (start, low), (end, high) in zip(CURVE, CURVE[1:], strict=False):
+    for (start, low), (end, high) in pairwise(CURVE):
         if start <= hour <= end:
             return low + (high - low) * (hour - start) / (end - start)
     return 0.0
@@ -382,10 +383,7 @@ class Day:
 
 _RING = [[ring_of(helping, home) for home in DISTRICTS] for helping in DISTRICTS]
 _HELPERS = [
-    [
-        [helping for helping in range(len(DISTRICTS)) if _RING[helping][home] == ring]
-        for ring in range(RINGS)
-    ]
+    [[helping for helping in range(len(DISTRICTS)) if _RING[helping][home] == ring] for ring in range(RINGS)]
     for home in range(len(DISTRICTS))
 ]
 

@@ -124,9 +124,7 @@ class Watcher:
                 for (home, kind), scores in day.scores.items()
             ]
             means = {f"s{skill}": self.place.means[skill] for skill in range(SKILLS)}
-            outlook = Outlook(
-                loads, self._sharing[1], at=day.now, mean_of=means, usual_mean=MEAN_HANDLING
-            )
+            outlook = Outlook(loads, self._sharing[1], at=day.now, mean_of=means, usual_mean=MEAN_HANDLING)
             self._outlook = day.now, outlook, sum(load.waiting for load in loads)
         return self._outlook[1:]
 
@@ -160,7 +158,13 @@ def _roster(now: float) -> tuple[Shift, ...]:
 
 
 def days(
-    place: City, load: float, policy: Policy, *, learn: Sequence[int], test: Sequence[int], roster: bool = True
+    place: City,
+    load: float,
+    policy: Policy,
+    *,
+    learn: Sequence[int],
+    test: Sequence[int],
+    roster: bool = True,
 ) -> list[Shown]:
     """Play the days of ``learn``, then those of ``test``; what was shown on the latter to who was served."""
     watcher = Watcher(place, roster_known=roster)

@@ -122,6 +122,10 @@ class District:
     organs: tuple[Organ, ...]
     neighbours: tuple[DistrictCode, ...]
     calendar: OfficeCalendar
+    show_place: bool = True
+    """Whether those who wait are told how many are ahead of them."""
+    show_wait: bool = True
+    """Whether they are told how long it may take."""
 
     def street(self, code: str) -> Street:
         """Return the street with this nine-digit code. Raises NotFound ``unknown_street``."""

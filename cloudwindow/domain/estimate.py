@@ -10,13 +10,16 @@ After Ibrahim & Whitt (2011), fluid predictors for changing arrivals, staff and 
 Gibbs & Candès (2021), adaptive conformal inference.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from math import exp, log1p
 from typing import NamedTuple
 
 from cloudwindow.domain.ids import DistrictCode
-from cloudwindow.domain.load import Crew, LaneLoad
-from cloudwindow.domain.match import Lane
+from cloudwindow.domain.load import Crew, LaneLoad, Lenders, able_by_ring
+from cloudwindow.domain.match import NEIGHBOURS, Lane, openings, ring_of
 
 Opening = Callable[[Lane, DistrictCode], float]
 """Seconds after the score at which agents of a district may serve a lane; infinite when they never may."""
@@ -72,6 +75,23 @@ class Sharing:
         return sum(self._on_duty[number].agents for number in numbers)
 
 
+def sharing_of(
+    on_duty: Sequence[Crew],
+    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+    lenders: Lenders | None = None,
+) -> Sharing:
+    """Who serves what by the rings of each lane."""
+
+    @cache
+    def openings_of(lane: Lane) -> tuple[float, ...]:
+        return openings(able_by_ring(lane, on_duty, neighbours, lenders), lane.stays)
+
+    def opening(lane: Lane, helping: DistrictCode) -> float:
+        return openings_of(lane)[ring_of(helping, lane.home_district, neighbours, lenders)]
+
+    return Sharing(on_duty, opening)
+
+
 class Shift(NamedTuple):
     """From ``seconds`` on (from now) there are ``part`` times as many agents as now."""
 
@@ -83,7 +103,8 @@ class Outlook:
     """
     The work that waits, as it stood at one moment; answers for any ticket how long it will wait.
 
-    ``mean_of``: seconds a case takes, by skill; ``usual_mean`` for the others.
+    ``mean_of``: seconds a case takes, by skill; ``usual_mean`` for the others. A lane's tickets are taken as
+    spread evenly over the time since its head joined.
     """
 
     def __init__(
@@ -96,46 +117,73 @@ class Outlook:
         usual_mean: float,
     ) -> None:
         self._sharing = sharing
+        self._at = at
         self._mean_of = mean_of
         self._usual_mean = usual_mean
-        self._lanes = [
-            (
-                load.waiting * mean_of.get(load.lane.skill, usual_mean),
-                load.longest_since,
-                1.0 / max(1.0, at - load.longest_since),
-                sharing.pool(load.lane),
-            )
-            for load in loads
-        ]
+        self._heads: dict[Lane, float] = {}
+        self._work: list[tuple[float, float, int]] = []
+        self._curves: dict[int, _Curve] = {}
+        for load in loads:
+            age = max(1.0, at - load.longest_since)
+            self._heads[load.lane] = age
+            self._work.append((-age, load.waiting * self._mean(load.lane) / age, sharing.pool(load.lane)))
+        self._work.sort()
 
     def expected_wait(
         self, mine: Lane, score: float, *, roster: Sequence[Shift] = (), leaving_rate: float = 0.0
     ) -> float | None:
         """
-        Seconds until a ticket of ``mine`` with this ``score`` (seconds since the epoch) finds an agent.
+        Seconds until a waiting ticket of ``mine`` with this ``score`` (seconds since the epoch) is served.
 
-        A lane's tickets are taken as spread evenly over the time since its head joined. ``roster``: how the
-        number of agents will change, in order; without it those on duty now are taken to stay.
-        ``leaving_rate``: the part of those who wait that gives up, each second. ``None`` with nobody on duty.
+        ``roster``: how the number of agents will change, in order; without it those on duty now are taken to
+        stay. ``leaving_rate``: the part of those who wait that gives up, each second. ``None`` with nobody
+        on duty.
         """
-        pool, share = self._sharing.pool(mine), self._sharing.share
+        pool = self._sharing.pool(mine)
         agents = self._sharing.agents(pool)
         if not agents:
             return None
-        work = self._mean_of.get(mine.skill, self._usual_mean)
-        for seconds, since, density, other in self._lanes:
-            if score > since:
-                work += seconds * min(1.0, (score - since) * density) * share(pool, other)
+        before = min(0.0, score - self._at)
+        work = self._curve(pool).before(before) + self._mean(mine)
+        age = self._heads.get(mine)
+        if age is not None:  # the ticket itself is among those that wait in its lane
+            work -= self._mean(mine) * max(0.0, 1.0 + before / age)
         return time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
 
+    def _mean(self, lane: Lane) -> float:
+        return self._mean_of.get(lane.skill, self._usual_mean)
 
-def time_for(
-    work: float, agents: float, *, roster: Sequence[Shift] = (), leaving_rate: float = 0.0
-) -> float:
+    def _curve(self, pool: int) -> "_Curve":
+        known = self._curves.get(pool)
+        if known is None:
+            known = self._curves[pool] = _Curve(
+                (since, density * self._sharing.share(pool, other)) for since, density, other in self._work
+            )
+        return known
+
+
+class _Curve:
+    """Work by score: each lane adds ``density`` seconds of work per second from ``since`` on."""
+
+    def __init__(self, lanes: Iterable[tuple[float, float]]) -> None:
+        self._sinces: list[float] = []
+        self._sums = [(0.0, 0.0)]
+        for since, density in lanes:
+            slope, base = self._sums[-1]
+            self._sinces.append(since)
+            self._sums.append((slope + density, base + density * since))
+
+    def before(self, score: float) -> float:
+        """Seconds of work of all tickets with an older score."""
+        slope, base = self._sums[bisect_left(self._sinces, score)]
+        return slope * score - base
+
+
+def time_for(work: float, agents: float, *, roster: Sequence[Shift] = (), leaving_rate: float = 0.0) -> float:
     """Seconds in which ``agents`` do ``work`` seconds of cases, some of which leave before their turn."""
     done_at, left = 0.0, work
     shifts = [Shift(0.0, 1.0), *roster, Shift(LONGEST_SECONDS, 1.0)]
-    for shift, following in zip(shifts, shifts[1:], strict=False):
+    for shift, following in pairwise(shifts):
         capacity = agents * shift.part
         length = following.seconds - done_at
         needed = _time(left, capacity, leaving_rate)
@@ -165,7 +213,7 @@ BANDS_SECONDS = (60.0, 150.0, 300.0, 480.0, 720.0, 1200.0)
 """Where one band of expected waits ends and the next begins."""
 LOWER, UPPER = 0.1, 0.9
 """The parts of all people who shall wait less than the range says, and not more."""
-STEP, STEP_OF_ENDS = 0.08, 0.04
+STEP, STEP_OF_ENDS = 0.08, 0.03
 """How far one wait may move the middle and the ends, in units of ``spread``."""
 FIRST_CASES = 20
 """While a bucket has learnt from fewer, it takes larger steps."""
@@ -173,8 +221,8 @@ FIRST_CASES = 20
 
 class Marks(NamedTuple):
     """
-    What a bucket has learnt, in units of ``spread``: how far off the middle is, and how far the ends lie below
-    and above it; from so many ``cases``. The defaults are a guess for before anybody has waited.
+    What a bucket has learnt, in units of ``spread``: how far off the middle is, and how far the ends lie
+    below and above it; from so many ``cases``. The defaults are a guess for before anybody has waited.
     """
 
     middle: float = 0.0
@@ -206,7 +254,7 @@ def spread(expected: float) -> float:
 
 
 def calibrated(calibration: Calibration, district: str, expected: float) -> Span:
-    """The range to show for an ``expected`` wait in seconds; its ends are whole minutes, as people are told."""
+    """The range to show for an ``expected`` wait (seconds); its ends are whole minutes, as told."""
     marks, unit = calibration.get(bucket(district, expected), Marks()), spread(expected)
     point = max(0.0, expected + marks.middle * unit)
     low = 60.0 * min(round((point - marks.below * unit) / 60), point // 60)

@@ -12,6 +12,7 @@ from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
@@ -37,6 +38,7 @@ class Journey:
     inboxes: Inboxes
     boards: Boards
     aid: Aid
+    promises: Promises
     printing: Printing
     watch: Watch
 
@@ -50,10 +52,11 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     visits = Visits(house, calls, filling, following)
     desks = Desks(house, calls, filling, following, printing)
     aid = Aid(house)
+    promises = Promises(house)
     return Journey(
         house=house,
         door=Door(house, demo_password),
-        intakes=Intakes(house),
+        intakes=Intakes(house, promises),
         calls=calls,
         filling=filling,
         visits=visits,
@@ -62,6 +65,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         inboxes=Inboxes(house, filling, following, printing),
         boards=Boards(house),
         aid=aid,
+        promises=promises,
         printing=printing,
-        watch=Watch(house, calls, visits, desks, printing, aid),
+        watch=Watch(house, calls, visits, desks, printing, aid, promises),
     )

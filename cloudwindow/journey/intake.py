@@ -24,6 +24,7 @@ from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
+from cloudwindow.journey.promises import Promises
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
@@ -83,8 +84,9 @@ def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
 class Intakes:
     """The steps before the number."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, promises: Promises) -> None:
         self._house = house
+        self._promises = promises
 
     def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
         """
@@ -196,7 +198,9 @@ class Intakes:
         if isinstance(taken, BadInput):
             raise taken
         if taken.state is State.WAITING:
-            await self._join(taken, house.item_of(taken.item, taken.item_version), now)
+            item = house.item_of(taken.item, taken.item_version)
+            await self._join(taken, item, now)
+            await self._promises.make(taken, lane_of(item, taken))
         return taken
 
     async def _held(self, conn: Connection, session: WebSession, item_id: str) -> Ticket | None:

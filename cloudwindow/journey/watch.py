@@ -20,6 +20,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection
@@ -36,6 +37,7 @@ SETTLED_SECONDS = 10.0
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
+RECALIBRATE_SECONDS = 10.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -55,7 +57,14 @@ class Watch:
     """The background duties of one web process."""
 
     def __init__(
-        self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing, aid: Aid
+        self,
+        house: House,
+        calls: Calls,
+        visits: Visits,
+        desks: Desks,
+        printing: Printing,
+        aid: Aid,
+        promises: Promises,
     ) -> None:
         self._house = house
         self._aid = aid
@@ -63,6 +72,7 @@ class Watch:
         self._visits = visits
         self._desks = desks
         self._printing = printing
+        self._promises = promises
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -78,6 +88,7 @@ class Watch:
             "board": (BOARD_SECONDS, self._board),
             "places": (PLACE_SECONDS, self._places),
             "print": (PRINT_SECONDS, self._printing.print_pending),
+            "recalibrate": (RECALIBRATE_SECONDS, self._promises.recalibrate),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

@@ -198,3 +198,54 @@ def figures(shown: Sequence[Shown]) -> dict[str, float]:
         "above": round(fmean(one.ticket.waited > one.high for one in shown), 3),
         "width_min": round(fmean(one.high - one.low for one in shown) / 60, 2),
     }
+
+
+def measure(*, quick: bool) -> tuple[dict[str, dict[str, float]], dict[str, bool]]:
+    """Figures by load and what of our goals each reaches; the goals are judged at the waits people feel."""
+    agents, loads = 300, (0.92,) if quick else (0.85, 0.92, 0.96)
+    learn, test = ((500, 501), (1000,)) if quick else ((500, 501), (1000, 1001, 1002))
+    place = city(agents)
+    found = {
+        f"{agents} agents, load {load}": figures(days(place, load, "widen", learn=learn, test=test))
+        for load in loads
+    }
+    if not quick:
+        unknown = days(place, 0.92, "widen", learn=learn, test=test, roster=False)
+        found[f"{agents} agents, load 0.92, roster unknown"] = figures(unknown)
+    reached = {
+        f"{goal}, {name}": value
+        for name, one in found.items()
+        for goal, value in {
+            "mae": one["mae_of_mean"] <= GOAL_ERROR,
+            "within_3_min": one["within_3_min"] >= GOAL_WITHIN_3,
+            "cover": GOAL_COVER[0] <= one["cover"] <= GOAL_COVER[1],
+        }.items()
+    }
+    return found, reached
+
+
+def main() -> None:
+    """Print one line of JSON."""
+    parser = argparse.ArgumentParser(description="How well the shown waits hold on simulated days.")
+    parser.add_argument("--quick", action="store_true", help="one load, one day")
+    measured, reached = measure(quick=parser.parse_args().quick)
+    print(
+        json.dumps(
+            {
+                "bench": "wait_estimate",
+                "measured": measured,
+                "ratios": {
+                    f"mae to city rule, {name}": round(one["mae_min"] / one["city_rule_mae_min"], 2)
+                    for name, one in measured.items()
+                },
+                "reach": {"mae": GOAL_ERROR, "within_3_min": GOAL_WITHIN_3, "cover": GOAL_COVER},
+                "reached": reached,
+                "machine": machine(),
+            },
+            ensure_ascii=False,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

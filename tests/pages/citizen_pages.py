@@ -1,5 +1,6 @@
 """Every page of citizens with its sample, by a short name."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -87,6 +88,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "verify": ("verify", {"found": None, "code": "", "tried": False}),
     "verify-found": ("verify", {"found": sample.DOCUMENT, "code": "7KQF-2M9X-P", "tried": True}),
     "verify-unknown": ("verify", {"found": None, "code": "AAAA", "tried": True}),
+    "waits": ("waits", {"records_shown": sample.WAIT_RECORDS}),
     "error": (
         "error",
         {
@@ -107,6 +109,17 @@ PAGES["visit-form-wrong"] = (
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
+PAGES |= {
+    f"visit-hidden-{part}": (
+        "visit",
+        {
+            "visit": replace(
+                VISITS["waiting"], home=replace(VISITS["waiting"].home, **{f"show_{part}": False})
+            )
+        },
+    )
+    for part in ("place", "wait")
+}
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{panel}": (f"panels/{panel}", {"visit": view})

@@ -1,7 +1,7 @@
 """
 What one line for the whole city is worth: silos against our rings and one pool, at the same staff.
 
-``python -m benchmarks.pooling [--quick]`` prints one line of JSON.
+``python -m benchmarks.pooling [--quick] [--days N]`` prints one line of JSON.
 """
 
 import argparse
@@ -34,9 +34,10 @@ def played(place: City, load: float, policy: Policy, seeds: Sequence[int]) -> Re
 def main() -> None:
     """Print one line of JSON."""
     parser = argparse.ArgumentParser(description="Silos against pooling at the same staff, simulated.")
-    parser.add_argument("--quick", action="store_true", help="300 agents and two days")
-    quick = parser.parse_args().quick
-    agents, seeds = (300, range(1000, 1002)) if quick else (2000, range(1000, 1003))
+    parser.add_argument("--quick", action="store_true", help="300 agents instead of 2,000")
+    parser.add_argument("--days", type=int, default=2, help="days of each load and policy")
+    asked = parser.parse_args()
+    agents, seeds = 300 if asked.quick else 2000, range(1000, 1000 + asked.days)
     place = city(agents)
     found = {load: {policy: played(place, load, policy, seeds) for policy in POLICIES} for load in LOADS}
     shorter = {

@@ -48,8 +48,8 @@ def outlook(loads: Sequence[LaneLoad], on_duty: Sequence[Crew]) -> Outlook:
     return Outlook(loads, sharing_of(on_duty), at=NOW, mean_of={"HR": 300.0}, usual_mean=600.0)
 
 
-def wait(loads: Sequence[LaneLoad], on_duty: Sequence[Crew], *, score: float = NOW, **more: float) -> float:
-    found = outlook(loads, on_duty).expected_wait(lane(), score, **more)
+def wait(loads: Sequence[LaneLoad], on_duty: Sequence[Crew], *, score: float = NOW) -> float:
+    found = outlook(loads, on_duty).expected_wait(lane(), score)
     assert found is not None
     return found
 

@@ -109,16 +109,10 @@ PAGES["visit-form-wrong"] = (
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
+HERE = VISITS["waiting"].home
 PAGES |= {
-    f"visit-hidden-{part}": (
-        "visit",
-        {
-            "visit": replace(
-                VISITS["waiting"], home=replace(VISITS["waiting"].home, **{f"show_{part}": False})
-            )
-        },
-    )
-    for part in ("place", "wait")
+    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], home=home)})
+    for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
 }
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -102,7 +102,7 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
 
 
 def catalogue_of(config: Config) -> Catalogue:
-    """The catalogue with the city's rings, and windows that never close in a demonstration. Raises BadInput."""
+    """The catalogue with the city's rings; its windows never close in a demonstration. Raises BadInput."""
     own, lenders, neighbours = config.ring_stays_seconds
     catalogue = catalogue_files.load(config.catalogue_dir).with_rings((own, lenders, neighbours))
     return catalogue.always_open() if config.demo and config.always_open else catalogue

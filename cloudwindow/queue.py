@@ -65,6 +65,8 @@ PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
 PARTS = re.compile(r"^-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
+BORDERS = "local NEIGHBOURS -- handed in"
+"""Where the rings want to know which districts border on each other."""
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
@@ -557,7 +559,9 @@ def _lua(name: str) -> str:
 @cache
 def _script(name: str, rules: str) -> tuple[str, str]:
     """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
-    text = "\n".join((rules, _lua("line"), PARTS.sub(_parts, _lua(name))))
+    borders, constants = rules.split("\n")
+    own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
+    text = "\n".join((constants, _lua("line"), own))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -90,6 +90,13 @@ SENTENCES: dict[str, str] = {
         "Our records cannot be reached right now, so nothing new was confirmed. Please try again "
         "in a moment; what was confirmed before is safe."
     ),
+    "lending_exists": N_(
+        "These districts have already agreed on help at that time. End the other agreement first."
+    ),
+    "lending_time_unusable": N_(
+        "Help can be agreed for ten minutes up to fourteen days. Please choose another end."
+    ),
+    "lending_to_itself": N_("A district cannot lend agents to itself. Please choose another district."),
     "line_unavailable": N_(
         "The live line is away for a moment. Your place is kept; please try again shortly."
     ),
@@ -99,6 +106,9 @@ SENTENCES: dict[str, str] = {
     ),
     "lookup_too_often": N_("Too many attempts. Please wait a while, then try again."),
     "materials_open": N_("Some required papers are missing or not found good yet."),
+    "may_not_serve": N_(
+        "You cannot serve this citizen: skill, language or district do not fit. Please leave them to others."
+    ),
     "media_unavailable": N_(
         "Sound and picture are away for a moment. The chat works; we try again by ourselves."
     ),
@@ -136,6 +146,8 @@ SENTENCES: dict[str, str] = {
     "principal_is_delegate": N_(
         "You and the person you act for have the same number. Please check it, or choose “for myself”."
     ),
+    "promised_time_unusable": N_("Please choose a time within the next four hours."),
+    "reason_required": N_("Please give a reason."),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
     "room_full": N_("The call is full. Please wait until somebody has left."),
@@ -156,10 +168,12 @@ SENTENCES: dict[str, str] = {
     ),
     "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
     "ticket_exists": N_("You already hold a number for this. We take you to it."),
+    "ticket_not_waiting": N_("This citizen is no longer waiting. Please choose another one."),
     "ticket_unusable": N_("The ticket cannot be used. Please tell the operator."),
     "time_unusable": N_("The time cannot be used. Please tell the operator."),
     "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
     "unknown_action": N_("This step is not known. Please reload the page."),
+    "unknown_agent": N_("This agent cannot be asked. Please choose another one."),
     "unknown_case": N_("This case was not found."),
     "unknown_decision": N_("Please choose to approve or to deny."),
     "unknown_declaration": N_("This declaration is not asked for. Please reload the page."),
@@ -169,7 +183,10 @@ SENTENCES: dict[str, str] = {
     "unknown_file": N_("This file does not exist. Please go back and reload the page."),
     "unknown_identity_check": N_("Please choose how you checked and what came out."),
     "unknown_item": N_("We do not offer this. Please search again."),
+    "unknown_language": N_("This language is not offered for the matter. Please choose another one."),
+    "unknown_lending": N_("We do not know this agreement. Reload the page to see those in force."),
     "unknown_material": N_("This paper is not asked for. Please reload."),
+    "unknown_mode": N_("Please choose video, sound, text or sign language."),
     "unknown_organ": N_("This office was not found. Please choose the district again."),
     "unknown_outcome": N_("Please choose how the call ended."),
     "unknown_page": N_("This question is not in the form. Please reload."),

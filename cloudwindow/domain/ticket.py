@@ -217,7 +217,7 @@ def set_aside(
     ticket: Ticket, event: Event, now: float, *, until: float, reason: str, agent: StaffId | None = None
 ) -> Ticket:
     """
-    Let ``ticket`` wait until ``until`` with its place kept, for ``reason``; then its old ``agent`` comes first.
+    Let ``ticket`` wait until ``until``, its place kept, for ``reason``; then its old ``agent`` comes first.
 
     The citizen is rung: they need not have the page open. Raises Conflict("state_forbids") and
     BadInput("promised_time_unusable") for a time that has passed or is more than four hours away.
@@ -237,7 +237,7 @@ def set_aside(
 
 def penalised(ticket: Ticket, behind: float | None) -> Ticket:
     """
-    ``ticket`` standing just behind the score ``behind`` (seconds), which is later than its own, if there is one.
+    ``ticket`` standing just behind the score ``behind`` (seconds), if that is later than its own.
 
     The joining time stays what it was: the wait is still counted from the first press.
     """

@@ -17,7 +17,7 @@ LENDING_SECONDS = (600.0, 14 * 86_400.0)
 
 
 class Aid:
-    """What admins agree on; the line is told by ``tell_line``, again and again, so that it never differs long."""
+    """What admins agree on; ``tell_line`` tells the line again and again, so that it never differs long."""
 
     def __init__(self, house: House) -> None:
         self._house = house

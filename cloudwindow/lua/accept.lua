@@ -2,7 +2,7 @@
 -- Error OFFER_GONE: over, withdrawn, or never this agent's. Accepted already: the same answer again.
 -- Keys: agent:<agent>, ticket:<ticket>, offers, grace, and what move touches.
 -- Announces offer.accepted, agent.busy.
--- Parts: agents.
+-- Parts: states.
 local id, offer = ARGV[2], ARGV[3]
 local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull")
 if not a.state or a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
@@ -16,9 +16,9 @@ if t.detached then
   call("HDEL", key, "detached")
 end
 call("HSET", key, "state", "serving")
-local _, skill = parts(t.lane)
+local skill = string.match(t.lane, "^[^|]+|([^|]+)")
 call("HSET", K .. "agent:" .. id, "misses", 0, "accepted", ARGV[1], "skill", skill)
-move(id, a, "in_call")
+busy(id, a, "in_call")
 renew(id, a)
 announce("offer.accepted", a.ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
 tell_state("agent.busy", id, a)

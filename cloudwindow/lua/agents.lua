@@ -1,8 +1,4 @@
--- Agents: the only place that changes an agent's state.
-
-local function renew(id, a)
-  call("ZADD", K .. "presence", now + (a.state == "away" and RULES.away_lease or RULES.lease), id)
-end
+-- Agents: coming to work, being free, going away. Needs words, states.
 
 -- Somebody who may be offered something stands in the idle lists, longest free first.
 local function rest(id, a)
@@ -16,16 +12,10 @@ local function rouse(id, a)
   call("ZREM", K .. "idle:" .. a.district, id)
 end
 
-local function count_staff(a, state, step)
-  if call("HINCRBY", K .. "staff", a.district .. "|" .. state, step) <= 0 then
-    call("HDEL", K .. "staff", a.district .. "|" .. state)
-  end
-end
-
 -- The turn of an agent is the time at work since their last call: being away neither adds to it nor ends it.
 -- turn: "again" begins it anew; otherwise it goes on.
 local function move(id, a, state, reason, turn)
-  local before, key = a.state, K .. "agent:" .. id
+  local before = a.state
   if before == "idle" then rouse(id, a) end
   if before then count_staff(a, before, -1) end
   a.state, a.reason = state, reason or ""
@@ -33,8 +23,7 @@ local function move(id, a, state, reason, turn)
   if went then a.free_spent = string.format("%d", now - tonumber(a.free_from or now)) end
   if came then a.free_from = string.format("%d", now - tonumber(a.free_spent or 0)) end
   if turn == "again" then a.free_from = ARGV[1] end
-  call("HSET", key, "state", state, "since", ARGV[1], "reason", a.reason, "free_from", a.free_from or ARGV[1],
-    "free_spent", a.free_spent or 0)
+  keep_state(id, a)
   if came then duty(a, 1) end
   if went then
     duty(a, -1)
@@ -44,11 +33,6 @@ local function move(id, a, state, reason, turn)
   count_staff(a, state, 1)
   if state == "idle" then rest(id, a) end
   if state == "away" then renew(id, a) end
-end
-
-local function tell_state(kind, id, a)
-  announce(kind, a.ticket, id, a.offer, nil,
-    {reason = a.reason, district = a.district, free_from_ms = tonumber(a.free_from), pull = a.pull == "1"})
 end
 
 local function drop_claim(id, a)

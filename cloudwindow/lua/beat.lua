@@ -8,6 +8,6 @@ local lease = state == "away" and RULES.away_lease or RULES.lease
 local known = call("ZSCORE", K .. "presence", id)
 call("ZADD", K .. "presence", now + lease, id)
 if known then return 1 end
--- Parts: agents.
+-- Parts: states.
 tell_state("agent.returned", id, hash(K .. "agent:" .. id))
 return 1

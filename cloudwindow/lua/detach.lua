@@ -2,7 +2,7 @@
 -- Keys: ticket:<ticket>, grace, and what pull touches. Announces ticket.detached.
 -- A ticket that is being offered goes on ringing; if it returns, it waits aside. Whoever asked to be rung
 -- back, or waits aside until a promised time, need not have the page open: nothing changes.
--- Parts: tickets rings lanes.
+-- Parts: words tickets rings lanes.
 local ticket = ARGV[2]
 local t = hash(K .. "ticket:" .. ticket)
 if not t.state or t.state == "serving" then return 0 end

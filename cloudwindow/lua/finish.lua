@@ -3,7 +3,7 @@
 -- Who asked for a break, or whose shift is over, goes away whatever comes next.
 -- Keys: agent:<agent>, handling, and what move and seek touch.
 -- Announces agent.available or agent.away; offer.made when somebody waits whom the agent may serve.
--- Parts: agents.
+-- Parts: words states agents.
 local id, next_state = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
 local a = hash(key)
@@ -33,9 +33,14 @@ if next_state == "away" or a.leaving then
   go_away(id, a, a.leaving or "finished")
   return 1
 end
-move(id, a, "idle")
-renew(id, a)
-tell_state("agent.available", id, a)
 -- Parts: offers choosing seeking.
-seek(id)
+-- Free for an instant: they enter the idle lists only if there is nothing for them.
+renew(id, a)
+local before = a.state
+a.state, a.reason = "idle", ""
+tell_state("agent.available", id, a)
+a.came_from = before
+if seek(id, nil, a) then return 1 end
+a.state = before
+move(id, a, "idle")
 return 1

@@ -3,7 +3,7 @@
 -- Keys: ticket:<ticket>, held, grace, and what pull, withdraw and seek touch.
 -- Announces ticket.held (before it offer.withdrawn and agent.available when it was being offered), or
 -- ticket.ready and offer.made.
--- Parts: tickets rings lanes agents offers choosing seeking matching turning.
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local ticket, ends = ARGV[2], ARGV[3]
 local key = K .. "ticket:" .. ticket
 local t = hash(key)

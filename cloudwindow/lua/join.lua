@@ -2,7 +2,7 @@
 --      prefer until ms, not before ms, callback 1 | "") -> 1 joined | 0 is in the line already
 -- Keys: ticket:<ticket>, ended:<ticket>, held, and what push and match touch.
 -- Announces ticket.joined; ticket.held when it is to wait aside; offer.made when a free agent may serve it.
--- Parts: tickets.
+-- Parts: words tickets.
 local ticket, lane = ARGV[2], ARGV[3]
 if call("EXISTS", K .. "ticket:" .. ticket) == 1 then return 0 end
 call("DEL", K .. "ended:" .. ticket)
@@ -19,6 +19,6 @@ if where == "behind" and call("EXISTS", K .. "idle") == 0 then return 1 end
 -- Parts: rings lanes.
 if where == "head" then new_head(lane) end
 if call("EXISTS", K .. "idle") == 0 then return 1 end
--- Parts: agents offers choosing seeking matching.
+-- Parts: states agents offers choosing seeking matching.
 match(ticket, lane)
 return 1

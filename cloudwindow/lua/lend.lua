@@ -1,7 +1,7 @@
 -- lend(prefix; now ms, (home, lenders)...) -> 1
 -- All lendings in force: homes not named have no lenders. Lists are joined by commas and sorted.
 -- Keys: lends, lenders, manned, rings, widen. Announces line.lending when something changed.
--- Parts: tickets rings lanes.
+-- Parts: words tickets rings lanes.
 local wanted, changed = {}, {}
 for i = 2, #ARGV, 2 do wanted[ARGV[i]] = ARGV[i + 1] end
 for home in pairs(NEIGHBOURS) do

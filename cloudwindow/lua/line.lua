@@ -1,5 +1,5 @@
 -- What the scripts of the line share; it stands in front of each of them and changes nothing by itself.
--- Before it come NEIGHBOURS (district -> "district,district") and RULES (ms, counts). Where a script says
+-- Before it comes RULES (ms, counts), before rings NEIGHBOURS (district -> "district,district"). Where a script says
 -- "Parts: rings lanes." the text of those files stands in its place: what is not reached costs nothing.
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
@@ -34,7 +34,6 @@
 local call = redis.call
 local K = KEYS[1] .. ":"
 local now = tonumber(ARGV[1])
-local AT_WORK = {idle = true, offered = true, in_call = true, wrap_up = true}
 local duty, set_free, refresh_head -- moving an agent to or from work needs the parts rings and lanes
 
 local function announce(kind, ticket, agent, offer, epoch, extra)
@@ -54,30 +53,4 @@ local function fields(key, ...)
   local names, found = {...}, {}
   for i, value in ipairs(call("HMGET", key, ...)) do found[names[i]] = value or nil end
   return found
-end
-
--- home, skill, language, mode, rings
-local function parts(lane)
-  return string.match(lane, "^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$")
-end
-
-local function each(list)
-  return string.gmatch(list, "[^,]+")
-end
-
-local function among(list, word)
-  return list == "*" or string.find("," .. list .. ",", "," .. word .. ",", 1, true) ~= nil
-end
-
--- Whether a list holds a skill, or all skills of "CA+HR".
-local function masters(skills, skill)
-  if not string.find(skill, "+", 1, true) then return among(skills, skill) end
-  for one in string.gmatch(skill, "[^+]+") do
-    if not among(skills, one) then return false end
-  end
-  return true
-end
-
-local function reaches(serves, district, home)
-  return home == district or among(serves, home)
 end

@@ -4,10 +4,10 @@
 -- Second answer: somebody passed on this ticket.
 local function idle_in(district, ring, lane, ticket, best, seen)
   local home, skill, language, mode = parts(lane)
-  local from, more, passed = 0, true, false
+  local from, page, more, passed = 0, 6, true, false
   while more do
-    local free = call("ZRANGE", K .. "idle:" .. district, from, from + 15, "WITHSCORES")
-    more, from = #free == 32, from + 16
+    local free = call("ZRANGE", K .. "idle:" .. district, from, from + page - 1, "WITHSCORES")
+    more, from, page = #free == 2 * page, from + page, 32
     local ids = {}
     for i = 1, #free, 2 do ids[#ids + 1] = free[i] end
     local profiles = #ids > 0 and call("HMGET", K .. "profiles", unpack(ids)) or {}
@@ -30,15 +30,15 @@ local function idle_in(district, ring, lane, ticket, best, seen)
   return best, passed
 end
 
--- The districts with somebody idle, by their ring around a home district.
-local function idle_districts(home)
+-- The districts of the outer rings with somebody idle, by their ring around a home district.
+local function idle_around(home)
   local names, asked, rings, lenders = {}, {}, {{}, {}, {}, {}}, lenders_of(home)
   for district in pairs(NEIGHBOURS) do
     names[#names + 1] = district
     asked[#asked + 1] = district .. "|idle"
   end
   for i, idle in ipairs(call("HMGET", K .. "staff", unpack(asked))) do
-    if idle then
+    if idle and names[i] ~= home then
       local ring = rings[ring_of(names[i], home, lenders)]
       ring[#ring + 1] = names[i]
     end
@@ -48,11 +48,12 @@ end
 
 -- Whoever may serve the ticket and is free: nearest open ring first, then longest idle.
 local function free_agent(lane, ticket, score)
-  local opens, passed = openings(lane), false
-  for ring, districts in ipairs(idle_districts((parts(lane)))) do
+  local opens, home, around, passed = openings(lane), parts(lane), nil, false
+  for ring = 1, 4 do
     if score + opens[ring] > now then break end
+    if ring > 1 then around = around or idle_around(home) end
     local best, seen = nil, {}
-    for _, district in ipairs(districts) do
+    for _, district in ipairs(ring == 1 and {home} or around[ring]) do
       local skipped
       best, skipped = idle_in(district, ring, lane, ticket, best, seen)
       passed = passed or skipped

@@ -14,7 +14,9 @@ local function make_offer(ticket, id, a, why)
     ring = ring, lane = lane, why = why})
   call("HSET", key, "state", "offered", "agent", id, "offer", name, "expires", expires, "told", told)
   call("ZADD", K .. "offers", expires, ticket)
-  move(id, a, "offered")
+  if a.came_from then a.state = a.came_from end
+  if a.state == "idle" then rouse(id, a) end
+  busy(id, a, "offered")
   a.ticket, a.offer = ticket, name
   call("HSET", K .. "agent:" .. id, "ticket", ticket, "offer", name)
   announce("offer.made", ticket, id, name, epoch, told)

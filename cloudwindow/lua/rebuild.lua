@@ -2,7 +2,7 @@
 --         prefer until ms, not before ms, callback)...) -> how many were missing
 -- Puts tickets back without offering any yet: the lanes are marked due, the longest-waiting first.
 -- Keys: ticket:<ticket>, ended:<ticket>, widen, and what push touches. Announces nothing.
--- Parts: tickets rings lanes.
+-- Parts: words tickets rings lanes.
 local added = 0
 for i = 2, #ARGV, 11 do
   local ticket, lane = ARGV[i], ARGV[i + 1]

@@ -3,7 +3,7 @@
 -- Released already: nothing changes.
 -- Keys: agent:<agent>, ticket:<ticket>, and what give_back, move and match_lane touch.
 -- Announces offer.returned, agent.wrap_up; offer.made to another.
--- Parts: tickets rings lanes agents offers choosing seeking matching turning.
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id, ticket, reason = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = hash(key)

@@ -1,4 +1,5 @@
 -- Rings: 1 own district, 2 lenders, 3 neighbours, 4 the city; when each opens for a lane.
+local NEIGHBOURS -- handed in
 local NEVER = 1e15
 local stays = {}
 

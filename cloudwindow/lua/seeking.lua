@@ -16,12 +16,12 @@ end
 
 -- The own district's lane with the oldest head the agent may serve, and up to two more of the same page.
 local function best_own(a, seen)
-  local best, from, page = nil, 0, 8
+  local best, from, page = nil, 0, 6
   while true do
     local heads = call("ZRANGE", K .. "own:" .. a.district, from, from + page - 1, "WITHSCORES")
     for i = 1, #heads, 2 do
       local lane, head = heads[i], tonumber(heads[i + 1])
-      if head > now or (best and (head >= best.at and #seen > 2)) then return best end
+      if head > now then return best end
       if able(a, parts(lane)) then
         local score, skip = head_for(a, lane, head)
         if score <= now then
@@ -88,9 +88,9 @@ local function better_abroad(a, best, seen)
 end
 
 -- Offer a free agent what is theirs next: who waits for them alone, else of all lanes they may serve the head
--- with the lowest score + opening, own district first.
-local function seek(id, rule)
-  local a = hash(K .. "agent:" .. id)
+-- with the lowest score + opening, own district first. known: the agent, if they are at hand.
+local function seek(id, rule, known)
+  local a = known or hash(K .. "agent:" .. id)
   if a.state ~= "idle" or (a.pull == "1" and not rule) then return false end
   local mine = call("ZRANGE", K .. "mine:" .. id, 0, 0)[1]
   if mine then

@@ -3,7 +3,7 @@
 -- pull: the agent takes tickets by hand (next, pick) and is pushed none.
 -- Keys: agent:<agent>, presence, and what move and seek touch.
 -- Announces agent.available, or agent.changed when only pull did; offer.made when somebody waits whom the agent may serve.
--- Parts: tickets rings lanes agents offers choosing seeking matching.
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching.
 local id, pull_mode = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
 local a = hash(key)

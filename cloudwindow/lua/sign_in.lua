@@ -2,7 +2,7 @@
 -- The lists are joined by commas and sorted; serves is "*" or the districts the agent may help.
 -- Keys: agent:<agent>, agents, profiles, presence, and what move and duty touch.
 -- Announces agent.away for somebody new, agent.changed for a changed profile, which takes effect at once.
--- Parts: agents.
+-- Parts: words states agents.
 local id, key = ARGV[2], K .. "agent:" .. ARGV[2]
 local a = hash(key)
 local names, same = {"district", "skills", "languages", "modes", "serves"}, a.state ~= nil

@@ -37,11 +37,3 @@ local function stand(ticket, t)
   call("ZADD", K .. "lane:" .. t.lane, t.score, ticket)
   return call("ZRANK", K .. "lane:" .. t.lane, ticket) == 0 and "head" or "behind"
 end
-
-local function end_ticket(ticket)
-  call("DEL", K .. "ticket:" .. ticket)
-  call("ZREM", K .. "grace", ticket)
-  call("ZREM", K .. "offers", ticket)
-  call("ZREM", K .. "held", ticket)
-  call("SET", K .. "ended:" .. ticket, "1", "EX", 60)
-end

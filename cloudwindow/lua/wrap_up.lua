@@ -3,7 +3,7 @@
 -- Wrapped up already: nothing changes.
 -- Keys: agent:<agent>, ticket:<ticket>, ended:<ticket>, and what move touches.
 -- Announces ticket.left (reason served), agent.wrap_up.
--- Parts: tickets agents.
+-- Parts: states ending.
 local id, ticket = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
 local a = fields(key, "state", "ticket", "offer", "wrapped", "district", "free_from", "free_spent", "pull")
@@ -17,7 +17,7 @@ announce("ticket.left", ticket, id, a.offer, tonumber(t.epoch), {reason = "serve
 call("HSET", key, "wrapped", ticket)
 call("HDEL", key, "offer")
 a.offer = nil
-move(id, a, "wrap_up", "served", "again")
+busy(id, a, "wrap_up", "served", "again")
 renew(id, a)
 tell_state("agent.wrap_up", id, a)
 return 1

@@ -116,7 +116,7 @@ class Visits:
         self, conn: AsyncConnection, ticket: Ticket, *, places: int, items: Sequence[str]
     ) -> float | None:
         """
-        The score (seconds) of who waits ``places`` behind ``ticket``, or of the last one; None if nobody does.
+        The score (seconds) of who waits ``places`` behind ``ticket``, or of the last; None if nobody does.
 
         Who waits in its lane: same home district, language and mode, for one of ``items``.
         """

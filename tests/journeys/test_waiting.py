@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOften
+from cloudwindow.domain.match import CITY
 from cloudwindow.domain.messages import AgentAvailable, DeviceReport, OfferAccept, OfferDecline
 from cloudwindow.domain.ticket import State
 from cloudwindow.journey.intake import Problems
@@ -51,7 +52,7 @@ async def test_nothing_is_offered_to_another_district_before_its_ring_opens(town
     offer = (await other.view()).offer
     assert offer is not None
     assert not offer.own_district
-    assert offer.ring == 2
+    assert offer.ring == CITY
 
 
 async def test_what_is_wrong_about_you_is_told_field_by_field(town: Town) -> None:

@@ -35,6 +35,7 @@ from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.remote import RemoteMediaPlane
@@ -99,6 +100,16 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
             stack.push_async_callback(_ended, asyncio.create_task(duty, name=name))
         stack.push_async_callback(hub.close)
         yield made
+
+
+@asynccontextmanager
+async def explaining(config: Config) -> AsyncIterator[Explaining]:
+    """What explains assignments: the ledger alone, without line, keys or duties."""
+    ledger = await Ledger.open(config.ledger_url)
+    try:
+        yield Explaining(ledger, catalogue_of(config), time.time)
+    finally:
+        await ledger.close()
 
 
 def catalogue_of(config: Config) -> Catalogue:

@@ -197,6 +197,9 @@ SENTENCES: dict[str, str] = {
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),
     "unknown_text": N_("This text was not found. Please reload."),
+    "ticket_not_found": N_(
+        "No ticket with this number was found for that day. Check the number and the date, or use its id."
+    ),
     "unknown_ticket": N_("This number was not found. Open your link again, or take a number."),
     "unknown_verdict": N_("Please choose one of the verdicts shown."),
     "upload_too_large": N_("The file is larger than %(megabytes)s MB. Please send a smaller one."),

@@ -59,6 +59,7 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "inbox": frozenset({Role.APPROVER}),
     "inbox.case": frozenset({Role.APPROVER}),
     "board": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
+    "board.explain": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "demo": EVERYBODY,
     "health": EVERYBODY,
     "metrics": EVERYBODY,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.calls import Calls
 from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -39,6 +40,7 @@ class Journey:
     boards: Boards
     aid: Aid
     promises: Promises
+    explaining: Explaining
     printing: Printing
     watch: Watch
 
@@ -66,6 +68,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         boards=Boards(house),
         aid=aid,
         promises=promises,
+        explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
         watch=Watch(house, calls, visits, desks, printing, aid, promises),
     )

@@ -383,6 +383,7 @@ class WaitRecord:
 class AgentRow:
     """One agent on the board."""
 
+    id: str
     name: str
     number: str
     district: District

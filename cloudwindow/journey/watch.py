@@ -7,11 +7,12 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
 from cloudwindow.journey.calls import Calls, agent_topic
@@ -21,9 +22,10 @@ from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
+from cloudwindow.journey.recorder import Recorder
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, assignments
 from cloudwindow.records.story import SYSTEM, note
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
 RECALIBRATE_SECONDS = 10.0
+RECORD_SECONDS = 0.5
+LAG_SECONDS = 10.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -73,6 +77,7 @@ class Watch:
         self._desks = desks
         self._printing = printing
         self._promises = promises
+        self.recorder = Recorder(house.ledger, house.line, house.random)
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -89,6 +94,8 @@ class Watch:
             "places": (PLACE_SECONDS, self._places),
             "print": (PRINT_SECONDS, self._printing.print_pending),
             "recalibrate": (RECALIBRATE_SECONDS, self._promises.recalibrate),
+            "record": (RECORD_SECONDS, self.recorder.record),
+            "record lag": (LAG_SECONDS, self.recorder.look),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -251,10 +258,16 @@ class Watch:
         added = await self._house.line.rebuild(
             entries,
             now=now,
-            epochs={one.id: one.epoch for one in waiting},
+            epochs=await self._epochs(waiting),
             terms={one.id: one.terms for one in waiting if one.terms != PLAIN},
         )
         log.info("line rebuilt", extra={"tickets": added})
+
+    async def _epochs(self, waiting: Sequence[tickets.Ticket]) -> dict[TicketId, int]:
+        """The highest epoch known of each: a new offer must not take the place of an old one."""
+        async with self._house.ledger.read() as conn:
+            offered = await assignments.highest_epochs(conn)
+        return {one.id: max(one.epoch, offered.get(one.id, 0)) for one in waiting}
 
     # --- pages -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from tests.pages import explain_views as explained
 from tests.pages import staff_views as sample
 from tests.pages.environment import context, environment
 from tests.pages.sample_catalogue import DISTRICTS
@@ -48,6 +49,14 @@ PAGES: dict[str, Sample] = DESKS | {
         "admin/board.html",
         {"board": sample.DISTRICT_BOARD, "staff": sample.DISTRICT_BOARD.staff},
     ),
+    "explain": ("admin/explain.html", {"story": explained.STORY}),
+    "explain-wrong": ("admin/explain.html", {"story": explained.WRONG_STORY}),
+    "explain-unoffered": ("admin/explain.html", {"story": explained.UNOFFERED}),
+    "explain-latest": ("admin/explain.html", {"latest": explained.LATEST}),
+    "explain-unknown": (
+        "admin/explain.html",
+        {"errors": [("ticket", "ticket_not_found", "那一天没有找到这个号码。请核对号码和日期。")]},
+    ),
 }
 
 PANELS: dict[str, Sample] = {
@@ -74,6 +83,8 @@ PANELS: dict[str, Sample] = {
 def render(name: str, language: str, unknown: set[str] | None = None, **more: Any) -> str:
     """The page or panel ``name`` as HTML; msgids without a translation are collected in ``unknown``."""
     template, values = (PAGES | PANELS)[name]
+    if name.startswith("explain"):
+        values = explained.values(language, **values) | {"staff": sample.CITY_ADMIN, **values}
     env = _templates(language) if unknown is None else environment(language, unknown)
     return env.get_template(template).render(context(language, **values, **more))
 

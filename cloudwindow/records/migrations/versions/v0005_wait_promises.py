@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "v0005"
-down_revision: str | None = "v0003"
+down_revision: str | None = "v0004"
 
 
 def upgrade() -> None:

@@ -28,7 +28,7 @@ from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
@@ -124,6 +124,7 @@ class Calls:
             return Live(ticket=ticket, session=last)
         called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
         await house.visits.save_ticket(conn, called, seen=ticket.version)
+        await promises.settle(conn, ticket.id, now=now, called=True)
         session = Session(
             id=SessionId(word(house.random(10))),
             ticket=ticket.id,
@@ -689,6 +690,7 @@ class Calls:
                 known.ticket, tickets.Event.HOLD, now, until=until, reason="citizen_asked"
             )
             await self._house.visits.save_ticket(conn, aside, seen=known.ticket.version)
+            await promises.forget(conn, aside.id)
             actor = Actor(kind="citizen", id=aside.citizen)
             payload = {"ticket": aside.id, "until": until}
             await note(conn, aside.application, "ticket.held", actor, now, payload)
@@ -898,6 +900,8 @@ class Calls:
     ) -> Ticket:
         moved, _ = tickets.advance(ticket, event, now)
         await self._house.visits.save_ticket(conn, moved, seen=ticket.version)
+        if event in {tickets.Event.LEAVE, tickets.Event.EXPIRE}:
+            await promises.settle(conn, moved.id, now=now, called=False)
         return moved
 
     async def _move_session(

@@ -1,0 +1,1 @@
+"""Measurements of our promises; each module prints one line of JSON."""

@@ -79,9 +79,14 @@ class Desks:
     async def start(self, agent: Staff) -> None:
         """Take calls from now on; if the desk is not connected yet it has its lease's time to come."""
         now = self._house.clock()
+        await self._must_be_free(agent)
         await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
         await self._house.line.set_available(agent.id, now=now)
         await self.tell_stage(agent)
+
+    async def _must_be_free(self, agent: Staff) -> None:
+        async with self._house.ledger.read() as conn:
+            await self._calls.must_be_free(conn, agent.id)
 
     async def closed(self, agent: Staff) -> None:
         """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
@@ -311,6 +316,7 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
+                await self._must_be_free(agent)
                 await self._house.line.set_available(agent.id, now=now)
                 await self.tell_stage(agent)
             case AgentAway():
@@ -378,6 +384,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
+        await self._must_be_free(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
         return offered
@@ -390,6 +397,7 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
+        await self._must_be_free(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)
 

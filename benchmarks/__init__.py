@@ -1,1 +1,1 @@
-"""What the line costs, measured against floors and peers in one run; ``docs/benchmarks.md`` tells how."""
+"""Measurements of our promises; each module prints one line of JSON."""

@@ -12,13 +12,14 @@ import time
 
 from aiohttp import web
 
+from cloudwindow.attendance import Attendance
 from cloudwindow.domain.messages import ChatSaid, Message, encode
 from cloudwindow.signaling import Connection, Hub, Text
 
 
 async def serve() -> None:
     """Answer commands until the input ends."""
-    hub = Hub(_nobody_else)
+    hub = Hub(_nobody_else, Attendance("here"), time.monotonic)
     app = web.Application()
 
     async def live(request: web.Request) -> web.StreamResponse:

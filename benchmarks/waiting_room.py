@@ -43,8 +43,8 @@ async def _count(line: Line, waiting: int, seconds: int) -> dict[str, float]:
         await line.set_available(agent.agent, now=now)
     replica = line.replica(await line.snapshot(), {})
     for ticket, *_ in everybody:
-        replica.follow(ticket)
-    told = dict(replica.moved())
+        replica.follow(ticket, now)
+    told = dict(replica.moved(now))
     pushes, spent = 0, 0
     for _ in range(seconds):
         busy = [one for one in replica.agents() if one.offer and one.ticket][:PER_SECOND]
@@ -58,7 +58,7 @@ async def _count(line: Line, waiting: int, seconds: int) -> dict[str, float]:
         begun = time.process_time_ns()
         for news in await line.since(replica.id) or []:
             assert replica.apply(news.id, news)
-        told = dict(replica.moved())
+        told = dict(replica.moved(now))
         spent += time.process_time_ns() - begun
         pushes += len(told)
     pairings = seconds * PER_SECOND

@@ -22,6 +22,7 @@ from prometheus_client import Counter, Histogram
 
 from cloudwindow import catalogue_files, demo, journey
 from cloudwindow.assist import Assist
+from cloudwindow.attendance import ATTENDANCE, Attendance
 from cloudwindow.bus import Buckets, Bus, Workers
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.catalogue import Catalogue
@@ -29,12 +30,13 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.embedded import EmbeddedServer, start_embedded
-from cloudwindow.handlers import admin, approver, citizen, desk, health, routes, staff, visit
+from cloudwindow.handlers import admin, approver, booking, citizen, desk, health, routes, staff, visit
 from cloudwindow.handlers.door import GUEST, JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
 from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.remote import RemoteMediaPlane
@@ -42,6 +44,7 @@ from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line, connect
+from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
@@ -55,7 +58,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, visit, staff, desk, approver, admin, health)
+HANDLERS = (citizen, booking, visit, staff, desk, approver, admin, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -74,8 +77,10 @@ class StartError(Exception):
 
 
 @asynccontextmanager
-async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
-    """All rooms, open for as long as the context lasts."""
+async def opened(
+    config: Config, redis_url: str, passwords: StaffPasswords | None = None
+) -> AsyncIterator[Journey]:
+    """All rooms, open for as long as the context lasts; ``passwords`` of another cost may be handed in."""
     async with contextlib.AsyncExitStack() as stack:
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
@@ -83,8 +88,8 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         stack.push_async_callback(ledger.close)
         node = config.node_name or f"web-{secrets.token_hex(4)}"
         bus, workers = Bus(redis, node), Workers(redis)
-        hub = Hub(_relay(bus))
-        passwords = StaffPasswords()
+        hub = Hub(_relay(bus), Attendance(node), time.monotonic)
+        passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
         media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
@@ -101,9 +106,20 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         yield made
 
 
+@asynccontextmanager
+async def explaining(config: Config) -> AsyncIterator[Explaining]:
+    """What explains assignments: the ledger alone, without line, keys or duties."""
+    ledger = await Ledger.open(config.ledger_url)
+    try:
+        yield Explaining(ledger, catalogue_of(config), time.time)
+    finally:
+        await ledger.close()
+
+
 def catalogue_of(config: Config) -> Catalogue:
-    """The catalogue, with windows that never close if it is for demonstration. Raises BadInput."""
-    catalogue = catalogue_files.load(config.catalogue_dir)
+    """The catalogue with the city's rings; its windows never close in a demonstration. Raises BadInput."""
+    own, lenders, neighbours = config.ring_stays_seconds
+    catalogue = catalogue_files.load(config.catalogue_dir).with_rings((own, lenders, neighbours))
     return catalogue.always_open() if config.demo and config.always_open else catalogue
 
 
@@ -125,12 +141,12 @@ def furnished(
         ledger=ledger,
         people=People(vault),
         visits=Visits(vault),
+        appointments=Appointments(vault),
         cases=cases,
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),
         line=Line(
             redis,  # type: ignore[arg-type]
-            ring_delays=config.ring_delays_seconds,
             accept_seconds=config.offer_seconds,
             snapshot_seconds=0.5,
         ),
@@ -168,7 +184,10 @@ def _relay(bus: Bus) -> Callable[[str, str], Awaitable[None]]:
 
 def _delivery(hub: Hub) -> Callable[[str, str], Awaitable[None]]:
     async def deliver(topic: str, payload: str) -> None:
-        hub.deliver(topic, payload)
+        if topic == ATTENDANCE:
+            await hub.attended(payload)
+        else:
+            hub.deliver(topic, payload)
 
     return deliver
 

@@ -43,7 +43,7 @@ class Config:
     media_advertised_hosts: tuple[str, ...] = ()
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
-    ring_delays_seconds: tuple[float, ...] = (0.0, 120.0, 300.0)
+    ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
     log_level: str = "INFO"
 
@@ -122,6 +122,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_ROOT_KEY must be 64 hexadecimal digits")
     if not config.demo and config.public_url.startswith("http://"):
         raise ConfigError("without CW_DEMO the public address must be https")
+    if len(config.ring_stays_seconds) != 3 or min(config.ring_stays_seconds) < 0:
+        raise ConfigError("CW_RING_STAYS_SECONDS must be three numbers of seconds: own, lenders, neighbours")
     if config.media_workers and not config.media_token:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
     if config.turn_urls and not config.turn_secret:

@@ -9,6 +9,7 @@ Rule 3: times go in as seconds since the epoch and into the scripts as milliseco
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,16 +26,18 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, Unavailable
+from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, calibrated, sharing_of
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
+    PRIOR,
     AgentPresence,
-    Handling,
+    Crew,
     LaneLoad,
+    Lenders,
     able_by_ring,
     crews,
     handling,
     rivals,
-    wait_range,
 )
 from cloudwindow.domain.match import (
     ACCEPT_SECONDS,
@@ -44,11 +47,12 @@ from cloudwindow.domain.match import (
     LEASE_SECONDS,
     NEIGHBOURS,
     PASS_SECONDS,
-    RING_DELAYS_SECONDS,
+    PLAIN,
     AgentProfile,
     Lane,
     Offer,
     Place,
+    Terms,
     openings,
     plain,
 )
@@ -58,18 +62,29 @@ from cloudwindow.domain.replica import Replica, Snapshot, Standing, profile_of
 
 STREAM_LENGTH = 100_000
 """Announcements kept, about: a quarter of an hour at five times a city's peak."""
+RECORDERS = "recorders"
+"""The readers that write announcements into the ledger share this group of the stream."""
+SILENT_SECONDS = 30.0
+"""A reader that has not asked for this long is taken for dead: another gets what it held."""
+FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
 """A web node that has not been heard of for so long is gone, and its waiting pages with it."""
+PARTS = re.compile(r"^-- Parts: ([a-z ]+)\.$", re.MULTILINE)
+"""Where a script of ``lua/`` wants the text of parts that several share."""
+BORDERS = "local NEIGHBOURS -- handed in"
+"""Where the rings want to know which districts border on each other."""
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
     "NOT_SIGNED_IN": (Conflict, "agent_not_signed_in"),
     "STATE_FORBIDS": (Conflict, "state_forbids"),
     "TICKET_ELSEWHERE": (Conflict, "ticket_elsewhere"),
+    "TICKET_GONE": (Conflict, "ticket_not_waiting"),
+    "MAY_NOT_SERVE": (Conflict, "may_not_serve"),
 }
 """First words of the scripts' errors and what they are outside."""
 
@@ -103,19 +118,28 @@ class Announcement:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Line:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLag:
     """
-    A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer.
+    How far the record is behind: the age of the oldest unrecorded announcement, and how many there are.
 
-    ``ring_delays``: waiting seconds after which own district, neighbours and city may serve a ticket.
+    Beyond ``limit`` announcements the stream drops the oldest. ``gap``: it has dropped some nobody had read.
     """
+
+    seconds: float
+    entries: int
+    limit: int
+    gap: bool
+
+
+class Line:
+    """A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer."""
 
     def __init__(
         self,
         redis: Redis,
         *,
         prefix: str = "cw",
-        ring_delays: Sequence[float] = RING_DELAYS_SECONDS,
         accept_seconds: float = ACCEPT_SECONDS,
         misses_before_away: int = 2,
         neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
@@ -126,14 +150,10 @@ class Line:
         stream_length: int = STREAM_LENGTH,
         snapshot_seconds: float = 0.0,
     ) -> None:
-        if len(ring_delays) != 3 or list(ring_delays) != sorted(ring_delays) or ring_delays[0] < 0:
-            raise ValueError("three ring delays, none before the one inside it")
         self._redis = redis
         self._key = "{" + prefix + "}"
-        self._delays = tuple(ring_delays)
         self._neighbours = neighbours
         self._rules = _rules(
-            ring_delays=ring_delays,
             neighbours=neighbours,
             milliseconds={
                 "accept": accept_seconds,
@@ -144,8 +164,13 @@ class Line:
             },
             counts={"misses": misses_before_away, "stream": stream_length},
         )
+        self._stream = f"{self._key}:announcements"
+        self._stream_length = stream_length
         self._snapshot_seconds = snapshot_seconds
-        self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence]] | None = None
+        self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence], Lenders] | None = None
+        self._shared: tuple[tuple[Crew, ...], Lenders, Sharing] | None = None
+        self._known: tuple[Sequence[LaneLoad], Outlook] | None = None
+        self._calibration: Calibration = {}
 
     # -- citizens ------------------------------------------------------------------------------------------
 
@@ -158,14 +183,16 @@ class Line:
         credit_seconds: float = 0.0,
         now: float,
         epoch: int = 0,
+        terms: Terms = PLAIN,
     ) -> None:
         """
         Put ``ticket`` into ``lane`` at the place its joining time gives it; offered at once if it can be.
 
-        A ticket already in the line stays as it is. ``epoch``: the highest the ledger knows, for a ticket
-        that has been offered before. Raises BadInput lane_unknown, ticket_unusable or joining_time_unusable.
+        A ticket already in the line stays as it is. ``credit_seconds`` moves it forward, or back as a
+        penalty. ``epoch``: the highest the ledger knows, for a ticket that has been offered before. Raises
+        BadInput lane_unknown, ticket_unusable or joining_time_unusable.
         """
-        await self._run("join", now, *self._entry(ticket, lane, joined_at, credit_seconds, now, epoch))
+        await self._run("join", now, *self._entry(ticket, lane, joined_at, credit_seconds, now, epoch, terms))
 
     async def leave(self, ticket: TicketId, *, now: float, reason: str = "citizen") -> bool:
         """
@@ -183,10 +210,30 @@ class Line:
         """The citizen is back: the ticket takes its old place. False when the line does not know it."""
         return bool(await self._run("attach", now, ticket))
 
+    async def hold(self, ticket: TicketId, *, not_before: float, now: float) -> bool:
+        """
+        Keep ``ticket`` aside until ``not_before``, its place untouched; an instant that has passed ends it.
+
+        A running offer is withdrawn. False when the line does not know it or it is being served.
+        """
+        return bool(await self._run("hold", now, ticket, str(round(not_before * 1000))))
+
+    async def call_back(self, ticket: TicketId, wanted: bool, *, now: float) -> bool:
+        """Whether the citizen is to be rung and need not have the page open; False as ``hold``."""
+        return bool(await self._run("call_back", now, ticket, "1" if wanted else ""))
+
     async def knows(self, ticket: TicketId) -> str | None:
-        """``waiting``, ``detached``, ``offered`` or ``serving``; ``None`` when not in the line."""
+        """``waiting``, ``held``, ``detached``, ``offered`` or ``serving``; ``None`` when not in the line."""
         state = await self._ask("hget", f"{self._key}:ticket:{ticket}", "state")
         return None if state is None else _text(state)
+
+    async def missing(self, tickets: Sequence[TicketId]) -> Sequence[TicketId]:
+        """Those of ``tickets`` that the line does not know, in their order."""
+        found: list[TicketId] = []
+        for start in range(0, len(tickets), REBUILD_BATCH):
+            answer = await self._run("missing", 0.0, *tickets[start : start + REBUILD_BATCH])
+            found += [TicketId(_text(one)) for one in answer]
+        return found
 
     # -- agents --------------------------------------------------------------------------------------------
 
@@ -211,17 +258,56 @@ class Line:
         )
         return State(_text(state))
 
-    async def set_available(self, agent: StaffId, *, now: float) -> None:
+    async def set_available(self, agent: StaffId, *, pull: bool = False, now: float) -> None:
         """
-        Free for the next citizen, who is offered at once.
+        Free for the next citizen, who is offered at once; with ``pull`` only when the agent asks.
 
         Raises Conflict agent_not_signed_in, or state_forbids in a call or its wrap-up.
         """
-        await self._run("set_available", now, agent)
+        await self._run("set_available", now, agent, "1" if pull else "")
 
-    async def set_away(self, agent: StaffId, *, reason: str = "break", now: float) -> None:
-        """Take no more calls; a running offer returns to its old place. Raises Conflict as set_available."""
-        await self._run("set_away", now, agent, reason)
+    async def set_away(self, agent: StaffId, *, reason: str = "break", now: float) -> State:
+        """
+        Take no more calls; a running offer returns to its old place.
+
+        In a call or its wrap-up the wish is kept and carried out at its end. Raises Conflict
+        agent_not_signed_in.
+        """
+        return State(_text(await self._run("set_away", now, agent, reason)))
+
+    async def end_shift_at(self, agent: StaffId, ends_at: float | None, *, now: float) -> None:
+        """From ``ends_at`` on the agent is away, a running call finished first. Raises as ``set_away``."""
+        ends = "" if ends_at is None else str(round(ends_at * 1000))
+        await self._run("shift", now, agent, ends)
+
+    async def next_for(self, agent: StaffId, *, now: float) -> bool:
+        """
+        The agent asks for the next ticket and is free from now on; whether one is offered.
+
+        Raises Conflict agent_not_signed_in, or state_forbids in a call or its wrap-up.
+        """
+        return bool(await self._run("next", now, agent))
+
+    async def pick(self, agent: StaffId, ticket: TicketId, *, reason: str, now: float) -> None:
+        """
+        Offer this very ticket to the agent, before its turn and its ring, for ``reason``.
+
+        Raises Conflict as ``next_for``, ticket_not_waiting, or may_not_serve without skill, language, mode
+        or reach.
+        """
+        await self._run("pick", now, agent, ticket, reason)
+
+    async def lend(self, lenders: Mapping[DistrictCode, frozenset[DistrictCode]], *, now: float) -> None:
+        """All lendings in force: which districts help each home district. Raises BadInput."""
+        pairs = [(home, _list(helping)) for home, helping in lenders.items() if helping]
+        for home, helping in lenders.items():
+            if home in helping or not {home, *helping} <= self._neighbours.keys():
+                raise BadInput("district_unknown", {"district": home})
+        await self._run("lend", now, *(part for pair in pairs for part in pair))
+
+    async def lenders(self) -> Mapping[DistrictCode, frozenset[DistrictCode]]:
+        """Which districts lend agents to each home district now."""
+        return _lenders(await self._ask("hgetall", f"{self._key}:lenders"))
 
     async def sign_out(self, agent: StaffId, *, now: float) -> None:
         """Forget the agent; a running offer returns. Raises Conflict("state_forbids") in a call."""
@@ -300,27 +386,39 @@ class Line:
     async def place(self, ticket: TicketId, *, now: float) -> Place | None:
         """Where a waiting ticket stands and how long it may take; ``None`` when it does not wait."""
         standing = await self._ask("hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state")
-        if standing[2] is None or _text(standing[2]) not in {"waiting", "detached"}:
+        if standing[2] is None or _text(standing[2]) not in {"waiting", "held", "detached"}:
             return None
         lane, score = Lane.parse(_text(standing[0])), float(standing[1])
-        loads, agents = await self._present()
+        loads, agents, lenders = await self._present()
         on_duty = crews(agents)
         found = rivals(
-            lane,
-            [load.lane for load in loads],
-            on_duty,
-            delays=self._delays,
-            neighbours=self._neighbours,
+            lane, [load.lane for load in loads], on_duty, neighbours=self._neighbours, lenders=lenders
         )
         cuts = [(rival.lane.key, score - rival.lead_seconds * 1000) for rival in found]
         ahead, of = await self._run("ahead", now, *(str(part) for cut in cuts for part in cut))
-        able = able_by_ring(lane, on_duty, self._neighbours)
-        near = next((count for count in able if count), 0)
-        span = wait_range(ahead, sum(able), near, await self._handling(lane.skill))
-        low, high = span or (None, None)
+        able = able_by_ring(lane, on_duty, self._neighbours, lenders)
+        outlook = await self._outlook(loads, on_duty, lenders, now)
+        expected = outlook.expected_wait(lane, score / 1000)
+        span = None if expected is None else calibrated(self._calibration, lane.home_district, expected)
         return Place(
-            ahead=ahead, of=max(of, ahead + 1), agents_on_duty=sum(able), low_seconds=low, high_seconds=high
+            ahead=ahead,
+            of=max(of, ahead + 1),
+            agents_on_duty=sum(able),
+            low_seconds=None if span is None else round(span.low),
+            high_seconds=None if span is None else round(span.high),
+            point_seconds=None if span is None else span.point,
+            expected_seconds=expected,
+            home_district=lane.home_district,
         )
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Take over what past waits have taught: places show ranges by it from now on."""
+        self._calibration = calibration
+
+    @property
+    def calibration(self) -> Calibration:
+        """What past waits have taught, as far as this line was told."""
+        return self._calibration
 
     async def load(self) -> Sequence[LaneLoad]:
         """Every lane in which somebody waits."""
@@ -343,10 +441,10 @@ class Line:
                 counts.setdefault(DistrictCode(district), {})[State(state)] = int(count)
         return counts
 
-    async def opening_seconds(self, lane: Lane) -> tuple[float, float, float]:
+    async def opening_seconds(self, lane: Lane) -> tuple[float, ...]:
         """When each ring opens for ``lane`` as things stand, in seconds of waiting."""
-        able = able_by_ring(lane, crews(await self.agents()), self._neighbours)
-        return openings(able, self._delays)
+        able = able_by_ring(lane, crews(await self.agents()), self._neighbours, await self.lenders())
+        return openings(able, lane.stays)
 
     # -- after a loss --------------------------------------------------------------------------------------
 
@@ -360,20 +458,21 @@ class Line:
         *,
         now: float,
         epochs: Mapping[TicketId, int] | None = None,
+        terms: Mapping[TicketId, Terms] | None = None,
     ) -> int:
         """
         Put back every ticket of ``waiting`` (ticket, lane, joined at, credit seconds) the line does not know.
 
         Answers how many were missing. Nothing is offered before all are in; then the oldest are first.
         ``epochs``: the highest the ledger knows, so that no offer from before the loss
-        can be taken for a new one.
+        can be taken for a new one. ``terms``: how each waits, if not plainly.
         """
-        known = epochs or {}
+        known, kept = epochs or {}, terms or {}
         added = 0
         for start in range(0, len(waiting), REBUILD_BATCH):
             batch = waiting[start : start + REBUILD_BATCH]
             entries = [
-                self._entry(ticket, lane, joined, credit, now, known.get(ticket, 0))
+                self._entry(ticket, lane, joined, credit, now, known.get(ticket, 0), kept.get(ticket, PLAIN))
                 for ticket, lane, joined, credit in batch
             ]
             added += int(await self._run("rebuild", now, *(part for entry in entries for part in entry)))
@@ -424,7 +523,7 @@ class Line:
 
     async def snapshot(self) -> Snapshot:
         """The whole line at one instant, to be followed from its ``id`` on with ``since``."""
-        id, lanes, others, agents, sums = await self._run("snapshot", 0.0)
+        id, lanes, others, agents, sums, lenders = await self._run("snapshot", 0.0)
         tickets: dict[TicketId, Standing] = {}
         for name, rows in lanes:
             lane = Lane.parse(_text(name))
@@ -445,48 +544,161 @@ class Line:
             tickets=tickets,
             agents=[_presence(one) for one in json.loads(agents)],
             cases=_cases(sums),
+            lenders=_lenders(dict(zip(lenders[::2], lenders[1::2], strict=True))),
         )
 
-    async def cases(self) -> Mapping[str, Handling]:
-        """The measured case time of each skill."""
+    async def cases(self) -> Mapping[str, float]:
+        """How long a case of each skill takes, in seconds."""
         sums = await self._ask("hgetall", f"{self._key}:handling")
         return _cases([part for item in sums.items() for part in item])
 
     def replica(self, snapshot: Snapshot, followed: Mapping[TicketId, PlaceChanged | None]) -> Replica:
         """A replica by this line's rules; ``followed``: what the pages of this node show already."""
-        return Replica(snapshot, delays=self._delays, neighbours=self._neighbours, followed=followed)
+        return Replica(
+            snapshot, neighbours=self._neighbours, calibration=self._calibration, followed=followed
+        )
 
     async def latest(self) -> str:
         """The id of the latest announcement, to read on from after a snapshot."""
         return await self._latest(f"{self._key}:announcements")
 
+    # -- the record ----------------------------------------------------------------------------------------
+
+    async def unrecorded(self, reader: str, *, count: int = 200) -> list[Announcement]:
+        """
+        Announcements nobody has recorded yet; they stay in the hands of ``reader`` until ``recorded``.
+
+        Those it held already, those of a reader that fell silent, then new ones, at most ``count`` of each:
+        every announcement is given to somebody until it is recorded, so sometimes twice. One that the stream
+        dropped in the meantime has the kind ``trimmed``. After a loss of Redis everything kept is new.
+        """
+        own = await self._of_group("xreadgroup", reader, {self._stream: "0"}, count=count)
+        silent_ms = round(SILENT_SECONDS * 1000)
+        claimed = await self._of_group("xautoclaim", reader, silent_ms, "0-0", count=count)
+        fresh = await self._of_group("xreadgroup", reader, {self._stream: ">"}, count=count)
+        found: dict[str, Mapping[str, str]] = {_text(id): {} for id in claimed[2:3] and claimed[2]}
+        found |= dict([*_entries(own), *_entries([["", claimed[1]]]), *_entries(fresh)])
+        return [_recordable(id, fields) for id, fields in found.items()]
+
+    async def recorded(self, ids: Sequence[str]) -> None:
+        """These announcements are in the ledger: nobody is given them again."""
+        if ids:
+            await self._ask("xack", self._stream, RECORDERS, *ids)
+
+    async def record_lag(self) -> RecordLag:
+        """How far the record is behind the line, by the clock of Redis."""
+        groups = await self._of_group("xinfo_groups", "")
+        mine = next(one for one in groups if _text(one["name"]) == RECORDERS)
+        held = await self._of_group("xpending", "")
+        first, latest = await self._ask("xrange", self._stream, count=1), await self._latest(self._stream)
+        begins, ends = _order(_text(first[0][0]) if first else latest), _order(latest)
+        delivered = _order(_text(mine["last-delivered-id"]))
+        oldest = min(delivered, _order(_text(held["min"]))) if held["pending"] else delivered
+        unread = mine.get("lag")
+        if unread is None:  # before Redis 7: by the share of time that is unread
+            kept = int(await self._ask("xlen", self._stream))
+            unread = round(kept * min(1.0, (ends[0] - delivered[0]) / max(1, ends[0] - begins[0])))
+        entries = int(unread) + int(held["pending"])
+        seconds, _ = await self._ask("time")
+        return RecordLag(
+            seconds=max(0.0, int(seconds) - max(oldest, begins)[0] / 1000) if entries else 0.0,
+            entries=entries,
+            limit=self._stream_length,
+            gap=begins > delivered > (0, 0),
+        )
+
+    async def forget_readers(self) -> int:
+        """Remove the names of readers that ended long ago and hold nothing; how many."""
+        readers = await self._of_group("xinfo_consumers", RECORDERS)
+        gone = [
+            _text(one["name"])
+            for one in readers
+            if not one["pending"] and one["idle"] > FORGOTTEN_SECONDS * 1000
+        ]
+        for name in gone:
+            await self._ask("xgroup_delconsumer", self._stream, RECORDERS, name)
+        return len(gone)
+
+    async def _of_group(self, command: str, reader: str, *args: Any, **options: Any) -> Any:
+        """Ask for something of the readers' group, which is made anew after Redis was emptied."""
+        asked = {
+            "xreadgroup": (RECORDERS, reader, *args),
+            "xautoclaim": (self._stream, RECORDERS, reader, *args),
+            "xpending": (self._stream, RECORDERS),
+            "xinfo_groups": (self._stream,),
+            "xinfo_consumers": (self._stream, RECORDERS),
+        }[command]
+        try:
+            answer = await self._ask(command, *asked, **options)
+            if command != "xinfo_groups" or any(_text(one["name"]) == RECORDERS for one in answer):
+                return answer
+        except Unavailable as away:
+            if not str(away.__cause__).startswith(("NOGROUP", "no such key", "ERR no such key")):
+                raise
+        await self._make_group()
+        return await self._ask(command, *asked, **options)
+
+    async def _make_group(self) -> None:
+        try:
+            await self._ask("xgroup_create", self._stream, RECORDERS, "0", mkstream=True)
+        except Unavailable as away:
+            if not str(away.__cause__).startswith("BUSYGROUP"):
+                raise
+
     # -- inside --------------------------------------------------------------------------------------------
 
     def _entry(
-        self, ticket: TicketId, lane: Lane, joined_at: float, credit_seconds: float, now: float, epoch: int
+        self,
+        ticket: TicketId,
+        lane: Lane,
+        joined_at: float,
+        credit_seconds: float,
+        now: float,
+        epoch: int,
+        terms: Terms,
     ) -> tuple[str, ...]:
         if lane.home_district not in self._neighbours:
             raise BadInput("lane_unknown", {"lane": lane.key})
         if not plain(ticket):
             raise BadInput("ticket_unusable")
-        if not 0 < joined_at <= now + 60 or not 0 <= credit_seconds <= CREDIT_LIMIT_SECONDS:
+        if not 0 < joined_at <= now + 60 or not abs(credit_seconds) <= CREDIT_LIMIT_SECONDS:
             raise BadInput("joining_time_unusable")
         score = (joined_at - credit_seconds) * 1000
-        return ticket, lane.key, f"{score:.3f}", str(round(joined_at * 1000)), str(epoch)
+        preferred = terms.preferred if terms.preferred_until > now else None
+        return (
+            ticket,
+            lane.key,
+            f"{score:.3f}",
+            str(round(joined_at * 1000)),
+            str(epoch),
+            str(round(credit_seconds * 1000)) if credit_seconds else "",
+            terms.priority,
+            preferred or "",
+            str(round(terms.preferred_until * 1000)) if preferred else "",
+            str(round(terms.not_before * 1000)) if terms.not_before > now else "",
+            "1" if terms.callback else "",
+        )
 
     async def _latest(self, stream: str) -> str:
         newest = await self._ask("xrevrange", stream, count=1)
         return _text(newest[0][0]) if newest else "0-0"
 
-    async def _handling(self, skill: str) -> Handling:
-        sums = await self._ask("hmget", f"{self._key}:handling", *(f"{skill}|{part}" for part in "nts"))
-        cases, total, squares = (float(part or 0) for part in sums)
-        return handling(cases, total, squares)
+    async def _outlook(
+        self, loads: Sequence[LaneLoad], on_duty: tuple[Crew, ...], lenders: Lenders, now: float
+    ) -> Outlook:
+        """The work that waits, worked out once for a snapshot; agents on duty are taken to stay."""
+        if self._known is None or self._known[0] is not loads:
+            if self._shared is None or self._shared[:2] != (on_duty, lenders):
+                self._shared = on_duty, lenders, sharing_of(on_duty, self._neighbours, lenders)
+            means = await self.cases()
+            known = Outlook(loads, self._shared[2], at=now, mean_of=means, usual_mean=PRIOR.mean)
+            self._known = loads, known
+        return self._known[1]
 
-    async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence]]:
-        """Loads and agents, at most ``snapshot_seconds`` old: a page of places reads them once."""
+    async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence], Lenders]:
+        """Loads, agents and lenders, at most ``snapshot_seconds`` old: a page of places reads them once."""
         if self._snapshot is None or monotonic() - self._snapshot[0] >= self._snapshot_seconds:
-            self._snapshot = monotonic(), await self.load(), await self.agents()
+            self._snapshot = monotonic(), await self.load(), await self.agents(), await self.lenders()
         return self._snapshot[1:]
 
     async def _run(self, name: str, now: float, *args: str) -> Any:
@@ -532,24 +744,28 @@ def _lua(name: str) -> str:
 
 @cache
 def _script(name: str, rules: str) -> tuple[str, str]:
-    """The whole text of a script (rules, what all share, its own part) and its SHA-1, its name in Redis."""
-    text = "\n".join((rules, _lua("line"), _lua(name)))
+    """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
+    borders, constants = rules.split("\n")
+    own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
+    text = "\n".join((constants, _lua("line"), own))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _parts(named: re.Match[str]) -> str:
+    return "\n".join((named[0], *map(_lua, named[1].split())))
 
 
 def _rules(
     *,
-    ring_delays: Sequence[float],
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
     milliseconds: Mapping[str, float],
     counts: Mapping[str, int],
 ) -> str:
     """The head of every script: its constants, so that a script's digest also pins the rules it follows."""
     borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
-    delays = ", ".join(str(round(delay * 1000)) for delay in ring_delays)
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
     rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
-    return f"local NEIGHBOURS = {{{borders}}}\nlocal DELAYS = {{{delays}}}\nlocal RULES = {{{rules}}}"
+    return f"local NEIGHBOURS = {{{borders}}}\nlocal RULES = {{{rules}}}"
 
 
 def _cancelled() -> bool:
@@ -579,11 +795,18 @@ def _list(words: frozenset[str] | frozenset[DistrictCode]) -> str:
     return ",".join(sorted(words))
 
 
-def _cases(sums: Sequence[Any]) -> Mapping[str, Handling]:
-    """Case times out of ``skill|n``, ``skill|t`` and ``skill|s`` with their values, one after the other."""
+def _cases(sums: Sequence[Any]) -> Mapping[str, float]:
+    """Mean case times, in seconds, out of ``skill|n``, ``|t`` and ``|s``, each followed by its value."""
     found = {_text(name): float(value) for name, value in zip(sums[::2], sums[1::2], strict=True)}
     skills = {name.rsplit("|", 1)[0] for name in found}
-    return {skill: handling(*(found.get(f"{skill}|{part}", 0.0) for part in "nts")) for skill in skills}
+    return {skill: handling(*(found.get(f"{skill}|{part}", 0.0) for part in "nts")).mean for skill in skills}
+
+
+def _lenders(found: Mapping[Any, Any]) -> Lenders:
+    return {
+        DistrictCode(_text(home)): frozenset(map(DistrictCode, _text(helping).split(",")))
+        for home, helping in found.items()
+    }
 
 
 def _offer(parts: Mapping[str, Any]) -> Offer:
@@ -625,7 +848,19 @@ def _entries(answer: Any) -> list[tuple[str, Mapping[str, str]]]:
         (_text(id), {_text(name): _text(value) for name, value in fields.items()})
         for _, entries in answer or []
         for id, fields in entries
+        if id is not None
     ]
+
+
+def _recordable(id: str, fields: Mapping[str, str]) -> Announcement:
+    """An announcement to be recorded; without fields the stream has dropped it."""
+    return _announcement(id, fields or {"kind": "trimmed", "at": id.split("-")[0]})
+
+
+def _order(id: str) -> tuple[int, int]:
+    """The id of a stream's entry as numbers: milliseconds and a counter."""
+    milliseconds, _, counter = id.partition("-")
+    return int(milliseconds), int(counter)
 
 
 def _announcement(id: str, fields: Mapping[str, str]) -> Announcement:

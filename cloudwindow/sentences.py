@@ -21,20 +21,24 @@ SENTENCES: dict[str, str] = {
     ),
     "agent_profile_unusable": N_("This account's skills cannot be used. Please tell your admin."),
     "agent_without_skills": N_("This account has no skills yet. Please tell your admin."),
+    "already_booked": N_("You have booked a time for this already. You can move it to another time."),
     "already_handed_over": N_("This case has been handed over already. Reload the page to see it."),
     "already_rated": N_("You have rated this visit already. Thank you."),
     "already_submitted": N_(
         "This application has been handed in already. Reload the page to see the receipt."
     ),
+    "appointment_over": N_("This appointment is over. You can take a number now or book a new time."),
     "bad_media_call": N_("The media worker did not understand us. Please try again."),
     "bad_sdp": N_("Your browser's call offer could not be used. Reload the page to join again."),
     "body_too_large": N_("This is more than can be sent at once. Please send less."),
     "body_too_slow": N_("The connection is too slow; what was sent did not arrive. Please try again."),
     "bus_unavailable": N_("The live service is away for a moment. Please try again."),
+    "call_not_closed": N_("Your last call has no outcome yet. Choose one first; then the next can come."),
     "case_closed": N_("This application can no longer be changed. Your case page shows where it stands."),
     "case_not_found": N_("No case fits this receipt number and phone. Please check both."),
     "catalogue_invalid": N_("The catalogue has mistakes; run the catalogue check and mend what it names."),
     "chat_empty": N_("Please type something first."),
+    "check_in_early": N_("Checking in opens ten minutes before your time. Please come back then."),
     "choice_unknown": N_("Please choose one of the answers shown."),
     "code_expired": N_("This code is no longer valid. Press “Send again” for a new one."),
     "code_locked": N_("Too many wrong codes. Please wait five minutes, then ask for a new one."),
@@ -79,10 +83,17 @@ SENTENCES: dict[str, str] = {
     "image_too_many_pixels": N_(
         "The picture is too large (over %(megapixels)s megapixels). Please send a smaller one."
     ),
+    "intake_full": N_(
+        "Those who wait already fill the time until closing, so no more numbers are given today here. "
+        "Please choose another district or book a time."
+    ),
     "intake_gone": N_("Please choose the matter again; the page was left open for too long."),
     "internal_error": N_("Something went wrong on our side. Nothing you confirmed before is lost."),
     "joining_time_unusable": N_("The ticket's time cannot be used. Please tell the operator."),
     "json_malformed": N_("The request is not JSON we can read."),
+    "lane_uncovered": N_(
+        "Nobody of our staff can serve this in that language and way of talking. Please choose another."
+    ),
     "lane_unknown": N_(
         "Nobody serves this combination of district, language and way of talking. Please choose another."
     ),
@@ -90,6 +101,13 @@ SENTENCES: dict[str, str] = {
         "Our records cannot be reached right now, so nothing new was confirmed. Please try again "
         "in a moment; what was confirmed before is safe."
     ),
+    "lending_exists": N_(
+        "These districts have already agreed on help at that time. End the other agreement first."
+    ),
+    "lending_time_unusable": N_(
+        "Help can be agreed for ten minutes up to fourteen days. Please choose another end."
+    ),
+    "lending_to_itself": N_("A district cannot lend agents to itself. Please choose another district."),
     "line_unavailable": N_(
         "The live line is away for a moment. Your place is kept; please try again shortly."
     ),
@@ -99,6 +117,9 @@ SENTENCES: dict[str, str] = {
     ),
     "lookup_too_often": N_("Too many attempts. Please wait a while, then try again."),
     "materials_open": N_("Some required papers are missing or not found good yet."),
+    "may_not_serve": N_(
+        "You cannot serve this citizen: skill, language or district do not fit. Please leave them to others."
+    ),
     "media_unavailable": N_(
         "Sound and picture are away for a moment. The chat works; we try again by ourselves."
     ),
@@ -106,6 +127,9 @@ SENTENCES: dict[str, str] = {
     "message_unknown": N_("The page is not up to date. Please reload it."),
     "method_not_allowed": N_(
         "This address cannot be used like that. Please start again from the first page."
+    ),
+    "no_appointment": N_(
+        "This browser holds no appointment. Find it with your booking number and phone, or book a time."
     ),
     "no_call": N_("There is no call at the moment. Reload the page to see where things stand."),
     "no_delegation": N_("No delegation is in force: the home district decides this case."),
@@ -136,6 +160,8 @@ SENTENCES: dict[str, str] = {
     "principal_is_delegate": N_(
         "You and the person you act for have the same number. Please check it, or choose “for myself”."
     ),
+    "promised_time_unusable": N_("Please choose a time within the next four hours."),
+    "reason_required": N_("Please give a reason."),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
     "room_full": N_("The call is full. Please wait until somebody has left."),
@@ -148,6 +174,8 @@ SENTENCES: dict[str, str] = {
     "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
     "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
     "signature_empty": N_("Please sign in the box, then continue."),
+    "slot_full": N_("Somebody has just taken the last seat at this time. Please choose another time."),
+    "slot_gone": N_("This time can no longer be booked. Please choose one of the times shown."),
     "sms_unavailable": N_("The text message could not be sent. Please try again shortly."),
     "state_forbids": N_("This is not possible at this stage. Reload the page to see where things stand."),
     "store_unavailable": N_("The file could not be kept. Please try again shortly."),
@@ -156,10 +184,19 @@ SENTENCES: dict[str, str] = {
     ),
     "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
     "ticket_exists": N_("You already hold a number for this. We take you to it."),
+    "ticket_not_waiting": N_("This citizen is no longer waiting. Please choose another one."),
     "ticket_unusable": N_("The ticket cannot be used. Please tell the operator."),
     "time_unusable": N_("The time cannot be used. Please tell the operator."),
+    "too_late_to_move": N_(
+        "Moving ends %(minutes)s minutes before the appointment. You can cancel it, or come and check in."
+    ),
+    "too_many_bookings": N_(
+        "%(most)s appointments are booked with this phone already. Please cancel one, or take a number."
+    ),
     "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
     "unknown_action": N_("This step is not known. Please reload the page."),
+    "unknown_agent": N_("This agent cannot be asked. Please choose another one."),
+    "unknown_appointment": N_("This appointment was not found. Please book a new time."),
     "unknown_case": N_("This case was not found."),
     "unknown_decision": N_("Please choose to approve or to deny."),
     "unknown_declaration": N_("This declaration is not asked for. Please reload the page."),
@@ -169,7 +206,10 @@ SENTENCES: dict[str, str] = {
     "unknown_file": N_("This file does not exist. Please go back and reload the page."),
     "unknown_identity_check": N_("Please choose how you checked and what came out."),
     "unknown_item": N_("We do not offer this. Please search again."),
+    "unknown_language": N_("This language is not offered for the matter. Please choose another one."),
+    "unknown_lending": N_("We do not know this agreement. Reload the page to see those in force."),
     "unknown_material": N_("This paper is not asked for. Please reload."),
+    "unknown_mode": N_("Please choose video, sound, text or sign language."),
     "unknown_organ": N_("This office was not found. Please choose the district again."),
     "unknown_outcome": N_("Please choose how the call ended."),
     "unknown_page": N_("This question is not in the form. Please reload."),
@@ -180,6 +220,9 @@ SENTENCES: dict[str, str] = {
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),
     "unknown_text": N_("This text was not found. Please reload."),
+    "ticket_not_found": N_(
+        "No ticket with this number was found for that day. Check the number and the date, or use its id."
+    ),
     "unknown_ticket": N_("This number was not found. Open your link again, or take a number."),
     "unknown_verdict": N_("Please choose one of the verdicts shown."),
     "upload_too_large": N_("The file is larger than %(megabytes)s MB. Please send a smaller one."),

@@ -21,6 +21,7 @@ from functools import cached_property
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from cloudwindow.attendance import ATTENDANCE, Attendance
 from cloudwindow.domain.errors import CloudWindowError, Malformed
 from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode, request_of
 from cloudwindow.domain.strict_json import parsed
@@ -36,6 +37,8 @@ KERNEL_BYTES = 32 * 1024
 """Send buffer asked of the system (which takes twice that), so that a page that does not read shows soon."""
 SEND_SECONDS = 5.0
 PULSE_SECONDS = 3.0
+MISSED_PULSES = 2
+"""A page is cut off after so many unanswered questions: one answer may lie unread while the loop is busy."""
 CALM_PULSES = 10
 """A page where nothing is about to happen is asked for a sign of life every tenth time only."""
 MESSAGE_BYTES = 65_536
@@ -77,10 +80,11 @@ class PageSocket(web.WebSocketResponse):
         super().__init__(
             heartbeat=PULSE_SECONDS, max_msg_size=MESSAGE_BYTES, compress=False, timeout=SEND_SECONDS
         )
-        self.alive = True
+        self.unanswered = 0
+        """How often it was asked for a sign of life since one came."""
 
     def _on_data_received(self) -> None:
-        self.alive = True
+        self.unanswered = 0
 
     def _reset_heartbeat(self) -> None:
         """No timer: ``Hub.pulse`` asks."""
@@ -205,11 +209,22 @@ class Connection:
 
 
 class Hub:
-    """The open pages of this node, by topic; ``relay`` carries messages to the other nodes."""
+    """
+    The open pages of this node, by topic; ``relay`` carries messages to the other nodes.
 
-    def __init__(self, relay: Callable[[str, str], Awaitable[None]]) -> None:
+    ``attendance`` knows what is open there, by ``clock``, in seconds.
+    """
+
+    def __init__(
+        self,
+        relay: Callable[[str, str], Awaitable[None]],
+        attendance: Attendance,
+        clock: Callable[[], float],
+    ) -> None:
         self._relay = relay
         self._replaced = Gathering(self._replace_elsewhere)
+        self._attendance = attendance
+        self._clock = clock
         self._pages: dict[str, set[Connection]] = defaultdict(set)
         self._farewells: set[asyncio.Task[None]] = set()
         self._awake: set[Connection] = set()
@@ -218,9 +233,25 @@ class Hub:
         self.closing = False
         """Whether this node is going down: its pages end because of us."""
 
-    def online(self, topic: str) -> bool:
-        """Whether a page listens here."""
+    def here(self, topic: str) -> bool:
+        """Whether a page of this node listens."""
         return bool(self._pages.get(topic))
+
+    def online(self, topic: str) -> bool:
+        """Whether a page listens, on this node or, as far as is known, on another."""
+        return self.here(topic) or self._attendance.elsewhere(topic, self._clock())
+
+    async def stay(self) -> None:
+        """Tell the other nodes, again and again, that this one is alive with its pages."""
+        await self._attend(self._attendance.alive())
+
+    async def attended(self, text: str) -> None:
+        """Take in what another node told of its pages."""
+        await self._attend(self._attendance.heard(text, self._clock()))
+
+    async def _attend(self, news: str | None) -> None:
+        if news is not None:
+            await self._relay(ATTENDANCE, news)
 
     @property
     def topics(self) -> list[str]:
@@ -244,7 +275,7 @@ class Hub:
 
     def pulse(self) -> None:
         """
-        Ask for signs of life, every ``PULSE_SECONDS``: a page silent since it was last asked is cut off.
+        Ask for signs of life, every ``PULSE_SECONDS``: a page that has missed ``MISSED_PULSES`` is cut off.
 
         Pages where something may happen are asked each time, those at rest in turn.
         """
@@ -305,6 +336,7 @@ class Hub:
             await self.replace(topic)
         self._pages[topic].add(page)
         self._awake.add(page)
+        await self._attend(self._attendance.opened(topic))
         try:
             await opened(page)
             await self._listen(page, permitted, heard)
@@ -316,8 +348,12 @@ class Hub:
             self._pages[topic].discard(page)
             if not self._pages[topic]:
                 del self._pages[topic]
-            if mine:
-                await closed()
+            try:
+                if mine:
+                    await closed()
+            finally:
+                if not self.here(topic):
+                    await self._attend(self._attendance.closed(topic))
         return socket
 
     def _replace(self, topic: str) -> None:
@@ -415,10 +451,10 @@ def _ask(page: Connection) -> None:
     transport = page.transport
     if transport is None or transport.is_closing():
         return
-    if not page.socket.alive:
+    if page.socket.unanswered >= MISSED_PULSES:
         page.abort()
         return
-    page.socket.alive = False
+    page.socket.unanswered += 1
     if not page.outbox and transport.get_write_buffer_size() <= BUFFER_BYTES:
         transport.write(PING)
 

@@ -111,6 +111,42 @@ class Organ:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeatRule:
+    """How many may be served at once by appointment; no ``skill`` or ``language``: whichever it is."""
+
+    seats: int
+    skill: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentRules:
+    """
+    What a district gives by appointment; the first of ``seat_rules`` that fits decides.
+
+    ``placeholder`` is true while the numbers are ours and not the district's.
+    """
+
+    days_ahead: int
+    book_ahead_minutes: int
+    change_ahead_minutes: int
+    seat_rules: tuple[SeatRule, ...]
+    placeholder: bool
+
+    def seats(self, skill: str, language: str) -> int:
+        """Return how many are served at once in one slot; 0: nobody by appointment."""
+        for rule in self.seat_rules:
+            if rule.skill in (None, skill) and rule.language in (None, language):
+                return rule.seats
+        return 0
+
+
+NO_APPOINTMENTS = AppointmentRules(
+    days_ahead=0, book_ahead_minutes=0, change_ahead_minutes=0, seat_rules=(), placeholder=True
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class District:
     """One of the city's districts."""
 
@@ -122,6 +158,11 @@ class District:
     organs: tuple[Organ, ...]
     neighbours: tuple[DistrictCode, ...]
     calendar: OfficeCalendar
+    appointments: AppointmentRules = NO_APPOINTMENTS
+    show_place: bool = True
+    """Whether those who wait are told how many are ahead of them."""
+    show_wait: bool = True
+    """Whether they are told how long it may take."""
 
     def street(self, code: str) -> Street:
         """Return the street with this nine-digit code. Raises NotFound ``unknown_street``."""
@@ -426,6 +467,14 @@ class DelegationRecord:
         )
 
 
+Stays = tuple[float, float, float]
+
+
+def skill_word(skill: str, level: int) -> str:
+    """A skill at a level, as the line knows it; whoever has a level has those below it."""
+    return skill if level == 1 else f"{skill}.{level}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceItem:
     """One thing a citizen can apply for, in one version; a ticket keeps the version it began with."""
@@ -459,6 +508,10 @@ class ServiceItem:
     recording: Recording
     avg_minutes: int
     skill_group: str
+    skill_level: int
+    """What level of the skill an agent needs, 1 for everybody who has it."""
+    rings: Stays | None
+    """How long own district, lenders and neighbours stay alone, in seconds; the city's rule if missing."""
     languages: tuple[str, ...]
     """What an agent may speak in the call: ``zh`` (Mandarin), ``yue`` (Cantonese), ``en``."""
     legal_basis: tuple[Basis, ...]
@@ -473,6 +526,11 @@ class ServiceItem:
     """Districts with their own sums, which ``rates`` does not know."""
     verification: Verification
     verification_note: Text
+
+    @property
+    def skill(self) -> str:
+        """What the line asks of an agent, in one word: ``human_resources``, ``human_resources.2``."""
+        return skill_word(self.skill_group, self.skill_level)
 
     def text(self, key: str) -> FixedText:
         """Return the fixed text ``key``. Raises NotFound ``unknown_text``."""
@@ -577,6 +635,11 @@ class Catalogue:
             for district in self.districts
         )
         return replace(self, districts=tuple(opened))
+
+    def with_rings(self, stays: Stays) -> "Catalogue":
+        """Return this catalogue with ``stays`` for every item that has no rule of its own."""
+        versions = (item if item.rings else replace(item, rings=stays) for item in self.versions)
+        return replace(self, versions=tuple(versions))
 
     def decides(
         self, item: ServiceItem, *, receiving_district: str, home_district: str, on: date

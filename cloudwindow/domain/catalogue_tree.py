@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from cloudwindow.domain.calendar import OfficeCalendar, Period
 from cloudwindow.domain.catalogue import (
+    AppointmentRules,
     Basis,
     Catalogue,
     Clocks,
@@ -36,9 +37,11 @@ from cloudwindow.domain.catalogue import (
     Rate,
     Recording,
     Result,
+    SeatRule,
     Section,
     ServiceItem,
     Situation,
+    Stays,
     Step,
     Street,
     Text,
@@ -46,6 +49,7 @@ from cloudwindow.domain.catalogue import (
     Words,
 )
 from cloudwindow.domain.ids import DistrictCode, ItemId, StreetCode
+from cloudwindow.domain.match import CLOSED
 
 Tree: TypeAlias = Mapping[str, Any]
 """A parsed file, or part of one, that has passed the schema."""
@@ -111,6 +115,22 @@ def _district(tree: Tree) -> District:
             ),
             closed_days=frozenset(map(date.fromisoformat, tree["closed_days"])),
         ),
+        appointments=_appointments(tree["appointments"]),
+        show_place=tree.get("show_place", True),
+        show_wait=tree.get("show_wait", True),
+    )
+
+
+def _appointments(tree: Tree) -> AppointmentRules:
+    return AppointmentRules(
+        days_ahead=tree["days_ahead"],
+        book_ahead_minutes=tree["book_ahead_minutes"],
+        change_ahead_minutes=tree["change_ahead_minutes"],
+        seat_rules=tuple(
+            SeatRule(seats=rule["seats"], skill=rule.get("skill"), language=rule.get("language"))
+            for rule in tree["seats"]
+        ),
+        placeholder=tree["placeholder"],
     )
 
 
@@ -183,6 +203,8 @@ def _item(
         recording=Recording(**tree["recording"]),
         avg_minutes=tree["avg_minutes"],
         skill_group=tree["skill_group"],
+        skill_level=tree.get("skill_level", 1),
+        rings=_rings(tree.get("rings")),
         languages=tuple(tree["languages"]),
         legal_basis=tuple(
             Basis(title=_text(basis["title"]), article=_maybe(basis.get("article")))
@@ -204,6 +226,16 @@ def _item(
         verification=Verification(tree["verification"]["status"]),
         verification_note=_text(tree["verification"]["note"]),
     )
+
+
+def _rings(stays: Tree | None) -> Stays | None:
+    """The stays of an item, in seconds; ``null`` in the file is a ring after which no other opens."""
+    if stays is None:
+        return None
+    own, lenders, neighbours = (
+        CLOSED if stays[name] is None else float(stays[name]) for name in ("own", "lenders", "neighbours")
+    )
+    return own, lenders, neighbours
 
 
 def _form(tree: Tree, blocks: Tree, districts: tuple[District, ...]) -> Form:

@@ -13,8 +13,11 @@ from math import sqrt
 from typing import NamedTuple
 
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
-from cloudwindow.domain.match import NEIGHBOURS, RING_DELAYS_SECONDS, AgentProfile, Lane, openings, ring_of
+from cloudwindow.domain.match import CLOSED, NEIGHBOURS, RINGS, AgentProfile, Lane, openings, ring_of
 from cloudwindow.domain.presence import State
+
+Lenders = Mapping[DistrictCode, frozenset[DistrictCode]]
+"""Which districts help a home district by an admin's word."""
 
 ON_DUTY = frozenset({State.IDLE, State.OFFERED, State.IN_CALL, State.WRAP_UP})
 """States in which an agent is at work: they count for rings and for waiting times."""
@@ -94,13 +97,15 @@ def able_by_ring(
     lane: Lane,
     on_duty: Sequence[Crew],
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
-) -> tuple[int, int, int]:
+    lenders: Lenders | None = None,
+) -> tuple[int, ...]:
     """How many agents on duty can serve ``lane`` in each ring."""
-    count = [0, 0, 0]
+    count = [0] * RINGS
     for crew in on_duty:
         if crew.profile.able(lane):
-            count[ring_of(crew.profile.district, lane.home_district, neighbours)] += crew.agents
-    return count[0], count[1], count[2]
+            count[ring_of(crew.profile.district, lane.home_district, neighbours, lenders)] += crew.agents
+    closed = lane.stays.index(CLOSED) + 1 if CLOSED in lane.stays else RINGS
+    return (*count[:closed], *(0 for _ in count[closed:]))
 
 
 class Reach:
@@ -110,30 +115,35 @@ class Reach:
         self,
         on_duty: Sequence[Crew],
         *,
-        delays: Sequence[float] = RING_DELAYS_SECONDS,
         neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+        lenders: Lenders | None = None,
     ) -> None:
         self.on_duty = tuple(on_duty)
-        self._delays = delays
         self._neighbours = neighbours
+        self._lenders = lenders
         self._openings: dict[Lane, Sequence[float]] = {}
 
     def opening(self, lane: Lane, crew: Crew) -> float:
-        """Seconds after a ticket's score at which ``crew`` may serve it in ``lane``."""
+        """Seconds after a ticket's score at which ``crew`` may serve it in ``lane``; ``CLOSED``: never."""
         if lane not in self._openings:
-            able = able_by_ring(lane, self.on_duty, self._neighbours)
-            self._openings[lane] = openings(able, self._delays)
-        return self._openings[lane][ring_of(crew.profile.district, lane.home_district, self._neighbours)]
+            able = able_by_ring(lane, self.on_duty, self._neighbours, self._lenders)
+            self._openings[lane] = openings(able, lane.stays)
+        ring = ring_of(crew.profile.district, lane.home_district, self._neighbours, self._lenders)
+        return self._openings[lane][ring]
 
     def servers(self, lane: Lane) -> tuple[Crew, ...]:
         """The agents who will serve ``lane``: those of the nearest ring that has any."""
-        able = [crew for crew in self.on_duty if crew.profile.able(lane)]
+        able = [
+            crew for crew in self.on_duty if crew.profile.able(lane) and self.opening(lane, crew) < CLOSED
+        ]
         nearest = min((self.opening(lane, crew) for crew in able), default=0.0)
         return tuple(crew for crew in able if self.opening(lane, crew) == nearest)
 
     def first(self, lane: Lane, servers: Sequence[Crew]) -> float | None:
         """The earliest opening of ``lane`` for one of ``servers``, in seconds; ``None`` if none may."""
-        return min((self.opening(lane, crew) for crew in servers if crew.profile.able(lane)), default=None)
+        able = (crew for crew in servers if crew.profile.able(lane))
+        opening = min((self.opening(lane, crew) for crew in able), default=CLOSED)
+        return opening if opening < CLOSED else None
 
 
 def rivals(
@@ -141,15 +151,15 @@ def rivals(
     lanes: Sequence[Lane],
     on_duty: Sequence[Crew],
     *,
-    delays: Sequence[float] = RING_DELAYS_SECONDS,
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+    lenders: Lenders | None = None,
 ) -> tuple[Rival, ...]:
     """
     The lanes whose tickets stand before one of ``mine`` in the eyes of the agents who will serve it.
 
     Those are the agents of the nearest ring that has any; with nobody on duty only my own lane remains.
     """
-    reach = Reach(on_duty, delays=delays, neighbours=neighbours)
+    reach = Reach(on_duty, neighbours=neighbours, lenders=lenders)
     servers = reach.servers(mine)
     nearest = reach.first(mine, servers) or 0.0
     found = [Rival(mine, 0.0)]

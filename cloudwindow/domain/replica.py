@@ -5,8 +5,10 @@ Rule 1: an announcement that cannot be followed (a kind unknown here, a ticket n
 is answered with ``False``: whoever keeps the replica fetches a new snapshot.
 Rule 2: a place costs two searches in sorted keys, however many wait; nobody is counted one by one.
 Rule 3: ``moved`` finds those whose shown place changed from the edges of the steps, looking at nobody else.
+Rule 4: the wait of a step is looked at again every few seconds, and told again when it has moved by a fifth.
 """
 
+import heapq
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
@@ -17,26 +19,32 @@ from math import inf
 from typing import Any, Protocol
 
 from cloudwindow.domain import steps
+from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, Span, calibrated, sharing_of
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
+    PRIOR,
     AgentPresence,
     Crew,
-    Handling,
     LaneLoad,
+    Lenders,
     Reach,
     able_by_ring,
     crews,
-    handling,
-    wait_range,
 )
-from cloudwindow.domain.match import NEIGHBOURS, RING_DELAYS_SECONDS, AgentProfile, Lane, Place
+from cloudwindow.domain.match import NEIGHBOURS, AgentProfile, Lane, Place
 from cloudwindow.domain.messages import PlaceChanged
 from cloudwindow.domain.presence import State
 
-DRIFT = 0.1
-"""Shown waits follow the measured case time only when it has moved by this share: not at every case."""
+OUTLOOK_SECONDS = 1.0
+"""How old the sum of all work may be from which waits are told."""
+CHECK_SECONDS = 4.0
+"""How long a shown range is left alone before it is looked at again."""
+CHECKS = 1000
+"""At most so many ranges are looked at in one go."""
+TOLERANCE = 0.2
+"""A shown range stays while both its ends are right within this share."""
 
-WAITING, DETACHED, OFFERED, SERVING = "waiting", "detached", "offered", "serving"
+WAITING, HELD, DETACHED, OFFERED, SERVING = "waiting", "held", "detached", "offered", "serving"
 STATES: Mapping[str, State] = {
     "agent.available": State.IDLE,
     "agent.away": State.AWAY,
@@ -77,12 +85,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The whole line at the announcement ``id``; ``cases`` holds the measured case time of each skill."""
+    """The whole line at the announcement ``id``; ``cases``: seconds a case takes, by skill."""
 
     id: str
     tickets: Mapping[TicketId, Standing]
     agents: Sequence[AgentPresence]
-    cases: Mapping[str, Handling]
+    cases: Mapping[str, float]
+    lenders: Lenders
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +119,17 @@ class _Queue:
     def rank(self, lane: Lane, score: float) -> int:
         return bisect_left(self.keys, score + self.offsets[lane])
 
+    def score_at(self, lane: Lane, rank: int) -> float:
+        """The score (s) with which a ticket of ``lane`` would stand at ``rank``; infinite at the end."""
+        return (self.keys[rank] - self.offsets[lane]) / 1000 if rank < len(self.keys) else inf
+
+    def between(self, least: int, most: int) -> set[TicketId]:
+        """The followed tickets with a rank from ``least`` to ``most``."""
+        keys, followed = self.keys, self.followed
+        first = bisect_left(followed, (keys[least],)) if least < len(keys) else len(followed)
+        last = bisect_right(followed, keys[most], key=lambda one: one[0]) if most < len(keys) else None
+        return {ticket for _, ticket in followed[first:last]}
+
     def steps_now(self) -> list[float]:
         """For each mark that is reached, the smallest key that stands beyond it."""
         keys, found = self.keys, []
@@ -136,11 +156,12 @@ class _Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
-    """What turns a number of people ahead into a waiting time in one lane."""
+class _Step:
+    """What all in one step of a lane are told; found right ``at`` this time, in this ``version``."""
 
-    able: tuple[int, ...]
-    case: Handling
+    told: PlaceChanged
+    at: float
+    version: int
 
 
 class Replica:
@@ -150,17 +171,18 @@ class Replica:
         self,
         snapshot: Snapshot,
         *,
-        delays: Sequence[float] = RING_DELAYS_SECONDS,
         neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+        calibration: Calibration | None = None,
         followed: Mapping[TicketId, PlaceChanged | None] | None = None,
     ) -> None:
         self.id = snapshot.id
-        self._delays = delays
         self._neighbours = neighbours
         self._tickets = dict(snapshot.tickets)
         self._agents = {one.agent: one for one in snapshot.agents}
-        self._cases = dict(snapshot.cases)
-        self._steady = dict(snapshot.cases)
+        self._cases = snapshot.cases
+        self._lenders = snapshot.lenders
+        self._calibration: Calibration = calibration or {}
+        self._held: set[TicketId] = set()
         self._lanes: dict[Lane, list[tuple[float, TicketId]]] = {}
         self._shown: dict[TicketId, PlaceChanged | None] = dict(followed or {})
         """Each ticket whose page is open here, with the place that the page shows."""
@@ -172,14 +194,18 @@ class Replica:
         for ticket, here in self._tickets.items():
             if here.state == WAITING:
                 self._lanes.setdefault(here.lane, []).append((here.score, ticket))
+            elif here.state == HELD:
+                self._held.add(ticket)
             if ticket in self._shown:
                 self._pages[here.lane] += 1
         for waiting in self._lanes.values():
             waiting.sort()
-        self._scales: dict[Lane, _Scale] = {}
-        self._told_scales: dict[Lane, _Scale] = {}
-        self._steps: dict[Lane, dict[int, PlaceChanged]] = {}
+        self._steps: dict[Lane, dict[int, _Step]] = {}
         """What each step of a lane is shown as: the same words for all who stand in it."""
+        self._renewed: set[tuple[Lane, int]] = set()
+        self._version = 0
+        self._outlook: Outlook | None = None
+        self._outlook_at = 0.0
         self._duty_changed()
 
     # -- following the line --------------------------------------------------------------------------------
@@ -192,15 +218,16 @@ class Replica:
         follow = FOLLOWED.get(news.kind)
         return follow is not None and follow(self, news)
 
-    def measured(self, cases: Mapping[str, Handling]) -> None:
+    def measured(self, cases: Mapping[str, float]) -> None:
         """Take over the case times as the line measures them now."""
-        self._cases = dict(cases)
+        self._cases = cases
         self.case_ended = False
-        for skill, case in self._cases.items():
-            known = self._steady.get(skill)
-            if known is None or not _near(known, case):
-                self._steady[skill] = case
-                self._rescale()
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Tell ranges by what past waits have taught since."""
+        if calibration is not self._calibration:
+            self._calibration = calibration
+            self._version += 1
 
     def _joined(self, news: News) -> bool:
         if news.ticket is None or news.ticket in self._tickets:
@@ -224,6 +251,16 @@ class Replica:
         if news.ticket in self._shown:
             self._alone.append(news.ticket)
         return self._become(news.ticket, lambda here: DETACHED if here.state == WAITING else here.state, True)
+
+    def _aside(self, news: News) -> bool:
+        return self._become(news.ticket, lambda here: HELD, False)
+
+    def _ready(self, news: News) -> bool:
+        return self._become(news.ticket, lambda here: WAITING, False)
+
+    def _as_before(self, news: News) -> bool:
+        """Nothing that places or the board show."""
+        return True
 
     def _gone(self, news: News) -> bool:
         here = self._tickets.pop(news.ticket, None) if news.ticket else None
@@ -281,6 +318,14 @@ class Replica:
             self._duty_changed()
         return True
 
+    def _lent(self, news: News) -> bool:
+        self._lenders = {
+            DistrictCode(home): frozenset(map(DistrictCode, helping.split(",")))
+            for home, helping in news.extra.items()
+        }
+        self._duty_changed(lent=True)
+        return True
+
     def _lost(self, news: News) -> bool:
         return self._seen(news, present=False)
 
@@ -314,6 +359,8 @@ class Replica:
         self._tickets[ticket] = here
         if not known:
             self._pages[here.lane] += ticket in self._shown
+        if here.state == HELD:
+            self._held.add(ticket)
         if here.state != WAITING:
             return
         if here.lane not in self._lanes:
@@ -327,6 +374,7 @@ class Replica:
             self._list(ticket, here)
 
     def _take_out(self, ticket: TicketId, here: Standing) -> None:
+        self._held.discard(ticket)
         if here.state != WAITING:
             return
         waiting = self._lanes[here.lane]
@@ -339,23 +387,19 @@ class Replica:
 
     # -- who draws on the same agents ----------------------------------------------------------------------
 
-    def _duty_changed(self) -> None:
+    def _duty_changed(self, *, lent: bool = False) -> None:
         on_duty = crews(tuple(self._agents.values()))
         before = getattr(self, "_crews", None)
         self._crews: tuple[Crew, ...] = on_duty
         self._able: dict[Lane, tuple[int, ...]] = {}
-        if before is None or _kinds(before) != _kinds(on_duty):
-            self._reach = Reach(on_duty, delays=self._delays, neighbours=self._neighbours)
+        self._sharing: Sharing | None = None
+        self._outlook = None
+        self._version += 1
+        if lent or before is None or _kinds(before) != _kinds(on_duty):
+            self._reach = Reach(on_duty, neighbours=self._neighbours, lenders=self._lenders)
             self._queues: dict[object, _Queue] = {}
             self._queue_by_lane: dict[Lane, _Queue] = {}
             self._look_at.update(self._shown)
-        self._rescale()
-
-    def _rescale(self) -> None:
-        """The same place may mean another wait from now on."""
-        self._scales.clear()
-        self._steps.clear()
-        self._rescaling = True
 
     def _queue_of(self, lane: Lane) -> _Queue:
         if lane in self._queue_by_lane:
@@ -407,9 +451,9 @@ class Replica:
     # -- answers -------------------------------------------------------------------------------------------
 
     def waits(self, ticket: TicketId) -> bool:
-        """Whether the ticket stands in the line, with its citizen there or away for a moment."""
+        """Whether the ticket stands in the line, its citizen there, away for a moment, or due later."""
         here = self._tickets.get(ticket)
-        return here is not None and here.state in (WAITING, DETACHED)
+        return here is not None and here.state in (WAITING, HELD, DETACHED)
 
     def stands(self, ticket: TicketId) -> bool:
         """Whether the ticket stands in the line with its citizen there."""
@@ -420,44 +464,83 @@ class Replica:
         """Whether the line holds the ticket, waiting or with an agent."""
         return ticket in self._tickets
 
-    def place(self, ticket: TicketId) -> Place | None:
+    def home_of(self, ticket: TicketId) -> DistrictCode:
+        """The home district of a ticket that is known here."""
+        return self._tickets[ticket].lane.home_district
+
+    def place(self, ticket: TicketId, now: float) -> Place | None:
         """Where a waiting ticket stands exactly, and its wait by the latest measures; else ``None``."""
         if not self.waits(ticket):
             return None
         here = self._tickets[ticket]
         queue = self._queue_of(here.lane)
         ahead = queue.rank(here.lane, here.score)
-        able = self._able_for(here.lane)
-        low, high = _wait(ahead, _Scale(able, self._case(here.lane, self._cases))) or (None, None)
+        expected = self._outlook_at_most_old(now).expected_wait(here.lane, here.score / 1000)
+        span = self._span(here.lane, expected)
         return Place(
             ahead=ahead,
             of=max(len(queue.keys), ahead + 1),
-            agents_on_duty=sum(able),
-            low_seconds=low,
-            high_seconds=high,
+            agents_on_duty=sum(self._able_for(here.lane)),
+            low_seconds=None if span is None else round(span.low),
+            high_seconds=None if span is None else round(span.high),
+            point_seconds=None if span is None else span.point,
+            expected_seconds=expected,
+            home_district=here.lane.home_district,
         )
 
-    def shown(self, ticket: TicketId) -> PlaceChanged | None:
+    def shown(self, ticket: TicketId, now: float) -> PlaceChanged | None:
         """The place in the steps that pages show it in, with its wait rounded outwards to minutes."""
         if not self.waits(ticket):
             return None
         here = self._tickets[ticket]
         step = steps.step_of(self._queue_of(here.lane).rank(here.lane, here.score))
-        known = self._steps.setdefault(here.lane, {})
-        if step not in known:
-            known[step] = self._step(here.lane, step)
-        return known[step]
+        known = self._steps.get(here.lane, {}).get(step)
+        if known is None or self._unsure(known, now):
+            known = self._renew(here.lane, step, now)
+        return known.told
 
-    def _step(self, lane: Lane, step: int) -> PlaceChanged:
+    def _unsure(self, known: _Step, now: float) -> bool:
+        """Whether what a step is shown as has to be looked at again."""
+        return known.version != self._version or not 0 <= now - known.at < CHECK_SECONDS
+
+    def _renew(self, lane: Lane, step: int, now: float) -> _Step:
+        """Look at a step again; it keeps its words as long as they are nearly right."""
+        known = self._steps.setdefault(lane, {}).get(step)
+        told = self._step(lane, step, now)
+        if known is not None and _alike(known.told, told):
+            told = known.told
+        elif known is not None:
+            self._renewed.add((lane, step))
+        self._steps[lane][step] = renewed = _Step(told, now, self._version)
+        return renewed
+
+    def _step(self, lane: Lane, step: int, now: float) -> PlaceChanged:
         least, most = steps.span_of(step)
-        scale = self._scale(lane)
-        soonest, latest = _wait(least, scale), _wait(most, scale)
+        queue, outlook = self._queue_of(lane), self._outlook_at_most_old(now)
+        soonest, latest = (
+            self._span(lane, outlook.expected_wait(lane, queue.score_at(lane, rank)))
+            for rank in (least, most)
+        )
         return PlaceChanged(
             ahead=most,
-            low_minutes=None if soonest is None else steps.down(soonest[0] // 60),
-            high_minutes=None if latest is None else steps.up(max(1, -(-latest[1] // 60))),
-            agents=steps.down(sum(scale.able)),
+            low_minutes=None if soonest is None else steps.down(int(soonest.low // 60)),
+            high_minutes=None if latest is None else steps.up(max(1, -int(-latest.high // 60))),
+            agents=steps.down(sum(self._able_for(lane))),
         )
+
+    def _span(self, lane: Lane, expected: float | None) -> Span | None:
+        return None if expected is None else calibrated(self._calibration, lane.home_district, expected)
+
+    def _outlook_at_most_old(self, now: float) -> Outlook:
+        """The work that waits, as it was at most ``OUTLOOK_SECONDS`` ago."""
+        if self._outlook is None or not 0 <= now - self._outlook_at < OUTLOOK_SECONDS:
+            if self._sharing is None:
+                self._sharing = sharing_of(self._crews, self._neighbours, self._lenders)
+            self._outlook_at = now
+            self._outlook = Outlook(
+                self.loads(), self._sharing, at=now, mean_of=self._cases, usual_mean=PRIOR.mean
+            )
+        return self._outlook
 
     def loads(self) -> list[LaneLoad]:
         """Every lane in which somebody waits."""
@@ -477,21 +560,12 @@ class Replica:
 
     def _able_for(self, lane: Lane) -> tuple[int, ...]:
         if lane not in self._able:
-            self._able[lane] = tuple(able_by_ring(lane, self._crews, self._neighbours))
+            self._able[lane] = able_by_ring(lane, self._crews, self._neighbours, self._lenders)
         return self._able[lane]
-
-    def _scale(self, lane: Lane) -> _Scale:
-        if lane not in self._scales:
-            self._scales[lane] = _Scale(self._able_for(lane), self._case(lane, self._steady))
-        return self._scales[lane]
-
-    @staticmethod
-    def _case(lane: Lane, cases: Mapping[str, Handling]) -> Handling:
-        return cases.get(lane.skill) or handling(0, 0, 0)
 
     # -- pages ---------------------------------------------------------------------------------------------
 
-    def follow(self, ticket: TicketId) -> PlaceChanged | None:
+    def follow(self, ticket: TicketId, now: float) -> PlaceChanged | None:
         """A page of this node shows the ticket from now on; what it is to show."""
         here = self._tickets.get(ticket)
         if ticket not in self._shown:
@@ -500,7 +574,7 @@ class Replica:
                 self._pages[here.lane] += 1
                 if here.state == WAITING:
                     self._list(ticket, here)
-        self._shown[ticket] = self.shown(ticket)
+        self._shown[ticket] = self.shown(ticket, now)
         self._look_at.add(ticket)
         return self._shown[ticket]
 
@@ -521,43 +595,50 @@ class Replica:
         """What the pages of this node show, to hand on to the replica that follows this one."""
         return self._shown
 
-    def moved(self) -> Iterator[tuple[TicketId, PlaceChanged]]:
+    def moved(self, now: float) -> Iterator[tuple[TicketId, PlaceChanged]]:
         """The tickets whose page shows a place that is no longer right, each with the right one; once."""
         look_at, self._look_at = self._look_at, set()
-        for lane in self._rescaled():
-            look_at |= {ticket for _, ticket in self._queue_of(lane).followed}
+        look_at |= self._held
+        for lane, step in self._to_check(now):
+            self._renew(lane, step, now)
+        renewed, self._renewed = self._renewed, set()
+        for lane, step in renewed:
+            look_at |= self._queue_of(lane).between(*steps.span_of(step))
         for queue in self._queues.values():
             if queue.followed:
                 look_at |= queue.crossed()
         for ticket in look_at:
             if ticket in self._shown:
-                right = self.shown(ticket)
+                right = self.shown(ticket, now)
                 if right is not None and right != self._shown[ticket]:
                     self._shown[ticket] = right
                     yield ticket, right
+
+    def _to_check(self, now: float) -> Sequence[tuple[Lane, int]]:
+        """The steps with pages here that have not been looked at for longest; those without are forgotten."""
+        found: list[tuple[float, Lane, int]] = []
+        for lane, known in self._steps.items():
+            if self._pages[lane] > 0:
+                found += [(one.at, lane, step) for step, one in known.items() if self._unsure(one, now)]
+        oldest = [(lane, step) for _, lane, step in heapq.nsmallest(CHECKS, found)]
+        for lane, step in oldest:
+            if not self._queue_of(lane).between(*steps.span_of(step)):
+                del self._steps[lane][step]
+        return [(lane, step) for lane, step in oldest if step in self._steps[lane]]
 
     def left_alone(self) -> Sequence[TicketId]:
         """Tickets set aside although a page of theirs is open here (another one closed); each told once."""
         alone, self._alone = self._alone, []
         return alone
 
-    def _rescaled(self) -> Iterator[Lane]:
-        """The lanes with pages here in which the same place now means another wait."""
-        if not self._rescaling:
-            return
-        self._rescaling = False
-        before, self._told_scales = self._told_scales, {}
-        for lane, pages in self._pages.items():
-            if pages > 0:
-                scale = self._told_scales[lane] = self._scale(lane)
-                if scale != before.get(lane):
-                    yield lane
-
 
 FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     "ticket.joined": Replica._joined,
     "ticket.attached": Replica._attached,
     "ticket.detached": Replica._detached,
+    "ticket.held": Replica._aside,
+    "ticket.ready": Replica._ready,
+    "ticket.callback": Replica._as_before,
     "ticket.left": Replica._gone,
     "ticket.expired": Replica._gone,
     "offer.made": Replica._made,
@@ -565,6 +646,9 @@ FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     "offer.returned": Replica._returned,
     "agent.signed_in": Replica._signed_in,
     **dict.fromkeys(STATES, Replica._moved),
+    "agent.changed": Replica._back,
+    "agent.leaving": Replica._as_before,
+    "line.lending": Replica._lent,
     "agent.lost": Replica._lost,
     "agent.returned": Replica._back,
     "agent.signed_out": Replica._signed_out,
@@ -592,11 +676,13 @@ def _kinds(on_duty: Sequence[Crew]) -> set[tuple[object, ...]]:
     }
 
 
-def _near(known: Handling, case: Handling) -> bool:
-    return abs(case.mean - known.mean) <= DRIFT * known.mean
-
-
-def _wait(ahead: int, scale: _Scale) -> tuple[int, int] | None:
-    """The only place that asks for a waiting time: ``ahead`` people before me, in seconds."""
-    near = next((count for count in scale.able if count), 0)
-    return wait_range(ahead, sum(scale.able), near, scale.case)
+def _alike(known: PlaceChanged, right: PlaceChanged) -> bool:
+    """Whether a page that shows ``known`` need not be told what is right."""
+    return known.agents == right.agents and all(
+        one == other
+        or (one is not None and other is not None and abs(one - other) <= TOLERANCE * max(one, other))
+        for one, other in (
+            (known.low_minutes, right.low_minutes),
+            (known.high_minutes, right.high_minutes),
+        )
+    )

@@ -58,6 +58,7 @@ class Outcome(StrEnum):
     SUBMITTED = "submitted"
     DRAFT_OWNED = "draft_owned"
     CONSULTED = "consulted"
+    TRANSFERRED = "transferred"
     ONSITE_REQUIRED = "onsite_required"
     IDENTITY_FAILED = "identity_failed"
     CITIZEN_LEFT = "citizen_left"
@@ -66,11 +67,12 @@ class Outcome(StrEnum):
     ABUSE = "abuse"
 
 
-CHOOSABLE = tuple(outcome for outcome in Outcome if outcome is not Outcome.AGENT_LOST)
+CHOOSABLE = tuple(one for one in Outcome if one not in {Outcome.AGENT_LOST, Outcome.TRANSFERRED})
+"""What an agent may choose; a transfer has a step of its own, a loss is nobody's choice."""
 NEEDS_NOTE = frozenset({Outcome.DRAFT_OWNED, Outcome.ONSITE_REQUIRED, Outcome.IDENTITY_FAILED, Outcome.ABUSE})
 
 LIMITS_SECONDS = {
-    State.RINGING: 70.0,
+    State.RINGING: 200.0,
     State.LIVE: 4 * 3600.0,
     State.INTERRUPTED: 180.0,
     State.WRAPPING_UP: 30 * 60.0,

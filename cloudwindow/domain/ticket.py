@@ -4,14 +4,16 @@ A ticket: one citizen's place in the line for one item.
 Rule 1: ``joined_at`` never changes. Whatever happens, the wait is measured from the first press.
 Rule 2: every call raises ``epoch``; who writes with an older epoch is refused by the ledger.
 Rule 3: a ticket leaves the line only into a final state or into a call.
+Rule 4: who is set aside until a promised time waits: the place stays, only nobody is offered it before.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cloudwindow.domain.errors import Conflict
+from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, StaffId, TicketId
 from cloudwindow.domain.machine import step
+from cloudwindow.domain.match import CREDIT_LIMIT_SECONDS, Terms
 
 
 class State(StrEnum):
@@ -39,6 +41,9 @@ class Event(StrEnum):
     DROP = "drop"
     RESUME = "resume"
     REQUEUE = "requeue"
+    PARK = "park"
+    TRANSFER = "transfer"
+    HOLD = "hold"
     FINISH = "finish"
     LEAVE = "leave"
     EXPIRE = "expire"
@@ -48,20 +53,25 @@ TRANSITIONS = {
     (State.WAITING, Event.CALL): State.CALLED,
     (State.WAITING, Event.LEAVE): State.ABANDONED,
     (State.WAITING, Event.EXPIRE): State.EXPIRED,
+    (State.WAITING, Event.HOLD): State.WAITING,
     (State.CALLED, Event.ANSWER): State.SERVING,
     (State.CALLED, Event.RECALL): State.CALLED,
     (State.CALLED, Event.RELEASE): State.WAITING,
     (State.CALLED, Event.MISS): State.MISSED,
     (State.CALLED, Event.LEAVE): State.ABANDONED,
+    (State.CALLED, Event.HOLD): State.WAITING,
     (State.MISSED, Event.RETURN): State.WAITING,
     (State.MISSED, Event.LEAVE): State.ABANDONED,
     (State.MISSED, Event.EXPIRE): State.EXPIRED,
     (State.SERVING, Event.DROP): State.ON_HOLD,
     (State.SERVING, Event.REQUEUE): State.WAITING,
+    (State.SERVING, Event.PARK): State.WAITING,
+    (State.SERVING, Event.TRANSFER): State.WAITING,
     (State.SERVING, Event.FINISH): State.DONE,
     (State.SERVING, Event.LEAVE): State.DONE,
     (State.ON_HOLD, Event.RESUME): State.SERVING,
     (State.ON_HOLD, Event.REQUEUE): State.WAITING,
+    (State.ON_HOLD, Event.PARK): State.WAITING,
     (State.ON_HOLD, Event.FINISH): State.DONE,
     (State.ON_HOLD, Event.LEAVE): State.DONE,
 }
@@ -70,7 +80,14 @@ LIVE = frozenset({State.WAITING, State.CALLED, State.SERVING, State.ON_HOLD, Sta
 """One citizen has at most one live ticket for an item."""
 
 RING_SECONDS = 20.0
+CALLBACK_RING_SECONDS = 60.0
+"""Who is rung back has to open a link first."""
 RECALLS = 2
+PENALTY_PLACES = 3
+"""Who missed the call and returns lets so many of their lane go first (domain.md §2.5)."""
+PREFER_SECONDS = 120.0
+"""So long a resumed case waits for its old agent alone, once it could be served."""
+HOLD_LIMIT_SECONDS = 4 * 3600.0
 HOLD_SECONDS = 180.0
 MISSED_SECONDS = 600.0
 WAIT_LIMIT_SECONDS = 12 * 3600.0
@@ -88,6 +105,9 @@ EFFECTS: dict[Event, tuple[Effect, ...]] = {
     Event.RELEASE: (Effect.JOIN_LINE,),
     Event.RETURN: (Effect.JOIN_LINE,),
     Event.REQUEUE: (Effect.JOIN_LINE,),
+    Event.PARK: (Effect.JOIN_LINE,),
+    Event.TRANSFER: (Effect.JOIN_LINE,),
+    Event.HOLD: (Effect.JOIN_LINE,),
     Event.MISS: (Effect.LEAVE_LINE,),
     Event.FINISH: (Effect.LEAVE_LINE,),
     Event.LEAVE: (Effect.LEAVE_LINE,),
@@ -97,7 +117,12 @@ EFFECTS: dict[Event, tuple[Effect, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """Times are seconds since the epoch; ``version`` counts every change, ``epoch`` every call."""
+    """
+    Times are seconds since the epoch; ``version`` counts every change, ``epoch`` every call.
+
+    ``credit_seconds``: what ``priority`` gives, or a penalty below zero. ``preferred_agent`` alone is offered
+    the ticket until ``preferred_until``; nobody before ``not_before``. ``callback``: the citizen is rung.
+    """
 
     id: TicketId
     number: str
@@ -115,7 +140,30 @@ class Ticket:
     recalls: int = 0
     agent: StaffId | None = None
     deadline: float | None = None
+    priority: str = ""
+    preferred_agent: StaffId | None = None
+    preferred_until: float | None = None
+    not_before: float | None = None
+    aside_reason: str = ""
+    callback: bool = False
+    nearly_told_at: float | None = None
     version: int = 0
+
+    @property
+    def terms(self) -> Terms:
+        """How it waits, for the line."""
+        return Terms(
+            priority=self.priority,
+            preferred=self.preferred_agent,
+            preferred_until=self.preferred_until or 0.0,
+            not_before=self.not_before or 0.0,
+            callback=self.callback,
+        )
+
+    @property
+    def ring_seconds(self) -> float:
+        """How long one ringing lasts."""
+        return CALLBACK_RING_SECONDS if self.callback else RING_SECONDS
 
     @property
     def live(self) -> bool:
@@ -123,11 +171,11 @@ class Ticket:
         return self.state in LIVE
 
 
-def deadline_of(state: State, now: float) -> float | None:
+def deadline_of(state: State, now: float, ring_seconds: float = RING_SECONDS) -> float | None:
     """The instant at which something must happen to a ticket that entered ``state`` at ``now``."""
     limits = {
         State.WAITING: WAIT_LIMIT_SECONDS,
-        State.CALLED: RING_SECONDS,
+        State.CALLED: ring_seconds,
         State.SERVING: SERVING_LIMIT_SECONDS,
         State.ON_HOLD: HOLD_SECONDS,
         State.MISSED: MISSED_SECONDS,
@@ -155,10 +203,48 @@ def advance(
         epoch=fence if called else ticket.epoch,
         recalls=ticket.recalls + 1 if event is Event.RECALL else (0 if called else ticket.recalls),
         agent=agent if called else (ticket.agent if keeps_agent else None),
-        deadline=deadline_of(state, now),
+        deadline=deadline_of(state, now, ticket.ring_seconds),
+        preferred_agent=None if called else ticket.preferred_agent,
+        preferred_until=None if called else ticket.preferred_until,
+        not_before=None if called else ticket.not_before,
+        aside_reason="" if called else ticket.aside_reason,
         version=ticket.version + 1,
     )
     return moved, EFFECTS.get(event, ())
+
+
+def set_aside(
+    ticket: Ticket, event: Event, now: float, *, until: float, reason: str, agent: StaffId | None = None
+) -> Ticket:
+    """
+    Let ``ticket`` wait until ``until``, its place kept, for ``reason``; then its old ``agent`` comes first.
+
+    The citizen is rung: they need not have the page open. Raises Conflict("state_forbids") and
+    BadInput("promised_time_unusable") for a time that has passed or is more than four hours away.
+    """
+    if not now < until <= now + HOLD_LIMIT_SECONDS:
+        raise BadInput("promised_time_unusable", field="until")
+    moved, _ = advance(ticket, event, now)
+    return replace(
+        moved,
+        not_before=until,
+        aside_reason=reason,
+        callback=True,
+        preferred_agent=agent,
+        preferred_until=until + PREFER_SECONDS if agent else None,
+    )
+
+
+def penalised(ticket: Ticket, behind: float | None) -> Ticket:
+    """
+    ``ticket`` standing just behind the score ``behind`` (seconds), if that is later than its own.
+
+    The joining time stays what it was: the wait is still counted from the first press.
+    """
+    if behind is None or behind <= ticket.joined_at - ticket.credit_seconds:
+        return ticket
+    credit = max(-CREDIT_LIMIT_SECONDS, ticket.joined_at - behind - 0.001)
+    return replace(ticket, credit_seconds=credit)
 
 
 def due(ticket: Ticket) -> Event:

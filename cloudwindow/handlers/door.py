@@ -7,7 +7,7 @@ Order: request id → host and framing → who is there → origin and CSRF → 
 import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from cloudwindow.domain.errors import (
-    BadInput,
     CloudWindowError,
     Malformed,
     NotAllowed,
@@ -83,6 +82,9 @@ class Guest:
             if self.citizen.ticket:
                 roles.add(Role.CITIZEN)
                 reach.add(f"ticket:{self.citizen.ticket}")
+            if self.citizen.appointment:
+                roles.add(Role.CITIZEN)
+                reach.add(f"appointment:{self.citizen.appointment}")
             if self.citizen.cases:
                 roles.add(Role.CITIZEN)
                 reach |= {f"case:{receipt}" for receipt in self.citizen.cases}
@@ -187,6 +189,8 @@ def is_staff_path(path: str) -> bool:
 def _refusal(request: web.Request, action: str) -> CloudWindowError:
     if is_staff_path(request.path):
         return NotAllowed("not_allowed") if guest(request).staff else NotSignedIn("not_signed_in")
+    if action == "appointment":
+        return NotFound("no_appointment")
     return NotFound("no_visit" if action.startswith("visit") else "case_not_found")
 
 
@@ -295,7 +299,7 @@ NEXT_STEPS = {
 }
 
 
-def error_rows(errors: list[BadInput], request: web.Request) -> list[tuple[str, str, str]]:
+def error_rows(errors: Sequence[CloudWindowError], request: web.Request) -> list[tuple[str, str, str]]:
     """(field, code, sentence) of each error, as templates show them."""
     spoken = texts(guest(request).look.language)
     return [(error.field or "", error.code, sentence(error, spoken)) for error in errors]

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
+from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
-from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.desk import Desks, profile_of
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
@@ -28,7 +34,10 @@ class Journey:
 
     house: House
     door: Door
+    openings: Openings
     intakes: Intakes
+    bookings: Bookings
+    appointments: AppointmentWatch
     calls: Calls
     filling: Filling
     visits: Visits
@@ -37,6 +46,9 @@ class Journey:
     inboxes: Inboxes
     boards: Boards
     places: Places
+    aid: Aid
+    promises: Promises
+    explaining: Explaining
     printing: Printing
     watch: Watch
 
@@ -49,19 +61,32 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     printing = Printing(house, calls)
     places = Places(house)
     visits = Visits(house, calls, filling, following, places)
+    openings = Openings(house, profile_of)
+    promises = Promises(house, places)
+    intakes = Intakes(house, openings, promises)
+    bookings = Bookings(house, intakes, openings)
+    boards = Boards(house, places)
+    appointments = AppointmentWatch(house, bookings, boards)
     desks = Desks(house, calls, filling, following, printing)
+    aid = Aid(house)
     return Journey(
         house=house,
         door=Door(house, demo_password),
-        intakes=Intakes(house),
+        openings=openings,
+        intakes=intakes,
+        bookings=bookings,
+        appointments=appointments,
         calls=calls,
         filling=filling,
         visits=visits,
         desks=desks,
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
-        boards=Boards(house, places),
+        boards=boards,
         places=places,
+        aid=aid,
+        promises=promises,
+        explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, desks, places, printing),
+        watch=Watch(house, calls, desks, places, printing, aid, appointments, promises),
     )

@@ -11,8 +11,9 @@ from cloudwindow.domain.load import AgentPresence
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
 from cloudwindow.journey.places import Places
+from cloudwindow.journey.promises import PUBLISHED_DAYS, wait_record
 from cloudwindow.journey.views import AgentRow, BoardRow, BoardView
-from cloudwindow.records import figures
+from cloudwindow.records import figures, promises
 from cloudwindow.records.figures import WaitingGroup
 from cloudwindow.records.people import Staff
 
@@ -52,6 +53,7 @@ class Boards:
             groups = await figures.waiting(conn, scope)
             today = await figures.today(conn, scope, since=midnight)
             mean = await figures.mean_wait_seconds(conn, scope, since=midnight)
+            kept = await promises.records(conn, since=now - PUBLISHED_DAYS * 86_400)
             staff_list = {one.id: one for one in await house.people.all_staff(conn)}
         known, agents = await self._agents(scope)
         states = Counter(one.state.value for one in agents)
@@ -67,6 +69,7 @@ class Boards:
             agents=states,
             agent_rows=[
                 AgentRow(
+                    id=one.agent,
                     name=staff_list[one.agent].name,
                     number=staff_list[one.agent].number,
                     district=house.catalogue.district(one.district),
@@ -78,6 +81,9 @@ class Boards:
             ],
             today=_summed(today),
             mean_wait_seconds=mean,
+            wait_records=[
+                wait_record(one, kept) for one in house.catalogue.districts if scope in (None, one.code)
+            ],
         )
 
     async def _agents(self, scope: str | None) -> tuple[bool, Sequence[AgentPresence]]:

@@ -4,16 +4,18 @@ The call from the accepted offer to the outcome: who is called, who joins, who i
 Rule: the ledger moves first and fences by epoch; the line follows; the pages are told last.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.application import void
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import OfferId, SessionId, StaffId, TicketId, word
+from cloudwindow.domain.ids import DistrictCode, OfferId, SessionId, StaffId, TicketId, word
 from cloudwindow.domain.load import AgentPresence
+from cloudwindow.domain.match import MODES
 from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
@@ -26,10 +28,12 @@ from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
+PARK_REASONS = ("fetch_papers", "wait_for_person", "technical", "other")
+TRANSFER_REASONS = ("other_language", "other_mode", "wrong_district", "special_knowledge", "other")
 AGENT_GRACE_SECONDS = 30.0
 """An agent's page may reload; after this the citizen goes back to the head of the line."""
 
@@ -42,6 +46,21 @@ def citizen_topic(ticket: str) -> str:
 def agent_topic(agent: str) -> str:
     """Who hears what concerns a desk."""
     return f"agent:{agent}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """
+    Where a transfer goes; an empty word keeps what is.
+
+    ``agent`` is asked first. ``home_street`` belongs to ``home_district``, when another district is the home.
+    """
+
+    language: str = ""
+    mode: str = ""
+    home_district: str = ""
+    home_street: str = ""
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +122,10 @@ class Calls:
         last = await house.visits.session_of_ticket(conn, ticket_id)
         if last is not None and last.epoch == epoch and last.agent == agent.id:
             return Live(ticket=ticket, session=last)
+        await self.must_be_free(conn, agent.id)
         called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
         await house.visits.save_ticket(conn, called, seen=ticket.version)
+        await promises.settle(conn, ticket.id, now=now, called=True)
         session = Session(
             id=SessionId(word(house.random(10))),
             ticket=ticket.id,
@@ -128,9 +149,25 @@ class Calls:
         await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
         return Live(ticket=called, session=session)
 
+    async def must_be_free(self, conn: Connection, agent: str) -> None:
+        """
+        Raise Conflict("call_not_closed") while the agent owes a call its outcome.
+
+        The line may not know: it was emptied in between, or the agent signed in anew.
+        """
+        if await self._house.visits.session_of_agent(conn, agent) is not None:
+            raise Conflict("call_not_closed")
+
     async def _give_back(self, agent: StaffId, ticket: str, error: CloudWindowError, now: float) -> None:
-        """The ledger did not take the call: the line forgets it, the agent is free again."""
+        """
+        The ledger did not take the call: the line forgets it, the agent is free again.
+
+        Who owes another call its outcome stays in wrap-up, and the ticket returns to its old place.
+        """
         line = self._house.line
+        if error.code == "call_not_closed":
+            await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=error.code))
+            return
         if error.status == 503:
             reason = "ledger_unavailable"
             await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=reason))
@@ -202,7 +239,7 @@ class Calls:
 
     async def _is_here(self, agent: StaffId) -> bool:
         """Whether the agent's page is open, on this node or by its heartbeat on another."""
-        if self._house.hub.online(agent_topic(agent)):
+        if self._house.hub.here(agent_topic(agent)):
             return True
         try:
             agents = await self._house.line.agents()
@@ -478,19 +515,34 @@ class Calls:
         await self.tell(await self._house.ledger.write(work))
 
     async def come_back(self, ticket: str) -> None:
-        """A missed citizen returns with one tap, at the old place. Raises Conflict("state_forbids")."""
+        """
+        A missed citizen returns with one tap, three places behind the old one.
+
+        Raises Conflict("state_forbids").
+        """
         now = self._house.clock()
 
         async def work(conn: Connection) -> Live:
             known = await self.live(conn, ticket, lock=True)
-            back = await self._move_ticket(conn, known.ticket, tickets.Event.RETURN, now)
+            back, _ = tickets.advance(known.ticket, tickets.Event.RETURN, now)
+            behind = await self._house.visits.score_behind(
+                conn, back, places=tickets.PENALTY_PLACES, items=self._same_lane(back)
+            )
+            back = tickets.penalised(back, behind)
+            await self._house.visits.save_ticket(conn, back, seen=known.ticket.version)
             actor = Actor(kind="citizen", id=back.citizen)
-            await note(conn, back.application, "ticket.returned", actor, now, {"ticket": back.id})
+            payload = {"ticket": back.id, "credit_seconds": round(back.credit_seconds, 3)}
+            await note(conn, back.application, "ticket.returned", actor, now, payload)
             return Live(ticket=back, session=known.session)
 
         live = await self._house.ledger.write(work)
         await self.rejoin(live.ticket, now)
         await self.tell(live)
+
+    def _same_lane(self, ticket: Ticket) -> list[str]:
+        """The items whose tickets wait in the same lane as this one."""
+        skill = self._house.item_of(ticket.item, ticket.item_version).skill
+        return [item.id for item in self._house.catalogue.items if item.skill == skill]
 
     async def rejoin(self, ticket: Ticket, now: float) -> None:
         """Put a waiting ticket (back) into the line at the place its joining time gives it."""
@@ -503,8 +555,16 @@ class Calls:
                 credit_seconds=ticket.credit_seconds,
                 now=now,
                 epoch=ticket.epoch,
+                terms=ticket.terms,
             )
         )
+
+    async def rejoin_if_waiting(self, ticket: TicketId, now: float) -> None:
+        """Put a ticket that the line does not know back, if it still waits."""
+        async with self._house.ledger.read() as conn:
+            known = await self._house.visits.ticket(conn, ticket)
+        if known.state is tickets.State.WAITING:
+            await self.rejoin(known, now)
 
     async def mend_agent(self, known: AgentPresence, session: Session | None, now: float) -> None:
         """
@@ -522,6 +582,177 @@ class Calls:
         if known.state in {Presence.IN_CALL, Presence.WRAP_UP} and session is None:
             await self._free(agent, now, "away")
             await self._tell_free(agent, "away")
+        if known.state in {Presence.IDLE, Presence.OFFERED} and session is not None:
+            await self._quietly(line.set_away(agent, reason="call_not_closed", now=now))
+
+    # --- setting aside and passing on ---------------------------------------------------------------------
+
+    async def park(self, agent: Staff, *, until: float, reason: str) -> None:
+        """
+        End the call for now; the citizen is rung at the promised time, by this agent if they are there.
+
+        Raises BadInput unknown_reason or promised_time_unusable, Conflict no_call or state_forbids.
+        """
+        if reason not in PARK_REASONS:
+            raise BadInput("unknown_reason", field="reason")
+
+        def moved(ticket: Ticket, now: float) -> Ticket:
+            return tickets.set_aside(
+                ticket, tickets.Event.PARK, now, until=until, reason=reason, agent=agent.id
+            )
+
+        payload = {"reason": reason, "until": until}
+        await self._leave_call(agent, moved, Outcome.DRAFT_OWNED, "ticket.parked", payload)
+
+    async def transfer(self, agent: Staff, onward: Onward, *, reason: str) -> None:
+        """
+        Send the citizen on to other agents, at their old place: same number, same clock.
+
+        Raises BadInput unknown_reason, unknown_language, unknown_mode, unknown_agent or unknown_street,
+        NotFound unknown_district, Conflict as ``park``.
+        """
+        if reason not in TRANSFER_REASONS:
+            raise BadInput("unknown_reason", field="reason")
+        async with self._house.ledger.read() as conn:
+            other = await self._house.people.staff(conn, onward.agent) if onward.agent else None
+        if onward.agent and (other is None or other.id == agent.id or "agent" not in other.roles):
+            raise BadInput("unknown_agent", field="to")
+        if onward.home_district:
+            streets = self._house.catalogue.district(onward.home_district).streets
+            if all(street.code != onward.home_street for street in streets):
+                raise BadInput("unknown_street", field="home_street")
+
+        def moved(ticket: Ticket, now: float) -> Ticket:
+            if onward.language and onward.language not in self._house.item_of(ticket.item).languages:
+                raise BadInput("unknown_language", field="language")
+            if onward.mode and onward.mode not in MODES:
+                raise BadInput("unknown_mode", field="mode")
+            sent, _ = tickets.advance(ticket, tickets.Event.TRANSFER, now)
+            return replace(
+                sent,
+                language=onward.language or ticket.language,
+                mode=onward.mode or ticket.mode,
+                home_district=DistrictCode(onward.home_district) or ticket.home_district,
+                preferred_agent=other.id if other else None,
+                preferred_until=now + tickets.PREFER_SECONDS if other else None,
+            )
+
+        payload = {"reason": reason, **{name: value for name, value in asdict(onward).items() if value}}
+        await self._leave_call(
+            agent, moved, Outcome.TRANSFERRED, "ticket.transferred", payload, home_street=onward.home_street
+        )
+
+    async def _leave_call(
+        self,
+        agent: Staff,
+        moved: Callable[[Ticket, float], Ticket],
+        outcome: Outcome,
+        said: str,
+        payload: Mapping[str, Any],
+        *,
+        home_street: str = "",
+    ) -> None:
+        """The agent's call ends with ``outcome`` and the ticket waits again; the agent is free."""
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live:
+            visits = self._house.visits
+            session = await visits.session_of_agent(conn, agent.id)
+            if session is None or session.state not in sessions.OPEN:
+                raise Conflict("no_call")
+            ticket = await visits.ticket(conn, session.ticket, lock=True)
+            case = await self._house.cases.case(conn, ticket.application)
+            if ticket.epoch != session.epoch or case.submitted:
+                raise Conflict("state_forbids", {"state": ticket.state.value, "event": said})
+            onward = moved(ticket, now)
+            await visits.save_ticket(conn, onward, seen=ticket.version)
+            if home_street:
+                home = replace(
+                    void(case),
+                    home_district=onward.home_district,
+                    home_street=home_street,
+                    version=case.version + 1,
+                )
+                await self._house.cases.save(conn, home, seen=case.version)
+            ended = sessions.advance(session, sessions.Event.HANG_UP, now)
+            closed = sessions.close(ended, outcome, str(payload["reason"]), now, submitted=False)
+            await visits.save_session(conn, closed, seen=session.version)
+            actor = Actor(kind="agent", id=agent.id)
+            about = {"session": session.id, "ticket": ticket.id, **payload}
+            await note(conn, ticket.application, said, actor, now, about)
+            told = {"session": session.id, "outcome": outcome.value}
+            await note(conn, ticket.application, "session.closed", actor, now, told)
+            return Live(ticket=onward, session=closed)
+
+        live = await self._house.ledger.write(work)
+        line = self._house.line
+        if live.session is not None:
+            await self._quietly(self._house.workers.forget(live.session.room))
+            await self._quietly(self._house.media.close(live.session.room))
+        # Out and in again: the lane, the terms or the time may be others now; the place is the old one.
+        await self._quietly(line.wrap_up(agent.id, live.ticket.id, now=now))
+        await self.rejoin(live.ticket, now)
+        await self._free(agent.id, now, "available")
+        await self.tell(live)
+
+    async def hold(self, ticket: str, *, until: float) -> None:
+        """
+        The citizen asks to be rung from ``until`` on, the place kept.
+
+        Raises BadInput("promised_time_unusable"), Conflict("state_forbids").
+        """
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live:
+            known = await self.live(conn, ticket, lock=True)
+            aside = tickets.set_aside(
+                known.ticket, tickets.Event.HOLD, now, until=until, reason="citizen_asked"
+            )
+            await self._house.visits.save_ticket(conn, aside, seen=known.ticket.version)
+            await promises.forget(conn, aside.id)
+            actor = Actor(kind="citizen", id=aside.citizen)
+            payload = {"ticket": aside.id, "until": until}
+            await note(conn, aside.application, "ticket.held", actor, now, payload)
+            return await self._stop_ringing(conn, aside, known.session, now)
+
+        live = await self._house.ledger.write(work)
+        if live.freed is not None:
+            await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
+            await self._free(live.freed, now, "available")
+            await self._tell_free(live.freed, "idle")
+            await self.rejoin(live.ticket, now)
+        else:
+            await self._quietly(self._house.line.hold(live.ticket.id, not_before=until, now=now))
+            await self._quietly(self._house.line.call_back(live.ticket.id, True, now=now))
+        await self.tell(live)
+
+    async def call_back(self, ticket: str, wanted: bool) -> None:
+        """
+        Whether the citizen is to be rung when it is their turn; taking it back also ends a promised time.
+
+        Raises Conflict("state_forbids") when the ticket does not wait.
+        """
+        now = self._house.clock()
+
+        async def work(conn: Connection) -> Live:
+            known = await self.live(conn, ticket, lock=True)
+            if known.ticket.state is not tickets.State.WAITING:
+                raise Conflict("state_forbids", {"state": known.ticket.state.value, "event": "call_back"})
+            version = known.ticket.version
+            rung = replace(known.ticket, callback=wanted, version=version + 1)
+            if not wanted:
+                rung = replace(rung, not_before=None, aside_reason="")
+            await self._house.visits.save_ticket(conn, rung, seen=version)
+            actor = Actor(kind="citizen", id=rung.citizen)
+            said = "ticket.callback_asked" if wanted else "ticket.callback_ended"
+            await note(conn, rung.application, said, actor, now, {"ticket": rung.id})
+            return Live(ticket=rung, session=known.session)
+
+        live = await self._house.ledger.write(work)
+        await self._quietly(self._house.line.call_back(live.ticket.id, wanted, now=now))
+        if not wanted:
+            await self._quietly(self._house.line.hold(live.ticket.id, not_before=now, now=now))
+        await self.tell(live)
 
     # --- deadlines ---------------------------------------------------------------------------------------
 
@@ -697,6 +928,8 @@ class Calls:
     ) -> Ticket:
         moved, _ = tickets.advance(ticket, event, now)
         await self._house.visits.save_ticket(conn, moved, seen=ticket.version)
+        if event in {tickets.Event.LEAVE, tickets.Event.EXPIRE}:
+            await promises.settle(conn, moved.id, now=now, called=False)
         return moved
 
     async def _move_session(

@@ -3,17 +3,17 @@
 import hashlib
 import json
 from collections.abc import Callable, Coroutine
-from datetime import time
+from datetime import date, time
 from typing import Any
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain.application import Application, State
 from cloudwindow.domain.calendar import day_of, moment
-from cloudwindow.domain.catalogue import Mode, ServiceItem
+from cloudwindow.domain.catalogue import Mode, ServiceItem, skill_word
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.fields import mask_idno, mask_mobile
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import OfferId, StaffId
+from cloudwindow.domain.ids import OfferId, StaffId, TicketId
 from cloudwindow.domain.load import AgentPresence
 from cloudwindow.domain.match import AgentProfile, ring_of
 from cloudwindow.domain.messages import (
@@ -37,7 +37,7 @@ from cloudwindow.domain.messages import (
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Session
 from cloudwindow.journey import showing
-from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic
+from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -48,6 +48,7 @@ from cloudwindow.records.keys import StoredReply
 from cloudwindow.records.people import Staff
 
 DECLINE_REASONS = ("other_language", "conflict_of_interest", "technical", "other")
+PICK_REASONS = ("known_case", "same_family", "language", "urgent", "supervisor", "other")
 AWAY_REASONS = ("break", "meeting", "technical", "end_of_shift", "")
 
 
@@ -62,14 +63,30 @@ class Desks:
         self._filling = filling
         self._following = following
         self._printing = printing
+        self._profiles_of: date | None = None
+
+    def _today(self) -> date:
+        return day_of(self._house.clock())
 
     # --- presence ----------------------------------------------------------------------------------------
 
     async def opened(self, agent: Staff) -> None:
         """The desk is connected: known to the line, and back in a call that was interrupted."""
         await self._calls.agent_back(agent.id)  # a call goes on also while the line is away
-        await self._house.line.sign_in(profile_of(agent), now=self._house.clock())
+        await self._house.line.sign_in(profile_of(agent, self._today()), now=self._house.clock())
         await self.tell_stage(agent)
+
+    async def start(self, agent: Staff) -> None:
+        """Take calls from now on; if the desk is not connected yet it has its lease's time to come."""
+        now = self._house.clock()
+        await self._must_be_free(agent)
+        await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
+        await self._house.line.set_available(agent.id, now=now)
+        await self.tell_stage(agent)
+
+    async def _must_be_free(self, agent: Staff) -> None:
+        async with self._house.ledger.read() as conn:
+            await self._calls.must_be_free(conn, agent.id)
 
     async def closed(self, agent: Staff) -> None:
         """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
@@ -99,8 +116,21 @@ class Desks:
         async with self._house.ledger.read() as conn:
             staff = await self._house.people.staff(conn, agent)
         if staff is not None:
-            await self._house.line.sign_in(profile_of(staff), now=self._house.clock())
+            await self._house.line.sign_in(profile_of(staff, self._today()), now=self._house.clock())
             await self.tell_stage(staff)
+
+    async def refresh_profiles(self) -> None:
+        """On a new day some certificates are over: tell the line what its agents can do from now on."""
+        today = self._today()
+        if today == self._profiles_of:
+            return
+        async with self._house.ledger.read() as conn:
+            staff = {one.id: one for one in await self._house.people.all_staff(conn)}
+        for known in await self._house.line.agents():
+            if known.agent in staff:
+                profile = profile_of(staff[known.agent], today)
+                await self._house.line.sign_in(profile, now=self._house.clock())
+        self._profiles_of = today
 
     async def presence(self, agent: str) -> AgentPresence | None:
         """What the line knows of this agent."""
@@ -178,6 +208,7 @@ class Desks:
             ticket = await house.visits.ticket(conn, running.ticket)
             case = await house.cases.case(conn, ticket.application)
             devices = await house.visits.devices(conn, ticket.id)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(ticket.item, ticket.item_version)
         return OfferView(
             offer=running.offer,
@@ -194,6 +225,7 @@ class Desks:
             readiness=showing.readiness(
                 case, item, devices, online=house.hub.online(citizen_topic(ticket.id))
             ),
+            appointment=showing.appointment_mark(booked),
         )
 
     async def _session(self, agent: Staff, language: str) -> SessionView | None:
@@ -209,6 +241,7 @@ class Desks:
             chat = await house.visits.chat(conn, case.id)
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         done = case.submitted
@@ -255,6 +288,7 @@ class Desks:
             decision=self._decision(case, item, agent, now, language),
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
+            appointment=showing.appointment_mark(booked),
         )
 
     def _decision(
@@ -282,6 +316,7 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
+                await self._must_be_free(agent)
                 await self._house.line.set_available(agent.id, now=now)
                 await self.tell_stage(agent)
             case AgentAway():
@@ -344,6 +379,38 @@ class Desks:
         if live.session is None or live.session.id != session.id or newest != session.ticket:
             raise Conflict("no_call")
         return session
+
+    # --- taking by hand, setting aside, passing on -------------------------------------------------------
+
+    async def next(self, agent: Staff) -> bool:
+        """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
+        await self._must_be_free(agent)
+        offered = await self._house.line.next_for(agent.id, now=self._house.clock())
+        await self.tell_stage(agent)
+        return offered
+
+    async def pick(self, agent: Staff, ticket: str, reason: str) -> None:
+        """
+        Take one who waits before their turn, for a reason of the closed list.
+
+        Raises BadInput("unknown_reason"), Conflict ticket_not_waiting, may_not_serve or state_forbids.
+        """
+        if reason not in PICK_REASONS:
+            raise BadInput("unknown_reason", field="reason")
+        await self._must_be_free(agent)
+        await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
+        await self.tell_stage(agent)
+
+    async def park(self, agent: Staff, minutes: int, reason: str) -> None:
+        """End the call for now; the citizen is rung in so many minutes. Raises as ``Calls.park``."""
+        until = self._house.clock() + minutes * 60.0
+        await self._calls.park(agent, until=until, reason=reason)
+        await self.tell_stage(agent)
+
+    async def transfer(self, agent: Staff, onward: Onward, reason: str) -> None:
+        """Send the citizen on to other agents, clock and number kept. Raises as ``Calls.transfer``."""
+        await self._calls.transfer(agent, onward, reason=reason)
+        await self.tell_stage(agent)
 
     # --- submission and decision -------------------------------------------------------------------------
 
@@ -460,12 +527,14 @@ class Desks:
         return await self._following.document(case, document)
 
 
-def profile_of(agent: Staff) -> AgentProfile:
-    """What the line must know of an agent."""
+def profile_of(agent: Staff, today: date) -> AgentProfile:
+    """What the line must know of an agent on this day: skills whose certificate has expired are left out."""
+    valid = [skill for skill in agent.skills if agent.certified_until.get(skill, "9") >= today.isoformat()]
+    levels = [(skill, level) for skill in valid for level in range(1, agent.levels.get(skill, 1) + 1)]
     return AgentProfile(
         agent=agent.id,
         district=agent.district,
-        skills=frozenset(agent.skills),
+        skills=frozenset(skill_word(skill, level) for skill, level in levels),
         languages=frozenset(agent.languages),
         modes=frozenset(agent.modes),
     )

@@ -7,6 +7,7 @@ session.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
@@ -17,19 +18,25 @@ from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, S
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
-from cloudwindow.domain.match import Lane
-from cloudwindow.domain.ticket import State, Ticket, deadline_of
+from cloudwindow.domain.match import MODES, Lane
+from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
+from cloudwindow.domain.readings import age, birthday
+from cloudwindow.domain.session import Session
+from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
+from cloudwindow.journey.openings import Openings, lane_at
+from cloudwindow.journey.promises import Promises
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
 from cloudwindow.records.story import note
 
-MODES = ("video", "audio", "text")
 CAPACITIES = ("own", "delegate")
 DRAFT_SECONDS = 30 * 86_400.0
 """A draft somebody left behind is taken up again for so long."""
+RESUME_SECONDS = 86_400.0
+"""A call about the same case within this time is resumed: with the same agent, if they are there."""
 ACTING_AS = {"own": "self", "delegate": "delegate"}
 
 
@@ -51,6 +58,33 @@ class Intake:
     principal_id_number: str = ""
     principal_mobile: str = ""
     relation: str = ""
+    priority: str = ""
+    window_district: str = ""
+    slot_start: float = 0.0
+
+    @property
+    def window(self) -> str:
+        """The district whose windows serve: the home district unless another was chosen."""
+        return self.window_district or self.home_district
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What a person agreed to ``at`` a moment: text versions by kind (handling, recording)."""
+
+    recording: bool
+    language: str
+    at: float
+    versions: Mapping[str, int]
+
+    @property
+    def consents(self) -> list[Consent]:
+        """The answers, one for each text."""
+        given = {"handling": True, "recording": self.recording}
+        return [
+            Consent(kind=kind, given=given[kind], text_version=version, language=self.language, at=self.at)
+            for kind, version in self.versions.items()
+        ]
 
 
 class Problems(CloudWindowError):
@@ -65,16 +99,16 @@ class Problems(CloudWindowError):
 
 def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
-    return Lane(
-        home_district=ticket.home_district, skill=item.skill_group, language=ticket.language, mode=ticket.mode
-    )
+    return lane_at(item, ticket.home_district, ticket.language, ticket.mode)
 
 
 class Intakes:
     """The steps before the number."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, openings: Openings, promises: Promises) -> None:
         self._house = house
+        self._openings = openings
+        self._promises = promises
 
     def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
         """
@@ -96,6 +130,7 @@ class Intakes:
             capacity=capacity,
             call_language=reader.choice("call_language", item.languages),
             mode=reader.choice("mode", MODES),
+            priority=reader.choice("priority", ("", *STATED), needed=False),
             name=reader.value("name", FieldType.NAME),
             id_number=reader.value("id_number", FieldType.IDNO),
             mobile=reader.value("mobile", FieldType.MOBILE),
@@ -113,17 +148,48 @@ class Intakes:
         return found
 
     async def begin(self, session: WebSession, item_id: str, typed: Mapping[str, str]) -> Intake:
-        """Keep the choice in the session and send the first code. Raises Problems, TooOften."""
-        intake = self.check(item_id, typed)
+        """
+        Keep the choice in the session and send the first code. Raises Problems, TooOften.
+
+        What was typed is kept even when no number can be had: Conflict office_closed, intake_full,
+        lane_uncovered.
+        """
+        return await self.go_on(session, self.check(item_id, typed))
+
+    async def elsewhere(self, session: WebSession, item_id: str, window: str) -> Intake:
+        """
+        Queue at the windows of another district; who decides stays the home district. Raises as ``begin``.
+        """
+        code = self._house.catalogue.district(window).code
+        return await self.go_on(
+            session, replace(self.of(session, item_id), window_district=code, slot_start=0.0)
+        )
+
+    async def go_on(self, session: WebSession, intake: Intake) -> Intake:
+        """Keep ``intake``, see whether a number can be had, and have a code at hand."""
+        await self.keep(session, intake)
+        await self._openings.demand(
+            self._house.item_of(intake.item, intake.item_version),
+            self._house.catalogue.district(intake.window),
+            language=intake.call_language,
+            mode=intake.mode,
+        )
+        await self.have_code(session, intake)
+        return intake
+
+    async def keep(self, session: WebSession, intake: Intake) -> None:
+        """Keep the choice in the session."""
         await self._house.ledger.write(
             lambda conn: self._house.people.keep_intake(conn, session, asdict(intake))
         )
+
+    async def have_code(self, session: WebSession, intake: Intake) -> None:
+        """Send a code, unless one of the last minute is still good to be entered. Raises TooOften."""
         try:
             await self.send_code(session, intake)
         except TooOften as error:
             if error.code != "code_too_often":
-                raise  # a code sent within the last minute is still good: go on to enter it
-        return intake
+                raise
 
     def of(self, session: WebSession, item_id: str) -> Intake:
         """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
@@ -179,14 +245,24 @@ class Intakes:
             if not right:
                 return wrong_code()  # given, not raised: the wrong attempt must be committed
             item = house.item_of(intake.item, intake.item_version)
-            return await self._open(conn, session, intake, item, recording, language, now)
+            agreed = self.agreed(recording=recording, language=language)
+            return await self.open(conn, session, intake, item, agreed, now)
 
         taken = await house.ledger.write(work)
         if isinstance(taken, BadInput):
             raise taken
-        if taken.state is State.WAITING:
-            await self._join(taken, house.item_of(taken.item, taken.item_version), now)
+        await self.join(taken)
         return taken
+
+    def agreed(self, *, recording: bool, language: str) -> Agreed:
+        """The present texts, the first of them agreed to."""
+        texts = {kind: self._house.catalogue.text(f"{kind}_consent") for kind in ("handling", "recording")}
+        return Agreed(
+            recording=recording,
+            language=language,
+            at=self._house.clock(),
+            versions={kind: text.version for kind, text in texts.items()},
+        )
 
     async def _held(self, conn: Connection, session: WebSession, item_id: str) -> Ticket | None:
         """What this browser has just taken: a second press finds the intake spent and the ticket live."""
@@ -196,69 +272,82 @@ class Intakes:
         return ticket if ticket.live and ticket.item == item_id else None
 
     def _must_be_open(self, intake: Intake, now: float) -> None:
-        calendar = self._house.catalogue.district(intake.home_district).calendar
+        calendar = self._house.catalogue.district(intake.window).calendar
         if not calendar.is_open(now):
             raise Conflict("office_closed", {"next": calendar.next_opening(now)})
 
-    async def _join(self, ticket: Ticket, item: ServiceItem, now: float) -> None:
-        """Put the ticket into the line; if the line is away the sweeper does it when it is back."""
+    async def join(self, ticket: Ticket) -> None:
+        """Put a waiting ticket into the line; if the line is away the sweeper does it when it is back."""
+        if ticket.state is not State.WAITING:
+            return
+        lane = lane_of(self._house.item_of(ticket.item, ticket.item_version), ticket)
         try:
             await self._house.line.join(
                 ticket.id,
-                lane_of(item, ticket),
+                lane,
                 joined_at=ticket.joined_at,
                 credit_seconds=ticket.credit_seconds,
-                now=now,
+                now=self._house.clock(),
                 epoch=ticket.epoch,
+                terms=ticket.terms,
             )
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise
+            return
+        await self._promises.make(ticket, lane)
 
-    async def _open(
+    async def open(
         self,
         conn: Connection,
         session: WebSession,
         intake: Intake,
         item: ServiceItem,
-        recording: bool,
-        language: str,
+        agreed: Agreed,
         now: float,
+        *,
+        credit_seconds: float = 0.0,
     ) -> Ticket:
+        """Case and ticket of somebody who has identified; a live ticket for the item is given again."""
         house = self._house
-        citizen = await house.people.identify(
-            conn,
-            CitizenId(word(house.random(10))),
-            name=intake.name,
-            id_number=intake.id_number,
-            mobile=intake.mobile,
-            now=now,
-        )
+        citizen = await self.identify(conn, intake, now)
         held = await house.visits.live_ticket(conn, citizen.id, item.id)
         if held is not None:
             await house.people.bind_ticket(conn, session, held.id)
             return held
         case = await self._go_on_with(conn, intake, item, citizen, now)
+        last = await house.visits.last_session(conn, case.id) if case else None
         if case is None:
             case = await self._open_case(conn, intake, item, citizen, now)
-        ticket = await self._open_ticket(conn, intake, item, citizen, case, now)
+        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now, credit_seconds)
         await house.people.bind_ticket(conn, session, ticket.id)
         actor = Actor(kind="citizen", id=citizen.id)
         await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
-        for kind, given in (("handling", True), ("recording", recording)):
-            version = house.catalogue.text(f"{kind}_consent").version
-            consent = Consent(kind=kind, given=given, text_version=version, language=language, at=now)
+        for consent in agreed.consents:
             await house.cases.add_consent(conn, case.id, consent)
-            said = "consent.given" if given else "consent.refused"
-            await note(conn, case.id, said, actor, now, {"kind": kind, "text_version": version})
+            said = "consent.given" if consent.given else "consent.refused"
+            told = {"kind": consent.kind, "text_version": consent.text_version}
+            await note(conn, case.id, said, actor, now, told)
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
             "item": item.id,
             "item_version": item.version,
+            "priority": ticket.priority,
         }
         await note(conn, case.id, "ticket.taken", actor, now, payload)
         return ticket
+
+    async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
+        """The citizen whose phone has answered."""
+        return await self._house.people.identify(
+            conn,
+            CitizenId(word(self._house.random(10))),
+            name=intake.name,
+            id_number=intake.id_number,
+            mobile=intake.mobile,
+            now=now,
+        )
 
     async def _go_on_with(
         self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
@@ -314,9 +403,15 @@ class Intakes:
         item: ServiceItem,
         citizen: Citizen,
         case: Application,
+        last: Session | None,
         now: float,
+        credit_seconds: float,
     ) -> Ticket:
-        home = self._house.catalogue.district(intake.home_district)
+        resumed = last is not None and last.started_at > now - RESUME_SECONDS
+        reason, credit = priority_of(
+            intake, resumed=resumed, appointment_seconds=credit_seconds, today=day_of(now)
+        )
+        home = self._house.catalogue.district(intake.window)
         serial = await next_ticket_number(conn, home.code, day_of(now))
         ticket = Ticket(
             id=TicketId(word(self._house.random(10))),
@@ -329,6 +424,10 @@ class Intakes:
             language=intake.call_language,
             mode=intake.mode,
             joined_at=now,
+            credit_seconds=credit,
+            priority=reason or "",
+            preferred_agent=last.agent if last and resumed else None,
+            preferred_until=now + PREFER_SECONDS if resumed else None,
             deadline=deadline_of(State.WAITING, now),
         )
         await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))
@@ -344,6 +443,25 @@ CODE_TEXT = Text(
 def six_digits(random: Any) -> str:
     """A one-time code."""
     return f"{int.from_bytes(random(8), 'big') % 1_000_000:06d}"
+
+
+def priority_of(
+    intake: Intake, *, resumed: bool, appointment_seconds: float, today: date
+) -> tuple[Reason | None, float]:
+    """
+    Why this person is moved forward, if at all, and by how many seconds: the strongest reason counts alone.
+
+    What they state, their age, a call that broke off, an appointment. It is the age of who waits: a delegate
+    is no older for whom they act.
+    """
+    reasons = [Reason(intake.priority)] if intake.priority else []
+    if age(birthday(intake.id_number), today) >= OLD_AGE:
+        reasons.append(Reason.AGE_80)
+    if resumed:
+        reasons.append(Reason.RESUMED_DROP)
+    reason = strongest(reasons)
+    credit = CREDIT_SECONDS[reason] if reason else 0.0
+    return (Reason.APPOINTMENT_DUE, appointment_seconds) if appointment_seconds > credit else (reason, credit)
 
 
 def principal_of(intake: Intake) -> Delegate | None:
@@ -400,10 +518,10 @@ class _Reader:
             return ""
         return str(checked.value or "")
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """One of ``choices`` under ``name``."""
+    def choice(self, name: str, choices: tuple[str, ...], *, needed: bool = True) -> str:
+        """One of ``choices`` under ``name``; nothing if it is not needed."""
         typed = self._typed.get(name, "")
-        if typed not in choices:
+        if typed not in choices and (typed or needed):
             self.refuse("required" if not typed else "choice_unknown", name)
         return typed
 

@@ -6,8 +6,10 @@ Nothing here asks Redis about a single ticket: one read of the stream brings a w
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import lru_cache
 
+from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.ids import TicketId, word
 from cloudwindow.domain.match import Place
@@ -51,6 +53,7 @@ class Places:
             if self._replica is None or self._read_at < asked:
                 begun = asyncio.get_running_loop().time()
                 self._replica = await self._read(self._replica)
+                self._replica.calibrate(self._house.line.calibration)
                 self._read_at = begun
             return self._replica
 
@@ -77,20 +80,25 @@ class Places:
 
     async def place(self, ticket: TicketId) -> Place | None:
         """The place as pages show it, ``None`` when the ticket does not wait. Raises Unavailable."""
-        replica = await self.recent()
+        replica, now = await self.recent(), self._house.clock()
         if not replica.waits(ticket):
             replica = await self.catch_up()
-        exact, shown = replica.place(ticket), replica.shown(ticket)
+        exact, shown = replica.place(ticket, now), replica.shown(ticket, now)
         if exact is None or shown is None or shown.ahead is None:
             return None
-        low, high = shown.low_minutes, shown.high_minutes
-        return Place(
+        told = replace(
+            exact,
             ahead=shown.ahead,
             of=max(exact.of, shown.ahead + 1),
             agents_on_duty=shown.agents,
-            low_seconds=None if low is None else low * 60,
-            high_seconds=None if high is None else high * 60,
+            low_seconds=None,
+            high_seconds=None,
         )
+        if shown.low_minutes is None or shown.high_minutes is None or exact.point_seconds is None:
+            return told
+        low, high = shown.low_minutes * 60, shown.high_minutes * 60
+        point = min(max(exact.point_seconds, low), high)
+        return replace(told, low_seconds=low, high_seconds=high, point_seconds=point)
 
     # -- pages of this node --------------------------------------------------------------------------------
 
@@ -100,16 +108,16 @@ class Places:
         replica = self._replica
         if replica is None or not replica.waits(ticket):
             replica = await self.catch_up()
-        shown = replica.follow(ticket)
+        shown = replica.follow(ticket, self._house.clock())
         if shown is not None:
-            self._push(ticket, shown)
+            self._push(ticket, shown, replica)
 
     def follow(self, ticket: TicketId) -> None:
         """A page of this node shows the ticket: tell it its place as soon as it has one."""
         self._open.add(ticket)
         self._unsaid[ticket] = True
         if self._replica is not None:
-            self._replica.follow(ticket)
+            self._replica.follow(ticket, self._house.clock())
 
     def stands(self, ticket: TicketId) -> bool:
         """Whether the ticket stood in the line with its citizen there, as far as this node has heard."""
@@ -136,8 +144,8 @@ class Places:
         """Tell the pages whose shown place has changed since they were last told; how many."""
         replica = await self.catch_up()
         told = 0
-        for ticket, shown in replica.moved():
-            self._push(ticket, shown)
+        for ticket, shown in replica.moved(self._house.clock()):
+            self._push(ticket, shown, replica)
             told += 1
         self._left = {ticket for ticket in self._left if replica.stands(ticket)}
         for ticket in replica.left_alone():
@@ -161,8 +169,35 @@ class Places:
             raise
         await line.set_orphans_aside(now=now)
 
-    def _push(self, ticket: TicketId, shown: PlaceChanged) -> None:
-        self._house.hub.push(citizen_topic(ticket), _text(shown))
+    def _push(self, ticket: TicketId, shown: PlaceChanged, replica: Replica) -> None:
+        home = self._house.catalogue.district(replica.home_of(ticket))
+        self._house.hub.push(citizen_topic(ticket), _text(_as_told(shown, home)))
+
+
+def as_shown(place: Place, district: District) -> Place:
+    """``place`` without a range, where the district does not show one."""
+    if district.show_wait:
+        return place
+    return replace(place, low_seconds=None, high_seconds=None, point_seconds=None, expected_seconds=None)
+
+
+def place_message(place: Place, home: District) -> PlaceChanged:
+    """A place as told to the page: what ``home`` shows of it, in minutes rounded outwards."""
+    low, high = place.low_seconds, place.high_seconds
+    message = PlaceChanged(
+        ahead=place.ahead,
+        low_minutes=None if low is None else int(low // 60),
+        high_minutes=None if high is None else max(1, -int(-high // 60)),
+        agents=place.agents_on_duty,
+    )
+    return _as_told(message, home)
+
+
+def _as_told(message: PlaceChanged, home: District) -> PlaceChanged:
+    """What ``home`` shows of a place."""
+    if not home.show_place:
+        message = replace(message, ahead=None)
+    return message if home.show_wait else replace(message, low_minutes=None, high_minutes=None)
 
 
 @lru_cache(maxsize=4096)

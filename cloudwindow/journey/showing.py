@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudwindow.domain import fields
-from cloudwindow.domain.application import Application, Delegate, Standing, State
+from cloudwindow.domain.application import Application, Delegate, State
+from cloudwindow.domain.appointment import Appointment
 from cloudwindow.domain.catalogue import Catalogue, Field, FieldType, MaterialRule, ServiceItem
 from cloudwindow.domain.filling import (
     asked,
@@ -19,9 +20,11 @@ from cloudwindow.domain.filling import (
     missing_fields,
     papers_asked,
     settled,
+    unconfirmed,
 )
 from cloudwindow.domain.handover import Handover
 from cloudwindow.journey.views import (
+    AppointmentMark,
     CaseStep,
     CaseView,
     CorrectionView,
@@ -219,13 +222,7 @@ def form_rows(case: Application, item: ServiceItem, *, language: str) -> Sequenc
 
 def unconfirmed_labels(case: Application, item: ServiceItem, language: str) -> Sequence[str]:
     """Labels of proposals the citizen has not confirmed."""
-    return [
-        question.label.in_language(language)
-        for question in asked(case, item)
-        if question.id in case.values
-        and case.values[question.id].value is not None
-        and case.values[question.id].standing is Standing.PROPOSED
-    ]
+    return [item.form.field(one).label.in_language(language) for one in unconfirmed(case, item)]
 
 
 def missing_labels(case: Application, item: ServiceItem, language: str) -> Sequence[str]:
@@ -305,4 +302,14 @@ def _correction(one: Mapping[str, str], item: ServiceItem) -> CorrectionView:
         label = named.name
     return CorrectionView(
         target=one["target"], kind=one["kind"], label=label, note=one["note"], done=bool(one["done"])
+    )
+
+
+def appointment_mark(booked: Appointment | None) -> AppointmentMark | None:
+    """The appointment a ticket was taken for, if there is one."""
+    if booked is None:
+        return None
+    arrived_at = booked.ended_at or booked.starts_at
+    return AppointmentMark(
+        starts_at=booked.starts_at, arrived_at=arrived_at, late=arrived_at > booked.punctual_until
     )

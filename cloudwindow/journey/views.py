@@ -182,6 +182,15 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentMark:
+    """The appointment behind a ticket, as staff and the waiting page are told of it."""
+
+    starts_at: float
+    arrived_at: float
+    late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitView:
     """The citizen's page from the number to the receipt. ``stage`` as in StageChanged."""
 
@@ -215,6 +224,7 @@ class VisitView:
     outcome: str | None
     outcome_note: str
     return_by: float | None
+    appointment: AppointmentMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +243,7 @@ class OfferView:
     mode: str
     capacity: str
     readiness: Readiness
+    appointment: AppointmentMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +289,7 @@ class SessionView:
     decision: DecisionView
     case: CaseView | None
     outcomes: Sequence[str]
+    appointment: AppointmentMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,9 +378,24 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRecord:
+    """
+    How often a district's shown wait was right: ``share`` of ``cases``, None while they are too few to say.
+
+    ``shown``: whether the district shows a wait at all.
+    """
+
+    name: Text
+    shown: bool
+    cases: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
     """One agent on the board."""
 
+    id: str
     name: str
     number: str
     district: District
@@ -397,6 +424,7 @@ class BoardView:
     agent_rows: Sequence[AgentRow]
     today: Mapping[str, int]
     mean_wait_seconds: float | None
+    wait_records: Sequence[WaitRecord] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ from cloudwindow.domain.messages import (
     FormFocus,
     FormSet,
     Message,
-    PlaceChanged,
     encode,
 )
 from cloudwindow.domain.ticket import Ticket
@@ -32,7 +31,7 @@ from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
-from cloudwindow.journey.places import Places
+from cloudwindow.journey.places import Places, as_shown, place_message
 from cloudwindow.journey.views import AgentCard, ChatLine, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import WebSession
@@ -91,6 +90,7 @@ class Visits:
             agent = await house.people.staff(conn, call.agent) if call else None
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         place = await self._place(ticket)
@@ -105,7 +105,7 @@ class Visits:
             capacity=case.capacity,
             principal=principal.name if principal else None,
             mobile=mask_mobile(citizen.mobile),
-            place=place,
+            place=None if place is None else as_shown(place, home),
             place_known=place is not None,
             waited_seconds=now - ticket.joined_at,
             open_now=home.calendar.is_open(now),
@@ -143,6 +143,7 @@ class Visits:
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
             return_by=_return_by(ticket),
+            appointment=showing.appointment_mark(booked),
         )
 
     async def _case(self, case: Application, ticket: Ticket, language: str) -> Any:
@@ -233,7 +234,8 @@ class Visits:
                 raise
             place = await self._place(live.ticket)
             if place is not None:
-                await self._house.hub.tell(citizen_topic(live.ticket.id), place_message(place))
+                message = place_message(place, self._house.catalogue.district(live.ticket.home_district))
+                await self._house.hub.tell(citizen_topic(live.ticket.id), message)
 
     def calm(self, ticket: str) -> bool:
         """Whether nothing will happen to this ticket's page soon."""
@@ -297,6 +299,14 @@ class Visits:
         """Return after having been missed, to the old place."""
         await self._calls.come_back(self.ticket_of(session))
 
+    async def hold(self, session: WebSession, minutes: int) -> None:
+        """Be rung in so many minutes, the place kept. Raises BadInput, Conflict as ``Calls.hold``."""
+        await self._calls.hold(self.ticket_of(session), until=self._house.clock() + minutes * 60.0)
+
+    async def call_back(self, session: WebSession, wanted: bool) -> None:
+        """Be rung when it is my turn, or wait on the page again. Raises Conflict("state_forbids")."""
+        await self._calls.call_back(self.ticket_of(session), wanted)
+
     async def resume(self, session: WebSession, secret: str) -> None:
         """
         Take the visit over to this browser; the link works once and the page shows a new one.
@@ -340,14 +350,3 @@ def _return_by(ticket: Ticket) -> float | None:
         return None
     rings = tickets.RECALLS - ticket.recalls if ticket.state is tickets.State.CALLED else 0
     return ticket.deadline + rings * tickets.RING_SECONDS
-
-
-def place_message(place: Place) -> PlaceChanged:
-    """A place as told to the page; minutes are rounded outwards, so the range stays honest."""
-    low, high = place.low_seconds, place.high_seconds
-    return PlaceChanged(
-        ahead=place.ahead,
-        low_minutes=None if low is None else int(low // 60),
-        high_minutes=None if high is None else max(1, -int(-high // 60)),
-        agents=place.agents_on_duty,
-    )

@@ -13,15 +13,20 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
+from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
+from cloudwindow.journey.recorder import Recorder
 from cloudwindow.queue import Announcement
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, assignments
 from cloudwindow.records.story import SYSTEM, note
 from cloudwindow.signaling import PULSE_SECONDS, Text
 
@@ -36,6 +41,10 @@ SETTLED_SECONDS = 10.0
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
+RECALIBRATE_SECONDS = 10.0
+RECORD_SECONDS = 0.5
+LAG_SECONDS = 10.0
+APPOINTMENT_SECONDS = 5.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -61,12 +70,19 @@ class Watch:
         desks: Desks,
         places: Places,
         printing: Printing,
+        aid: Aid,
+        appointments: AppointmentWatch,
+        promises: Promises,
     ) -> None:
         self._house = house
+        self._aid = aid
         self._calls = calls
         self._places = places
         self._desks = desks
         self._printing = printing
+        self._promises = promises
+        self.recorder = Recorder(house.ledger, house.line, house.random)
+        self._appointments = appointments
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -84,6 +100,10 @@ class Watch:
             "node": (BEAT_SECONDS, self._places.beat),
             "pulse": (PULSE_SECONDS, self._pulse),
             "print": (PRINT_SECONDS, self._printing.print_pending),
+            "recalibrate": (RECALIBRATE_SECONDS, self._promises.recalibrate),
+            "record": (RECORD_SECONDS, self.recorder.record),
+            "record lag": (LAG_SECONDS, self.recorder.look),
+            "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -108,6 +128,7 @@ class Watch:
         await self._house.line.tick(now=self._house.clock())
 
     async def _beat(self) -> None:
+        await self._house.hub.stay()
         for topic in self._house.hub.topics_of("agent"):
             await self._desks.beat(topic.removeprefix("agent:"))
 
@@ -148,7 +169,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic) and await self._stands(news.ticket or ""):
+        if self._house.hub.here(topic) and await self._stands(news.ticket or ""):
             made = OfferMade(offer=news.offer, expires_in_seconds=self._house.offer_seconds)
             await self._house.hub.tell(topic, made)
             await self._story(news, "ticket.offered")
@@ -166,7 +187,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic):
+        if self._house.hub.here(topic):
             told = OfferWithdrawn(offer=news.offer, reason=WITHDRAWN[news.kind])
             await self._house.hub.tell(topic, told)
             if news.kind in SAID:
@@ -194,11 +215,11 @@ class Watch:
         if news.agent is None:
             return
         topic = agent_topic(news.agent)
-        if news.kind == "agent.lost" and not self._house.hub.online(topic):
+        if news.kind == "agent.lost" and not self._house.hub.here(topic):
             await self._calls.agent_lost(news.agent)
         elif news.kind == "agent.returned":
             await self._calls.agent_back(news.agent)
-        if self._house.hub.online(topic) and news.kind == "agent.away":
+        if self._house.hub.here(topic) and news.kind == "agent.away":
             told = StageChanged(
                 stage="away", version=round(self._house.clock() * 1000), session=None, peer_online=False
             )
@@ -218,21 +239,23 @@ class Watch:
 
     async def _sweep(self) -> None:
         """Rebuild the line if it was lost; where ledger and line differ, the ledger is right."""
-        if await self._house.line.generation_missing():
-            await self._rebuild()
-            return
         now = self._house.clock()
+        if await self._house.line.generation_missing():
+            await self._rebuild(now)
+        await self._aid.tell_line()
+        await self._desks.refresh_profiles()
         async with self._house.ledger.read() as conn:
-            calls = await self._house.visits.open_calls(conn)
             waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
+            calls = await self._house.visits.open_calls(conn)
         for agent in await self._house.line.agents():
             if agent.since < now - SETTLED_SECONDS:
                 await self._calls.mend_agent(agent, calls.get(agent.agent), now)
         here = await self._places.catch_up()
-        await self._rejoin([one for one in waiting if not here.knows(TicketId(one))], now)
+        lost = [one for one in waiting if not here.knows(TicketId(one))]
+        for ticket in await self._house.line.missing(lost):
+            await self._calls.rejoin_if_waiting(ticket, now)
 
-    async def _rebuild(self) -> None:
-        now = self._house.clock()
+    async def _rebuild(self, now: float) -> None:
         async with self._house.ledger.read() as conn:
             waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
         entries = [
@@ -244,20 +267,19 @@ class Watch:
             )
             for one in waiting
         ]
-        epochs = {one.id: one.epoch for one in waiting}
-        added = await self._house.line.rebuild(entries, now=now, epochs=epochs)
+        added = await self._house.line.rebuild(
+            entries,
+            now=now,
+            epochs=await self._epochs(waiting),
+            terms={one.id: one.terms for one in waiting if one.terms != PLAIN},
+        )
         log.info("line rebuilt", extra={"tickets": added})
 
-    async def _rejoin(self, missing: Sequence[str], now: float) -> None:
-        """Put back into the line who waits in the ledger alone."""
-        lost = [one for one in missing if await self._house.line.knows(TicketId(one)) is None]
-        if not lost:
-            return
+    async def _epochs(self, waiting: Sequence[tickets.Ticket]) -> dict[TicketId, int]:
+        """The highest epoch known of each: a new offer must not take the place of an old one."""
         async with self._house.ledger.read() as conn:
-            known = await self._house.visits.tickets_of(conn, lost)
-        for ticket in known.values():
-            if ticket.state is tickets.State.WAITING:
-                await self._calls.rejoin(ticket, now)
+            offered = await assignments.highest_epochs(conn)
+        return {one.id: max(one.epoch, offered.get(one.id, 0)) for one in waiting}
 
     # --- pages -------------------------------------------------------------------------------------------
 

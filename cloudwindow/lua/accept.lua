@@ -1,21 +1,24 @@
 -- accept(prefix; now ms, agent, offer) -> the offer (json)
 -- Error OFFER_GONE: over, withdrawn, or never this agent's. Accepted already: the same answer again.
--- Keys: agent:<agent>, ticket:<ticket>, offers, grace, and what move touches (line.lua).
+-- Keys: agent:<agent>, ticket:<ticket>, offers, grace, and what move touches.
 -- Announces offer.accepted, agent.busy.
+-- Parts: states.
 local id, offer = ARGV[2], ARGV[3]
-local a = hash(K .. "agent:" .. id)
+local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull")
 if not a.state or a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
 local key = K .. "ticket:" .. a.ticket
-local t = hash(key)
+local t = fields(key, "told", "expires", "detached", "lane", "epoch")
 if a.state == "in_call" then return t.told end
 if now >= tonumber(t.expires) then return redis.error_reply("OFFER_GONE rang too long") end
 call("ZREM", K .. "offers", a.ticket)
-call("ZREM", K .. "grace", a.ticket)
-call("HDEL", key, "detached")
+if t.detached then
+  call("ZREM", K .. "grace", a.ticket)
+  call("HDEL", key, "detached")
+end
 call("HSET", key, "state", "serving")
-local _, skill = parts(t.lane)
+local skill = string.match(t.lane, "^[^|]+|([^|]+)")
 call("HSET", K .. "agent:" .. id, "misses", 0, "accepted", ARGV[1], "skill", skill)
-move(id, a, "in_call")
+busy(id, a, "in_call")
 renew(id, a)
 announce("offer.accepted", a.ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
 tell_state("agent.busy", id, a)

@@ -1,7 +1,8 @@
 -- decline(prefix; now ms, agent, offer, reason) -> 1
 -- Error OFFER_GONE: over, withdrawn, accepted, or never this agent's. Declined already: nothing changes.
--- Keys: agent:<agent>, ticket:<ticket>, passes, and what give_back, match_lane and seek touch (line.lua).
+-- Keys: agent:<agent>, ticket:<ticket>, passes, and what give_back, match_lane and seek touch.
 -- Announces offer.declined, offer.returned, agent.available; offer.made to others, or to the agent another ticket.
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id, offer, reason = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = hash(key)
@@ -16,7 +17,7 @@ call("HSET", key, "declined", offer, "passed", ticket, "passed_lane", t.lane,
   "passed_until", now + RULES.pass, "misses", 0)
 call("ZADD", K .. "passes", now + RULES.pass, id)
 match_lane(t.lane)
-move(id, a, "idle", "declined")
+move(id, a, "idle", "declined", "again")
 renew(id, a)
 tell_state("agent.available", id, a)
 seek(id)

@@ -1,12 +1,14 @@
 -- detach(prefix; now ms, ticket) -> 1 its place is kept | 0 unknown, or in a call
--- Keys: ticket:<ticket>, grace, and what pull touches (line.lua). Announces ticket.detached.
--- A ticket that is being offered goes on ringing; if it returns, it waits aside.
+-- Keys: ticket:<ticket>, grace, and what pull touches. Announces ticket.detached.
+-- A ticket that is being offered goes on ringing; if it returns, it waits aside. Whoever asked to be rung
+-- back, or waits aside until a promised time, need not have the page open: nothing changes.
+-- Parts: words tickets rings lanes.
 local ticket = ARGV[2]
 local t = hash(K .. "ticket:" .. ticket)
 if not t.state or t.state == "serving" then return 0 end
-if t.detached then return 1 end
+if t.detached or t.callback or t.state == "held" then return 1 end
 if t.state == "waiting" then
-  pull(ticket, t.lane)
+  pull(ticket, t)
   call("HSET", K .. "ticket:" .. ticket, "state", "detached")
 end
 call("HSET", K .. "ticket:" .. ticket, "detached", 1)

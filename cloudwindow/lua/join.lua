@@ -1,12 +1,24 @@
--- join(prefix; now ms, ticket, lane, score ms, joined ms, epoch) -> 1 joined | 0 is in the line already
--- Keys: ticket:<ticket>, ended:<ticket>, and what push and match_lane touch (line.lua).
--- Announces ticket.joined; offer.made when a free agent may serve it.
-local ticket, lane, score = ARGV[2], ARGV[3], ARGV[4]
-local key = K .. "ticket:" .. ticket
-if call("EXISTS", key) == 1 then return 0 end
+-- join(prefix; now ms, ticket, lane, score ms, joined ms, epoch, credit ms, priority, preferred agent,
+--      prefer until ms, not before ms, callback 1 | "") -> 1 joined | 0 is in the line already
+-- Keys: ticket:<ticket>, ended:<ticket>, held, and what push and match touch.
+-- Announces ticket.joined; ticket.held when it is to wait aside; offer.made when a free agent may serve it.
+-- Parts: words tickets.
+local ticket, lane = ARGV[2], ARGV[3]
+if call("EXISTS", K .. "ticket:" .. ticket) == 1 then return 0 end
 call("DEL", K .. "ended:" .. ticket)
-call("HSET", key, "lane", lane, "score", score, "joined", ARGV[5], "epoch", ARGV[6], "state", "waiting")
-announce("ticket.joined", ticket, nil, nil, tonumber(ARGV[6]), {lane = lane, score = score, joined_ms = tonumber(ARGV[5])})
-push(ticket, lane, score)
-match_lane(lane)
+local t = keep_ticket(ticket, 3)
+announce("ticket.joined", ticket, nil, nil, tonumber(t.epoch), {lane = lane, score = t.score,
+  joined_ms = tonumber(t.joined), preferred = t.preferred, prefer_until_ms = tonumber(t.prefer_until),
+  callback = t.callback})
+if t.state == "held" then
+  announce("ticket.held", ticket, nil, nil, tonumber(t.epoch), {lane = lane, until_ms = tonumber(t.not_before)})
+  return 1
+end
+local where = stand(ticket, t)
+if where == "behind" and call("EXISTS", K .. "idle") == 0 then return 1 end
+-- Parts: rings lanes.
+if where == "head" then new_head(lane) end
+if call("EXISTS", K .. "idle") == 0 then return 1 end
+-- Parts: states agents offers choosing seeking matching.
+match(ticket, lane)
 return 1

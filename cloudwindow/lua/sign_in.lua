@@ -1,32 +1,47 @@
 -- sign_in(prefix; now ms, agent, district, skills, languages, modes, serves) -> the agent's state
 -- The lists are joined by commas and sorted; serves is "*" or the districts the agent may help.
--- Keys: agent:<agent>, agents, presence, and what desks and duty touch (line.lua).
--- Announces agent.signed_in with the profile, new or changed, which takes effect at once; the state stays, and
--- somebody new is away: agent.away.
+-- Keys: agent:<agent>, agents, profiles, presence, and what move and duty touch.
+-- Announces agent.signed_in with the profile, new or changed, which takes effect at once; then agent.away for
+-- somebody new, agent.changed for a changed profile. Whoever was lost in a call is back: agent.returned.
+-- Parts: words states agents.
 local id, key = ARGV[2], K .. "agent:" .. ARGV[2]
 local a = hash(key)
-local profile = {district = ARGV[3], skills = ARGV[4], languages = ARGV[5], modes = ARGV[6], serves = ARGV[7],
-  desk = ARGV[4]}
-local same = a.state ~= nil
-for name, value in pairs(profile) do same = same and a[name] == value end
+local names, same = {"district", "skills", "languages", "modes", "serves"}, a.state ~= nil
+for i, name in ipairs(names) do same = same and a[name] == ARGV[2 + i] end
+local lost = a.state and not call("ZSCORE", K .. "presence", id)
 if same then
   renew(id, a)
+  if lost then tell_state("agent.returned", id, a) end
   return a.state
 end
-local state, ticket, offer, idle_since, reason = a.state, a.ticket, a.offer, a.idle_since, a.reason
-if state then
-  move(id, a, "offline")
-  leave_desk(a)
+-- Parts: tickets rings lanes offers choosing seeking.
+local state, working = a.state, AT_WORK[a.state]
+if state == "idle" then rouse(id, a) end
+if state then count_staff(a, state, -1) end
+if working then duty(a, -1) end
+for i, name in ipairs(names) do
+  a[name] = ARGV[2 + i]
+  call("HSET", key, name, a[name])
 end
-call("HSET", key, "district", ARGV[3], "skills", ARGV[4], "languages", ARGV[5], "modes", ARGV[6],
-  "serves", ARGV[7], "desk", ARGV[4])
+call("HSET", K .. "profiles", id, table.concat({a.skills, a.languages, a.modes, a.serves}, "|"))
 call("SADD", K .. "agents", id)
-profile.idle_since = idle_since
-enter_desk(profile)
-move(id, profile, state or "away", reason or "signed_in", true)
-renew(id, profile)
-announce("agent.signed_in", profile.ticket, id, profile.offer, nil, {district = ARGV[3], skills = ARGV[4],
-  languages = ARGV[5], modes = ARGV[6], serves = ARGV[7], state = profile.state})
-if not state then tell_state("agent.away", id, profile) end
-if state == "idle" then seek(id) end
-return state or "away"
+local function tell_profile()
+  announce("agent.signed_in", a.ticket, id, a.offer, nil, {district = a.district, skills = a.skills,
+    languages = a.languages, modes = a.modes, serves = a.serves, state = a.state})
+end
+
+if not state then
+  move(id, a, "away", "signed_in")
+  tell_profile()
+  tell_state("agent.away", id, a)
+  return "away"
+end
+if working then duty(a, 1) end
+count_staff(a, state, 1)
+if state == "idle" then rest(id, a) end
+renew(id, a)
+if lost then tell_state("agent.returned", id, a) end
+tell_profile()
+tell_state("agent.changed", id, a)
+seek(id)
+return state

@@ -1,7 +1,8 @@
 -- sign_out(prefix; now ms, agent) -> 1
 -- Error STATE_FORBIDS in a call. Not signed in: nothing changes.
--- Keys: agent:<agent>, agents, presence, passes, and what forget and return_and_go_away touch (line.lua).
+-- Keys: agent:<agent>, agents, presence, passes, and what forget and return_and_go_away touch.
 -- Announces agent.signed_out; before it offer.returned and agent.away when the agent was ringing.
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id = ARGV[2]
 local a = hash(K .. "agent:" .. id)
 if not a.state then return 1 end

@@ -1,17 +1,21 @@
--- snapshot(prefix; now ms) -> {id of the latest announcement, lanes, other tickets, agents (json), handling}
--- lanes: {lane, {ticket, score ms, joined ms, ...}} each; other tickets, those aside, offered or with an agent:
--- {ticket, lane, score ms, joined ms, state, 1 if its citizen is away} each; handling: {field, value, ...}.
--- Keys: announcements, waiting, lane:<lane>, ticket:<ticket>, grace, offers, agents, agent:<agent>, presence,
--- handling. Changes nothing, announces nothing: one instant, from which the stream leads on.
+-- snapshot(prefix; now ms) -> {id of the latest announcement, lanes, other tickets, agents (json), handling, lenders}
+-- lanes: {lane, {ticket, score ms, joined ms, ...}} each; other tickets, those aside, held, offered or with an agent:
+-- {ticket, lane, score ms, joined ms, state, 1 if its citizen is away} each; handling and lenders:
+-- {field, value, ...}.
+-- Keys: announcements, waiting, lane:<lane>, reserved:<lane>, ticket:<ticket>, grace, held, offers, agents,
+-- agent:<agent>, presence, handling, lenders. Changes nothing, announces nothing: one instant, from which the stream leads on.
 local newest = call("XREVRANGE", K .. "announcements", "+", "-", "COUNT", 1)[1]
 local lanes, others, agents, seen = {}, {}, {}, {}
 
 for _, lane in ipairs(call("HKEYS", K .. "waiting")) do
-  local rows, row = call("ZRANGE", K .. "lane:" .. lane, 0, -1, "WITHSCORES"), {}
-  for i = 1, #rows, 2 do
-    row[#row + 1] = rows[i]
-    row[#row + 1] = rows[i + 1]
-    row[#row + 1] = call("HGET", K .. "ticket:" .. rows[i], "joined")
+  local row = {}
+  for _, kept in ipairs({"lane:", "reserved:"}) do
+    local rows = call("ZRANGE", K .. kept .. lane, 0, -1, "WITHSCORES")
+    for i = 1, #rows, 2 do
+      row[#row + 1] = rows[i]
+      row[#row + 1] = rows[i + 1]
+      row[#row + 1] = call("HGET", K .. "ticket:" .. rows[i], "joined")
+    end
   end
   lanes[#lanes + 1] = {lane, row}
 end
@@ -30,8 +34,8 @@ for _, id in ipairs(call("SMEMBERS", K .. "agents")) do
     modes = a.modes, serves = a.serves, state = a.state, since = tonumber(a.since), reason = a.reason,
     ticket = a.ticket or "", offer = a.offer or "", present = call("ZSCORE", K .. "presence", id) and true or false}
 end
-for _, kept in ipairs({"offers", "grace"}) do
+for _, kept in ipairs({"offers", "grace", "held"}) do
   for _, ticket in ipairs(call("ZRANGE", K .. kept, 0, -1)) do other(ticket) end
 end
 return {newest and newest[1] or "0-0", lanes, others, agents[1] and cjson.encode(agents) or "[]",
-  call("HGETALL", K .. "handling")}
+  call("HGETALL", K .. "handling"), call("HGETALL", K .. "lenders")}

@@ -1,9 +1,15 @@
 -- tick(prefix; now ms) -> how much was done
--- Carries out what is due, at most 100 of each kind: leases, offers, passes, absences, rings that open.
--- Acts on deadlines only, so any number of processes may call it and a repetition finds nothing.
--- Keys: presence, offers, passes, grace, widen, and what their owners touch (line.lua).
--- Announces agent.lost, agent.away, agent.signed_out, offer.missed, offer.returned, agent.available,
--- offer.withdrawn, ticket.expired, offer.made.
+-- Carries out what is due, at most 100 of each kind: leases, shifts, offers, passes, holds, preferences,
+-- absences, rings that open. Acts on deadlines only, so any number of processes may call it.
+-- Keys: presence, shifts, offers, passes, held, prefers, grace, widen, and what their owners touch.
+-- Announces agent.lost, agent.away, agent.leaving, agent.signed_out, offer.missed, offer.returned,
+-- agent.available, offer.withdrawn, ticket.ready, ticket.expired, offer.made.
+local waits = false
+for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen"}) do
+  waits = waits or call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0
+end
+if not waits then return 0 end
+-- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local function due(name)
   return call("ZRANGEBYSCORE", K .. name, "-inf", ARGV[1], "LIMIT", 0, 100)
 end
@@ -14,14 +20,19 @@ local function vanish(id)
   if a.state == "offered" then
     return_and_go_away(id, a, "vanished")
   elseif a.state == "idle" then
-    move(id, a, "away", "vanished")
-    tell_state("agent.away", id, a)
+    go_away(id, a, "vanished")
   elseif a.state == "away" then
     forget(id, a, "vanished")
   else
     call("ZREM", K .. "presence", id)
     if a.state then tell_state("agent.lost", id, a) end
   end
+end
+
+local function end_shift(id)
+  call("ZREM", K .. "shifts", id)
+  local a = hash(K .. "agent:" .. id)
+  if a.state then leave_work(id, a, "end_of_shift") end
 end
 
 -- An offer nobody took. Others come first; the agent who missed it is free again, or away after too many.
@@ -35,7 +46,7 @@ local function miss(ticket)
   give_back(ticket, t, "missed")
   drop_claim(id, a)
   match_lane(t.lane)
-  move(id, a, "idle", "missed")
+  move(id, a, "idle", "missed", "again")
   tell_state("agent.available", id, a)
   seek(id)
 end
@@ -44,6 +55,22 @@ local function forgive(id)
   call("ZREM", K .. "passes", id)
   call("HDEL", K .. "agent:" .. id, "passed", "passed_lane", "passed_until")
   seek(id)
+end
+
+-- Who waits for everybody from now on stands in the lanes before anybody is offered anything.
+local woken = {}
+
+local function end_hold(ticket)
+  local t = hash(K .. "ticket:" .. ticket)
+  ready(ticket, t)
+  woken[#woken + 1] = {ticket, t.lane}
+end
+
+local function wake()
+  for _, one in ipairs(woken) do
+    if call("HGET", K .. "ticket:" .. one[1], "state") == "waiting" then match(one[1], one[2]) end
+  end
+  woken = {}
 end
 
 -- A citizen who did not come back in time.
@@ -63,7 +90,8 @@ end
 
 -- One by one, each looked at again before its turn: the one before may have changed it.
 local done = 0
-for _, step in ipairs({{"presence", vanish}, {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}}) do
+for _, step in ipairs({{"held", end_hold}, {"prefers", share}, {"presence", vanish}, {"shifts", end_shift},
+    {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}}) do
   for _, member in ipairs(due(step[1])) do
     local deadline = call("ZSCORE", K .. step[1], member)
     if deadline and tonumber(deadline) <= now then
@@ -71,5 +99,6 @@ for _, step in ipairs({{"presence", vanish}, {"offers", miss}, {"passes", forgiv
       done = done + 1
     end
   end
+  if step[1] == "prefers" then wake() end
 end
 return done

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -30,7 +30,12 @@ class Citizen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staff:
-    """A member of staff; ``roles`` among agent, approver, district_admin, city_admin."""
+    """
+    A member of staff; ``roles`` among agent, approver, district_admin, city_admin.
+
+    ``levels``: skill to level, 1 where missing. ``certified_until``: skill to the last day (ISO date) of its
+    certificate, for good where missing.
+    """
 
     id: StaffId
     account: str
@@ -43,6 +48,8 @@ class Staff:
     modes: tuple[str, ...]
     demo: bool
     active: bool
+    levels: Mapping[str, int] = field(default_factory=dict)
+    certified_until: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,7 @@ class WebSession:
     created_at: float
     seen_at: float
     expires_at: float
+    appointment: str | None = None
 
 
 class People:
@@ -119,6 +127,8 @@ class People:
                 skills=list(staff.skills),
                 languages=list(staff.languages),
                 modes=list(staff.modes),
+                levels=dict(staff.levels),
+                certified_until=dict(staff.certified_until),
                 password_hash=password_hash,
                 totp_sealed=self._sealer.seal(totp_secret, place=place("staff", "totp", staff.id)),
                 totp_counter=0,
@@ -194,6 +204,7 @@ class People:
                 csrf=csrf,
                 staff=staff,
                 ticket=None,
+                appointment=None,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -234,6 +245,15 @@ class People:
             raise Gone("intake_gone")
         return self._web_session(row)
 
+    async def session_as_it_is(self, conn: AsyncConnection, session: WebSession) -> WebSession:
+        """The session as it stands now, for reading. Raises Gone("intake_gone") if it ended."""
+        table = tables.web_session
+        query = select(table).where(table.c.token_hash == session.token_hash)
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise Gone("intake_gone")
+        return self._web_session(row)
+
     def _web_session(self, row: Any) -> WebSession:
         sealed = row.intake_sealed
         text = (
@@ -252,6 +272,7 @@ class People:
             created_at=row.created_at,
             seen_at=row.seen_at,
             expires_at=row.expires_at,
+            appointment=row.appointment,
         )
 
     async def keep_intake(
@@ -267,6 +288,13 @@ class People:
         others = (table.c.ticket == ticket) & (table.c.token_hash != session.token_hash)
         await conn.execute(update(table).where(others).values(ticket=None))
         await self._change(conn, session.token_hash, ticket=ticket, intake_sealed=None)
+
+    async def bind_appointment(self, conn: AsyncConnection, session: WebSession, appointment: str) -> None:
+        """This browser, and no other, holds ``appointment`` from now on; what was chosen is spent."""
+        table = tables.web_session
+        others = (table.c.appointment == appointment) & (table.c.token_hash != session.token_hash)
+        await conn.execute(update(table).where(others).values(appointment=None))
+        await self._change(conn, session.token_hash, appointment=appointment, intake_sealed=None)
 
     async def allow_case(self, conn: AsyncConnection, session: WebSession, receipt: str) -> None:
         """Let this browser follow the case ``receipt``."""
@@ -363,4 +391,6 @@ def _staff(row: Any) -> Staff:
         modes=tuple(row.modes),
         demo=row.demo,
         active=row.active,
+        levels=row.levels or {},
+        certified_until=row.certified_until or {},
     )

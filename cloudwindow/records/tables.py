@@ -20,6 +20,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 
 metadata = MetaData(
@@ -107,6 +109,8 @@ staff = Table(
     Column("skills", JSON, nullable=False),
     Column("languages", JSON, nullable=False),
     Column("modes", JSON, nullable=False),
+    Column("levels", JSON, comment="skill -> level, 1 if missing"),
+    Column("certified_until", JSON, comment="skill -> last day of its certificate"),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -124,6 +128,7 @@ web_session = Table(
     Column("csrf", String(64), nullable=False),
     Column("staff", String(32)),
     Column("ticket", String(32), comment="the visit this browser holds"),
+    Column("appointment", String(32), comment="the appointment this browser holds"),
     Column("intake_sealed", Text, comment="what was chosen before the number was taken"),
     Column("cases", JSON, nullable=False, comment="receipt numbers this browser may follow"),
     Column("created_at", Double, nullable=False),
@@ -164,6 +169,13 @@ ticket = Table(
     Column("recalls", Integer, nullable=False),
     Column("agent", String(32)),
     Column("deadline", Double),
+    Column("priority", String(24), nullable=False, server_default=text("''"), comment="why it has credit"),
+    Column("preferred_agent", String(32), comment="alone offered it until preferred_until"),
+    Column("preferred_until", Double),
+    Column("not_before", Double, comment="the promised time of a ticket set aside"),
+    Column("aside_reason", String(32), nullable=False, server_default=text("''")),
+    Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
+    Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
     Column("version", Integer, nullable=False),
     Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),
@@ -171,6 +183,39 @@ ticket = Table(
     Column("devices", JSON, nullable=False, comment="outcome of the device test"),
     Index(None, "state", "joined_at"),
     Index(None, "home_district", "joined_at"),
+)
+
+appointment = Table(
+    "appointment",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", String(16), nullable=False, unique=True),
+    Column("citizen", String(32), ForeignKey("citizen.id"), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("district", String(6), nullable=False, comment="whose windows serve; not always the home"),
+    Column("skill", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("seat", Integer, nullable=False, comment="0, 1 … of the slot"),
+    Column("spoken", String(8), nullable=False, comment="language of the text messages"),
+    Column("booked_at", Double, nullable=False, comment="when it got its present slot"),
+    Column("state", String(12), nullable=False),
+    Column("sequence", Integer, nullable=False, comment="RFC 5545: one more with every change"),
+    Column("ticket", String(32), index=True, comment="taken at checking in"),
+    Column("ended_at", Double),
+    Column("remind_day_at", Double, comment="empty once told"),
+    Column("remind_soon_at", Double, comment="empty once told"),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
+    Column("live_key", String(96), unique=True, comment="citizen and item while booked, else null"),
+    Column("seat_key", String(160), unique=True, comment="the seat while it is held, else null"),
+    Column("intake_sealed", Text, comment="what was said about oneself, until the ticket is taken"),
+    Column("resume_hash", String(64), nullable=False, unique=True),
+    Column("resume_sealed", Text, nullable=False),
+    Index(None, "state", "deadline"),
+    Index(None, "district", "starts_at"),
 )
 
 session = Table(
@@ -193,6 +238,41 @@ session = Table(
     Column("deadline", Double),
     Column("version", Integer, nullable=False),
     UniqueConstraint("ticket", "epoch"),
+)
+
+lending = Table(
+    "lending",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("lender", String(6), nullable=False, comment="the district whose agents help"),
+    Column("borrower", String(6), nullable=False, comment="the home district that is helped"),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False, comment="moved forward when it is ended early"),
+    Column("agreed_by", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index(None, "ends_at"),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("ticket", String(64), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False, comment="the n-th offer of the ticket"),
+    Column("agent", String(64), nullable=False),
+    Column("agent_district", String(6), nullable=False, comment="when the offer was recorded"),
+    Column("lane", String(280), nullable=False, comment="home district|skill|language|mode"),
+    Column("ring", Integer, nullable=False, comment="0 own district outward to 3 the city; -1 not known yet"),
+    Column("rule", String(24), nullable=False, comment="longest_waiting …; empty: only the end is known yet"),
+    Column("made_at", Double, nullable=False),
+    Column("why", Text, nullable=False, comment="canonical JSON of the line's reasons"),
+    Column("ended_at", Double),
+    Column("ending", String(12), comment="accepted, declined, missed, withdrawn, returned"),
+    Column("end_reason", String(80)),
+    Column("returned_at", Double, comment="when the ticket stood in the line again"),
+    Column("return_reason", String(80)),
+    Index(None, "made_at"),
+    Index(None, "agent", "made_at"),
 )
 
 chat_line = Table(
@@ -327,4 +407,33 @@ rating = Table(
     Column("stars", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Double, nullable=False),
+)
+
+# --- what was promised about waiting ------------------------------------------------------------------------
+
+wait_promise = Table(
+    "wait_promise",
+    metadata,
+    Column("ticket", String(32), ForeignKey("ticket.id"), primary_key=True),
+    Column("district", String(6), nullable=False, comment="home district"),
+    Column("lane", String(400), nullable=False),
+    Column("at", Double, nullable=False, comment="when the range was shown"),
+    Column("expected", Double, nullable=False, comment="seconds, before what was learnt is applied"),
+    Column("low", Double, nullable=False, comment="seconds, as shown"),
+    Column("point", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("ended_at", Double, index=True, comment="first called, or left; null while it waits"),
+    Column("waited", Double, comment="seconds until then"),
+    Column("called", Boolean, comment="false: left before being called"),
+)
+
+# Rule: what past waits have taught, one row for each bucket of ``domain.estimate``; every node shows by it.
+wait_marks = Table(
+    "wait_marks",
+    metadata,
+    Column("bucket", String(16), primary_key=True, comment="home district and band of expected waits"),
+    Column("middle", Double, nullable=False),
+    Column("below", Double, nullable=False),
+    Column("above", Double, nullable=False),
+    Column("cases", Integer, nullable=False),
 )

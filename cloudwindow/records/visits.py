@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import Conflict, NotFound
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.records import tables
@@ -69,12 +70,6 @@ class Visits:
         rows = await conn.execute(select(tables.ticket).where(tables.ticket.c.id.in_(ids)))
         return {row.id: from_row(Ticket, row) for row in rows}
 
-    async def waiting_since(self, conn: AsyncConnection, before: float) -> Sequence[str]:
-        """The ids of all tickets that wait since ``before`` or longer: names only, for there may be many."""
-        table = tables.ticket
-        query = select(table.c.id).where(table.c.state == tickets.State.WAITING, table.c.joined_at < before)
-        return (await conn.execute(query)).scalars().all()
-
     async def ticket_of(self, conn: AsyncConnection, application: str) -> str | None:
         """The last ticket taken for this case."""
         table = tables.ticket
@@ -94,6 +89,12 @@ class Visits:
         table = tables.ticket
         query = select(table).where(table.c.state.in_(states)).order_by(table.c.joined_at).limit(limit)
         return [from_row(Ticket, row) for row in await conn.execute(query)]
+
+    async def waiting_since(self, conn: AsyncConnection, before: float) -> Sequence[TicketId]:
+        """The tickets that wait and joined before that instant, first come first."""
+        table = tables.ticket
+        query = select(table.c.id).where(table.c.state == tickets.State.WAITING, table.c.joined_at < before)
+        return [TicketId(id) for id in (await conn.execute(query.order_by(table.c.joined_at))).scalars()]
 
     async def tickets_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Ticket]:
         """Live tickets whose deadline has passed, the longest overdue first."""
@@ -115,6 +116,32 @@ class Visits:
             table.c.joined_at - table.c.credit_seconds < ticket.joined_at - ticket.credit_seconds,
         )
         return int((await conn.execute(query)).scalar_one())
+
+    async def score_behind(
+        self, conn: AsyncConnection, ticket: Ticket, *, places: int, items: Sequence[str]
+    ) -> float | None:
+        """
+        The score (seconds) of who waits ``places`` behind ``ticket``, or of the last; None if nobody does.
+
+        Who waits in its lane: same home district, language and mode, for one of ``items``.
+        """
+        table = tables.ticket
+        score = table.c.joined_at - table.c.credit_seconds
+        query = (
+            select(score)
+            .where(
+                table.c.state == tickets.State.WAITING,
+                table.c.id != ticket.id,
+                table.c.home_district == ticket.home_district,
+                table.c.language == ticket.language,
+                table.c.mode == ticket.mode,
+                table.c.item.in_(items),
+                score >= ticket.joined_at - ticket.credit_seconds,
+            )
+            .order_by(score)
+            .limit(places)
+        )
+        return max((await conn.execute(query)).scalars(), default=None)
 
     async def resume_secret(self, conn: AsyncConnection, ticket: str) -> str:
         """The secret of the ticket's link, to be shown to its holder."""
@@ -188,6 +215,13 @@ class Visits:
         table = tables.session
         query = select(table).where(table.c.ticket.in_(ids)).order_by(table.c.epoch)
         return {row.ticket: from_row(Session, row) for row in await conn.execute(query)}
+
+    async def last_session(self, conn: AsyncConnection, application: str) -> Session | None:
+        """The last call about a case."""
+        table = tables.session
+        query = select(table).where(table.c.application == application)
+        row = (await conn.execute(query.order_by(table.c.started_at.desc()).limit(1))).one_or_none()
+        return from_row(Session, row) if row else None
 
     async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
         """The call that meets in this media room."""

@@ -10,13 +10,26 @@ from cloudwindow.domain.load import (
     PRIOR,
     AgentPresence,
     Handling,
+    Rival,
     able_by_ring,
     crews,
     handling,
     rivals,
     wait_range,
 )
-from cloudwindow.domain.match import CITY, NEIGHBOUR, NEIGHBOURS, OWN, AgentProfile, Lane, openings, ring_of
+from cloudwindow.domain.match import (
+    CITY,
+    CLOSED,
+    LENDER,
+    NEIGHBOUR,
+    NEIGHBOURS,
+    OWN,
+    AgentProfile,
+    Lane,
+    openings,
+    ring_of,
+    ring_word,
+)
 from cloudwindow.domain.presence import State
 
 HUADU, BAIYUN, NANSHA, PANYU = (DistrictCode(code) for code in ("440114", "440111", "440115", "440113"))
@@ -53,26 +66,65 @@ def test_rings_go_from_the_own_district_over_neighbours_to_the_city() -> None:
 @pytest.mark.parametrize(
     ("on_duty", "expected"),
     [
-        ((1, 1, 1), (0, 120, 300)),
-        ((0, 1, 1), (0, 0, 180)),
-        ((1, 0, 1), (0, 120, 120)),
-        ((0, 0, 1), (0, 0, 0)),
-        ((0, 0, 0), (0, 0, 0)),
+        ((1, 1, 1, 1), (0, 120, 180, 360)),
+        ((1, 0, 1, 1), (0, 120, 120, 300)),
+        ((0, 0, 1, 1), (0, 0, 0, 180)),
+        ((1, 0, 0, 1), (0, 120, 120, 120)),
+        ((0, 1, 0, 1), (0, 0, 60, 60)),
+        ((0, 0, 0, 1), (0, 0, 0, 0)),
+        ((0, 0, 0, 0), (0, 0, 0, 0)),
     ],
 )
 def test_the_stay_in_a_ring_without_anybody_is_skipped(
-    on_duty: tuple[int, int, int], expected: tuple[float, ...]
+    on_duty: tuple[int, ...], expected: tuple[float, ...]
 ) -> None:
     assert openings(on_duty) == expected
 
 
+def test_after_a_closed_ring_no_other_opens() -> None:
+    assert openings((1, 1, 1, 1), (60.0, CLOSED, 0.0)) == (0, 60, CLOSED, CLOSED)
+    closed = replace(LANE, rings=ring_word((60.0, CLOSED, 0.0)))
+    present = [
+        at_work(AGENT),
+        at_work(replace(AGENT, district=BAIYUN)),
+        at_work(replace(AGENT, district=NANSHA)),
+    ]
+    lenders = {HUADU: frozenset({NANSHA})}
+    assert able_by_ring(closed, crews(present), lenders=lenders) == (1, 1, 0, 0)
+    only_far = crews([at_work(replace(AGENT, district=BAIYUN))])
+    assert rivals(closed, [closed, replace(LANE, home_district=BAIYUN)], only_far) == (Rival(closed, 0.0),)
+
+
+def test_a_lender_stands_before_a_neighbour() -> None:
+    lenders = {HUADU: frozenset({NANSHA})}
+    assert ring_of(NANSHA, HUADU, lenders=lenders) == LENDER
+    assert ring_of(NANSHA, BAIYUN, lenders=lenders) == CITY
+    assert ring_of(HUADU, HUADU, lenders={HUADU: frozenset({HUADU})}) == OWN
+
+
+def test_a_lane_that_needs_two_skills_is_for_who_has_both() -> None:
+    both = replace(LANE, skill="CA+HR")
+    assert not AGENT.able(both)
+    assert replace(AGENT, skills=frozenset({"HR", "CA", "PS"})).able(both)
+
+
 def test_a_lane_is_read_back_from_its_key() -> None:
-    assert LANE.key == "440114|HR|zh|video"
+    assert LANE.key == "440114|HR|zh|video|120-60-180"
     assert Lane.parse(LANE.key) == LANE
 
 
 @pytest.mark.parametrize(
-    "key", ["", "440114", "440114|HR|zh", "440114||zh|video", "440114|H R|zh|video", "a|b|c|d|e"]
+    "key",
+    [
+        "",
+        "440114",
+        "440114|HR|zh|video",
+        "440114||zh|video|1-1-1",
+        "440114|H R|zh|video|1-1-1",
+        "440114|HR|zh|video|1-1",
+        "440114|HR|zh|video|1-y-1",
+        "440114|HR|zh|video|-1-1-1",
+    ],
 )
 def test_a_malformed_lane_is_refused(key: str) -> None:
     with pytest.raises(BadInput, match="lane_unknown"):
@@ -104,7 +156,7 @@ def test_agents_who_are_away_count_for_nothing() -> None:
         at_work(AGENT, State.AWAY),
         at_work(replace(AGENT, district=BAIYUN), State.IDLE),
     ]
-    assert able_by_ring(LANE, crews(present)) == (1, 1, 0)
+    assert able_by_ring(LANE, crews(present)) == (1, 0, 1, 0)
 
 
 def test_only_lanes_that_share_an_agent_with_mine_are_rivals() -> None:

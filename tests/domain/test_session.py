@@ -72,8 +72,8 @@ def test_a_lost_side_interrupts_a_call_and_does_not_end_it() -> None:
     assert lost.deadline == NOON + 180
 
 
-def test_an_agent_cannot_choose_to_have_been_lost() -> None:
-    assert frozenset(Outcome) - frozenset(CHOOSABLE) == {Outcome.AGENT_LOST}
+def test_an_agent_cannot_choose_to_have_been_lost_or_to_have_transferred() -> None:
+    assert frozenset(Outcome) - frozenset(CHOOSABLE) == {Outcome.AGENT_LOST, Outcome.TRANSFERRED}
 
 
 @pytest.mark.parametrize(("outcome", "submitted"), list(product(Outcome, (True, False))))

@@ -5,7 +5,7 @@ from collections import Counter
 from redis.asyncio import Redis
 
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
-from cloudwindow.domain.match import AgentProfile, Lane, Offer
+from cloudwindow.domain.match import PLAIN, AgentProfile, Lane, Offer, Terms
 from cloudwindow.domain.presence import State
 from cloudwindow.queue import Announcement, Line, offer_of
 
@@ -44,11 +44,18 @@ class Hall:
         self.line = line or Line(redis, prefix="hall")
         self.now = 1_000_000.0
 
-    async def join(self, ticket: str, where: Lane | None = None, *, credit: float = 0.0) -> None:
+    async def join(
+        self, ticket: str, where: Lane | None = None, *, credit: float = 0.0, terms: Terms = PLAIN
+    ) -> None:
         """A citizen joins a second after whatever happened last."""
         self.now += 1
         await self.line.join(
-            TicketId(ticket), where or lane(), joined_at=self.now, credit_seconds=credit, now=self.now
+            TicketId(ticket),
+            where or lane(),
+            joined_at=self.now,
+            credit_seconds=credit,
+            now=self.now,
+            terms=terms,
         )
 
     async def arrive(self, one: AgentProfile) -> None:

@@ -37,7 +37,7 @@ async def test_whose_node_is_gone_is_set_aside_and_keeps_the_place_for_the_grace
     assert await states(hall) == ["detached", "detached", "waiting"]
     assert await hall.line.attach(ONE, now=hall.now)
     assert await states(hall) == ["waiting", "detached", "waiting"]
-    assert not await hall.redis.exists("{hall}:nodes", "{hall}:held:A")
+    assert not await hall.redis.exists("{hall}:nodes", "{hall}:pages:A")
 
 
 async def test_whoever_has_a_page_on_another_node_stays(hall: Hall) -> None:

@@ -245,15 +245,96 @@ async def test_an_agent_can_go_away_after_the_after_work(hall: Hall) -> None:
     assert await hall.state("mei") is State.AWAY
 
 
-async def test_an_agent_in_a_call_can_neither_go_away_nor_sign_out_nor_be_free(hall: Hall) -> None:
+async def test_an_agent_in_a_call_can_neither_sign_out_nor_be_free(hall: Hall) -> None:
     await ring(hall)
     await hall.accept()
     with pytest.raises(Conflict, match="state_forbids") as refusal:
-        await hall.line.set_away(MEI, reason="break", now=hall.now)
-    assert refusal.value.values == {"state": "in_call", "event": "go_away"}
-    for call in (hall.line.set_available, hall.line.sign_out, hall.line.finish):
+        await hall.line.set_available(MEI, now=hall.now)
+    assert refusal.value.values == {"state": "in_call", "event": "go_available"}
+    for call in (hall.line.sign_out, hall.line.finish, hall.line.next_for):
         with pytest.raises(Conflict, match="state_forbids"):
             await call(MEI, now=hall.now)
+
+
+async def test_a_break_asked_for_in_a_call_begins_after_its_wrap_up(hall: Hall) -> None:
+    await ring(hall)
+    await hall.join("t2")
+    await hall.accept()
+    for _ in range(2):
+        assert await hall.line.set_away(MEI, reason="break", now=hall.now) is State.IN_CALL
+    await hall.line.wrap_up(MEI, T1, now=hall.now)
+    for _ in range(2):
+        await hall.line.finish(MEI, now=hall.now, then="available")
+    assert await hall.state("mei") is State.AWAY
+    assert [one.extra["reason"] for one in await hall.told() if one.kind == "agent.away"][-1] == "break"
+    assert (await hall.kinds())["agent.leaving"] == 1
+    await hall.line.set_available(MEI, now=hall.now)
+    assert (await hall.offers())[-1] == ("t2", "mei")
+
+
+async def test_a_shift_ends_at_its_time_but_never_in_the_middle_of_a_call(hall: Hall) -> None:
+    await ring(hall)
+    await hall.arrive(profile("lan", BAIYUN))
+    for agent in (MEI, LAN):
+        await hall.line.end_shift_at(agent, hall.now + 100, now=hall.now)
+    await hall.accept()
+    await hall.pass_time(99)
+    assert [await hall.state("mei"), await hall.state("lan")] == [State.IN_CALL, State.IDLE]
+    await hall.pass_time(1)
+    assert [await hall.state("mei"), await hall.state("lan")] == [State.IN_CALL, State.AWAY]
+    await hall.line.wrap_up(MEI, T1, now=hall.now)
+    await hall.line.finish(MEI, now=hall.now)
+    assert await hall.state("mei") is State.AWAY
+
+
+async def test_an_agent_who_pulls_is_pushed_nothing(hall: Hall) -> None:
+    await hall.line.sign_in(profile("mei"), now=hall.now)
+    await hall.line.set_available(MEI, pull=True, now=hall.now)
+    await hall.join("t1")
+    await hall.pass_time(30)
+    assert await hall.offers() == []
+    for _ in range(2):
+        assert await hall.line.next_for(MEI, now=hall.now)
+    assert await hall.offers() == [("t1", "mei")]
+    assert (await hall.last_offer()).why["rule"] == "next"
+    await hall.serve()
+    assert not await hall.line.next_for(MEI, now=hall.now)
+    await hall.join("t2")
+    assert len(await hall.offers()) == 1
+    await hall.line.set_available(MEI, pull=False, now=hall.now)
+    assert (await hall.offers())[-1] == ("t2", "mei")
+
+
+async def test_next_makes_an_agent_free_who_was_away(hall: Hall) -> None:
+    await hall.line.sign_in(profile("mei"), now=hall.now)
+    assert not await hall.line.next_for(MEI, now=hall.now)
+    assert await hall.state("mei") is State.IDLE
+
+
+async def test_a_picked_ticket_rings_before_its_turn_with_the_reason_kept(hall: Hall) -> None:
+    for ticket in ("t1", "t2", "t3"):
+        await hall.join(ticket)
+    await hall.line.sign_in(profile("mei", BAIYUN), now=hall.now)
+    for _ in range(2):
+        await hall.line.pick(MEI, T2, reason="same_family", now=hall.now)
+    assert await hall.offers() == [("t1", "mei")] or await hall.offers() == [("t2", "mei")]
+    offer = await hall.last_offer()
+    assert (offer.ticket, offer.ring) == ("t2", 2)
+    assert (offer.why["rule"], offer.why["reason"]) == ("picked", "same_family")
+    with pytest.raises(Conflict, match="state_forbids"):
+        await hall.line.pick(MEI, T1, reason="other", now=hall.now)
+
+
+async def test_only_who_waits_can_be_picked_and_only_by_who_may_serve(hall: Hall) -> None:
+    await ring(hall)
+    await hall.join("deaf", lane(mode="sign"))
+    await hall.line.sign_in(profile("lan"), now=hall.now)
+    for ticket in ("t1", "never"):
+        with pytest.raises(Conflict, match="ticket_not_waiting"):
+            await hall.line.pick(LAN, TicketId(ticket), reason="other", now=hall.now)
+    with pytest.raises(Conflict, match="may_not_serve"):
+        await hall.line.pick(LAN, TicketId("deaf"), reason="other", now=hall.now)
+    assert await hall.state("lan") is State.AWAY
 
 
 async def test_going_away_while_ringing_gives_the_ticket_to_the_next(hall: Hall) -> None:

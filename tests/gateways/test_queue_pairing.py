@@ -1,13 +1,14 @@
 """Which ticket goes to which agent, and when."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import DistrictCode, StaffId, TicketId
-from cloudwindow.domain.match import AgentProfile, Lane
+from cloudwindow.domain.match import CITY, CLOSED, LENDER, NEIGHBOUR, AgentProfile, Lane, Terms, ring_word
 from cloudwindow.domain.presence import State
 from tests.gateways.hall import BAIYUN, CONGHUA, HUADU, NANSHA, TIANHE, Hall, lane, profile
 
@@ -58,16 +59,30 @@ async def test_an_agent_is_never_offered_what_they_may_not_serve(hall: Hall) -> 
     assert await hall.state("mei") is State.IDLE
 
 
-async def test_of_two_free_agents_the_longest_idle_is_asked(hall: Hall) -> None:
-    await hall.arrive(profile("late", skills="HR CA"))
-    hall.now += 5
-    await hall.arrive(profile("later"))
-    hall.now += 5
-    await hall.line.set_away(StaffId("late"), now=hall.now)
-    await hall.line.set_available(StaffId("late"), now=hall.now)
+async def test_of_two_free_agents_the_longest_without_a_call_is_asked(hall: Hall) -> None:
+    """A break neither adds to an agent's turn nor ends it; a call does."""
+    await hall.arrive(profile("first", skills="HR CA"))
+    await hall.pass_time(5)
+    await hall.arrive(profile("second"))
+    await hall.line.set_away(StaffId("first"), now=hall.now)
+    await hall.pass_time(3)
+    await hall.line.set_available(StaffId("first"), now=hall.now)
     await hall.join("t1")
+    await hall.serve()
     await hall.join("t2")
-    assert await hall.offers() == [("t1", "later"), ("t2", "late")]
+    await hall.serve()
+    await hall.join("t3")
+    assert await hall.offers() == [("t1", "first"), ("t2", "second"), ("t3", "first")]
+
+
+async def test_a_break_does_not_add_to_the_turn(hall: Hall) -> None:
+    await hall.arrive(profile("first"))
+    await hall.line.set_away(StaffId("first"), now=hall.now)
+    await hall.arrive(profile("second"))
+    await hall.pass_time(10)
+    await hall.line.set_available(StaffId("first"), now=hall.now)
+    await hall.join("t1")
+    assert await hall.offers() == [("t1", "second")]
 
 
 async def test_a_free_agent_of_the_own_district_comes_before_a_longer_idle_neighbour(hall: Hall) -> None:
@@ -103,7 +118,7 @@ async def test_rings_open_with_time(hall: Hall) -> None:
     assert len(await hall.offers()) == 1
     await hall.pass_time(1)
     assert (await hall.offers())[1:] == [("t1", "near")]
-    assert (await hall.last_offer()).ring == 1
+    assert (await hall.last_offer()).ring == NEIGHBOUR
     await hall.accept()
     await hall.join("t2")
     await hall.pass_time(299)
@@ -123,7 +138,7 @@ async def test_with_nobody_near_the_whole_city_serves_at_once(hall: Hall) -> Non
     await hall.arrive(profile("far", NANSHA))
     await hall.join("t1")
     assert await hall.offers() == [("t1", "far")]
-    assert (await hall.last_offer()).ring == 2
+    assert (await hall.last_offer()).ring == CITY
 
 
 async def test_an_empty_neighbour_ring_does_not_delay_the_city(hall: Hall) -> None:
@@ -148,6 +163,124 @@ async def test_when_the_own_district_goes_home_the_neighbours_serve_within_a_tic
     await hall.line.sign_out(StaffId("own"), now=hall.now)
     await hall.line.tick(now=hall.now)
     assert (await hall.offers())[1:] == [("t1", "near")]
+
+
+async def test_lenders_come_before_neighbours_and_only_while_they_lend(hall: Hall) -> None:
+    await hall.arrive(profile("own"))
+    await hall.join("busy")
+    await hall.accept()
+    await hall.arrive(profile("near", BAIYUN))
+    await hall.arrive(profile("lent", NANSHA))
+    await hall.line.lend({HUADU: frozenset({NANSHA})}, now=hall.now)
+    await hall.join("t1")
+    await hall.pass_time(120)
+    assert (await hall.offers())[1:] == [("t1", "lent")]
+    assert (await hall.last_offer()).ring == LENDER
+    await hall.serve()
+    for _ in range(2):
+        await hall.line.lend({}, now=hall.now)
+    assert await hall.line.lenders() == {}
+    await hall.join("t2")
+    await hall.pass_time(120)
+    assert (await hall.offers())[2:] == [("t2", "near")]
+    assert (await hall.kinds())["line.lending"] == 2
+
+
+async def test_a_lending_that_begins_reaches_those_who_wait_already(hall: Hall) -> None:
+    closed = replace(lane(), rings=ring_word((60.0, CLOSED, 0.0)))
+    await hall.arrive(profile("own"))
+    await hall.join("busy")
+    await hall.accept()
+    await hall.arrive(profile("far", NANSHA))
+    await hall.join("t1", closed)
+    await hall.pass_time(1000)
+    assert len(await hall.offers()) == 1, "this item never leaves own district and lenders"
+    await hall.line.lend({HUADU: frozenset({NANSHA})}, now=hall.now)
+    await hall.pass_time(0)
+    assert (await hall.offers())[1:] == [("t1", "far")]
+
+
+async def test_each_item_has_its_own_rings(hall: Hall) -> None:
+    await hall.arrive(profile("own"))
+    await hall.join("busy")
+    await hall.accept()
+    await hall.arrive(profile("near", BAIYUN, skills="HR CA"))
+    await hall.join("slow")
+    await hall.join("fast", replace(lane(skill="CA"), rings=ring_word((0.0, 0.0, 0.0))))
+    assert (await hall.offers())[1:] == [("fast", "near")]
+
+
+async def test_a_lending_of_an_unknown_district_or_to_itself_is_refused(hall: Hall) -> None:
+    for lenders in ({HUADU: {HUADU}}, {HUADU: {"110101"}}, {"110101": {HUADU}}):
+        with pytest.raises(BadInput, match="district_unknown"):
+            await hall.line.lend(
+                {DistrictCode(home): frozenset(map(DistrictCode, some)) for home, some in lenders.items()},
+                now=hall.now,
+            )
+
+
+async def test_a_ticket_for_two_items_goes_to_an_agent_with_both_skills(hall: Hall) -> None:
+    await hall.arrive(profile("one", skills="HR"))
+    await hall.arrive(profile("both", NANSHA, skills="CA HR PS"))
+    await hall.join("t1", lane(skill="CA+HR"))
+    assert await hall.offers() == [("t1", "both")]
+    await hall.accept()
+    await hall.join("t2", lane(skill="CA+HR"))
+    await hall.pass_time(1000)
+    assert len(await hall.offers()) == 1
+    await hall.line.sign_in(profile("one", skills="CA HR"), now=hall.now)
+    assert (await hall.offers())[1:] == [("t2", "one")]
+
+
+async def test_a_ticket_waits_for_its_old_agent_while_they_are_at_work(hall: Hall) -> None:
+    await hall.arrive(profile("old", BAIYUN))
+    await hall.join("busy")
+    await hall.accept()
+    await hall.arrive(profile("free"))
+    terms = Terms(priority="resumed_correction", preferred=StaffId("old"), preferred_until=hall.now + 300)
+    await hall.join("t1", terms=terms, credit=60)
+    await hall.pass_time(200)
+    assert len(await hall.offers()) == 1
+    await hall.line.wrap_up(StaffId("old"), TicketId("busy"), now=hall.now)
+    await hall.line.finish(StaffId("old"), now=hall.now)
+    assert (await hall.offers())[1:] == [("t1", "old")]
+    why = (await hall.last_offer()).why
+    assert (why["rule"], why["priority"], why["credit_ms"]) == ("preferred", "resumed_correction", 60_000)
+
+
+@pytest.mark.parametrize("how", ["the time is over", "the agent goes away", "the agent declines"])
+async def test_a_ticket_is_everybodys_when_its_old_agent_cannot_take_it(hall: Hall, how: str) -> None:
+    old = StaffId("old")
+    await hall.arrive(profile("old"))
+    if how != "the agent declines":
+        await hall.join("busy")
+        await hall.accept()
+    await hall.arrive(profile("free"))
+    await hall.join("t1", terms=Terms(preferred=old, preferred_until=hall.now + 60))
+    if how == "the time is over":
+        await hall.pass_time(60)
+    elif how == "the agent goes away":
+        await hall.line.wrap_up(old, TicketId("busy"), now=hall.now)
+        await hall.line.finish(old, now=hall.now, then="away")
+        await hall.pass_time(0)
+    else:
+        await hall.line.decline(old, (await hall.last_offer()).offer, reason="other", now=hall.now)
+    assert (await hall.offers())[-1] == ("t1", "free")
+
+
+async def test_a_ticket_whose_old_agent_is_not_there_waits_like_any_other(hall: Hall) -> None:
+    await hall.arrive(profile("free"))
+    await hall.join("t1", terms=Terms(preferred=StaffId("gone"), preferred_until=hall.now + 60))
+    assert await hall.offers() == [("t1", "free")]
+
+
+async def test_a_penalty_moves_a_ticket_back_by_that_much(hall: Hall) -> None:
+    for ticket, credit in (("late", -2.5), ("t2", 0.0), ("t3", 0.0), ("t4", 0.0)):
+        await hall.join(ticket, credit=credit)
+    await hall.arrive(profile("mei"))
+    for _ in range(3):
+        await hall.serve()
+    assert [ticket for ticket, _ in await hall.offers()] == ["t2", "t3", "late", "t4"]
 
 
 async def test_an_agent_helps_only_the_districts_they_may_serve(hall: Hall) -> None:
@@ -208,7 +341,8 @@ async def test_a_lane_with_many_tickets_serves_many_idle_agents_when_its_ring_op
 
 
 @pytest.mark.parametrize(
-    ("joined", "now", "credit"), [(-1.0, 10.0, 0.0), (1e9, 10.0, 0.0), (5.0, 10.0, -1.0), (5.0, 10.0, 1e9)]
+    ("joined", "now", "credit"),
+    [(-1.0, 10.0, 0.0), (1e9, 10.0, 0.0), (5.0, 10.0, -1e9), (5.0, 10.0, 1e9), (5.0, 10.0, float("nan"))],
 )
 async def test_an_absurd_time_is_refused(hall: Hall, joined: float, now: float, credit: float) -> None:
     with pytest.raises(BadInput, match="joining_time_unusable"):

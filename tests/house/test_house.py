@@ -15,6 +15,7 @@ from cloudwindow.domain import errors
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.fields import MESSAGES
 from cloudwindow.i18n import LANGUAGES, spoken, texts
+from cloudwindow.queue import PARTS
 from cloudwindow.sentences import SENTENCES, UNKNOWN
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +150,7 @@ MAY_SPEAK = {
     "cloudwindow/domain/readings.py": "amounts and dates read out in Chinese",
     "cloudwindow/domain/search.py": "how citizens spell what they want",
     "cloudwindow/domain/showings.py": "values as people read them, in both languages",
+    "cloudwindow/journey/booking_words.py": "text messages and calendar files, in both languages",
     "cloudwindow/journey/intake.py": "the text message, in both languages",
     "cloudwindow/journey/printing.py": "notices are legal texts in both languages",
     "cloudwindow/notices/marks.py": "the seal of a demonstration",
@@ -202,12 +204,30 @@ def test_every_room_is_on_the_plan() -> None:
     assert {room for room in rooms if f"`{room}`" not in plan} == set()
 
 
-@pytest.mark.parametrize("file", sorted((PACKAGE / "lua").glob("*.lua")), ids=named)
+LUA = sorted((PACKAGE / "lua").glob("*.lua"))
+
+
+@pytest.mark.parametrize("file", LUA, ids=named)
 def test_a_script_of_the_line_says_what_it_needs_and_gives(file: Path) -> None:
     first = file.read_text("utf-8").splitlines()[0]
     assert first.startswith("-- "), first
-    if file.stem != "line":
+    parts = {
+        part for other in LUA for line in PARTS.findall(other.read_text("utf-8")) for part in line.split()
+    }
+    if file.stem not in {"line", *parts}:
         assert first.startswith(f"-- {file.stem}("), first
+
+
+def test_a_part_stands_after_the_parts_it_needs() -> None:
+    """A local function of Lua is unknown above its own line."""
+    for file in LUA:
+        standing = [part for line in PARTS.findall(file.read_text("utf-8")) for part in line.split()]
+        assert len(standing) == len(set(standing)), named(file)
+        for number, part in enumerate(standing):
+            head = (PACKAGE / "lua" / f"{part}.lua").read_text("utf-8").split("\n\n")[0]
+            needs = re.findall(r"Needs ([a-z, ]+)\.", head)
+            missing = {one for line in needs for one in line.split(", ")} - set(standing[:number])
+            assert not missing, f"{named(file)}: {part} needs {missing}"
 
 
 def test_every_public_thing_says_what_it_is() -> None:

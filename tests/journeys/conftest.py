@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from cloudwindow.domain import replica
 from cloudwindow.journey import places
 from cloudwindow.queue import connect
 from cloudwindow.records.ledger import Ledger
@@ -19,6 +20,8 @@ from tests.journeys.town import Town, opened_town
 def _places_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """The town's clock stands still: a place is never a moment old."""
     monkeypatch.setattr(places, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(replica, "OUTLOOK_SECONDS", 0.0)
+    monkeypatch.setattr(replica, "CHECK_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

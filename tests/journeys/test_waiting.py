@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOften
+from cloudwindow.domain.match import CITY
 from cloudwindow.domain.messages import AgentAvailable, DeviceReport, OfferAccept, OfferDecline
 from cloudwindow.domain.ticket import State
 from cloudwindow.journey.intake import Problems
@@ -51,7 +52,7 @@ async def test_nothing_is_offered_to_another_district_before_its_ring_opens(town
     offer = (await other.view()).offer
     assert offer is not None
     assert not offer.own_district
-    assert offer.ring == 2
+    assert offer.ring == CITY
 
 
 async def test_what_is_wrong_about_you_is_told_field_by_field(town: Town) -> None:
@@ -148,11 +149,14 @@ async def test_a_family_on_one_phone_takes_two_numbers_in_one_browser(town: Town
 
 async def test_outside_office_hours_no_number_is_given_and_the_next_opening_is_told(town: Town) -> None:
     visitor = await town.visitor()
-    town.now += 2.5 * 3600  # 12:30, lunch
     await visitor.begin()
+    town.now += 2.5 * 3600  # 12:30, lunch
     with pytest.raises(Conflict, match="office_closed") as closed:
         await visitor.take()
     assert closed.value.values["next"] == town.now + 1800
+    with pytest.raises(Conflict, match="office_closed") as refused:
+        await visitor.begin()
+    assert refused.value.values["next"] == town.now + 1800
     town.now += 1800
     await visitor.begin()
     assert (await visitor.take()).number == "H001"

@@ -1,11 +1,13 @@
 """Every page of citizens with its sample, by a short name."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
+from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
 from tests.pages.environment import context, environment
 
@@ -38,6 +40,8 @@ VISITS = {
     "next": sample.visit("waiting", place=sample.NEXT),
     "counting": sample.visit("waiting"),
     "far": sample.visit("waiting", place=sample.FAR),
+    "by-appointment": sample.visit("waiting", place=sample.PLACE, appointment=appointments.MARK),
+    "late": sample.visit("waiting", place=sample.PLACE, appointment=appointments.LATE),
     "closed": sample.visit("waiting", place=sample.PLACE, open_now=False),
     "called": sample.visit("called"),
     "in_call": sample.visit("in_call"),
@@ -88,6 +92,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "verify": ("verify", {"found": None, "code": "", "tried": False}),
     "verify-found": ("verify", {"found": sample.DOCUMENT, "code": "7KQF-2M9X-P", "tried": True}),
     "verify-unknown": ("verify", {"found": None, "code": "AAAA", "tried": True}),
+    "waits": ("waits", {"records_shown": sample.WAIT_RECORDS}),
     "error": (
         "error",
         {
@@ -107,7 +112,20 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
+PAGES |= appointments.PAGES
+PAGES |= {
+    "confirm-booking": (
+        "confirm",
+        CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
+    ),
+    "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
+}
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
+HERE = VISITS["waiting"].home
+PAGES |= {
+    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], home=home)})
+    for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
+}
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{panel}": (f"panels/{panel}", {"visit": view})

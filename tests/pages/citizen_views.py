@@ -10,6 +10,7 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.views import (
     AgentCard,
+    AppointmentMark,
     CaseStep,
     CaseView,
     ChatLine,
@@ -24,6 +25,7 @@ from cloudwindow.journey.views import (
     SectionView,
     VerifyView,
     VisitView,
+    WaitRecord,
 )
 from tests.pages.environment import ROOT
 
@@ -192,6 +194,7 @@ def visit(
     handed_in: CaseView | None = None,
     place: Place | None = None,
     open_now: bool = True,
+    appointment: AppointmentMark | None = None,
 ) -> VisitView:
     """The visit page at ``stage``."""
     of = item(item_id)
@@ -209,6 +212,7 @@ def visit(
         principal=None,
         mobile="138****2046",
         place=place,
+        appointment=appointment,
         place_known=place is not None,
         waited_seconds=300,
         open_now=open_now,
@@ -243,6 +247,11 @@ def visit(
     )
 
 
+WAIT_RECORDS = [
+    WaitRecord(name=Text(zh="越秀区", en="Yuexiu District"), shown=True, cases=1240, share=0.806),
+    WaitRecord(name=Text(zh="天河区", en="Tianhe District"), shown=True, cases=12, share=None),
+    WaitRecord(name=Text(zh="花都区", en="Huadu District"), shown=False, cases=0, share=None),
+]
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)
 FAR = Place(ahead=120, of=180, agents_on_duty=14, low_seconds=3600, high_seconds=9000)
 NEXT = Place(ahead=0, of=1, agents_on_duty=0, low_seconds=None, high_seconds=None)

@@ -172,6 +172,8 @@ ITEM = ServiceItem(
     recording=Recording(full_days=180, chat_days=180, may_decline=True),
     avg_minutes=8,
     skill_group="HR",
+    skill_level=1,
+    rings=None,
     languages=("zh", "yue", "en"),
     legal_basis=(),
     situations=(),

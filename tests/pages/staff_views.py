@@ -42,6 +42,7 @@ READINESS = views.Readiness(
     papers_needed=2,
     online=True,
 )
+PUNCTUAL = views.AppointmentMark(starts_at=NOW, arrived_at=NOW - 60, late=False)
 OFFER = views.OfferView(
     offer="o1",
     expires_at=NOW + 17,
@@ -269,6 +270,9 @@ DESKS = {
     "away": desk("away"),
     "idle": desk("idle"),
     "offered": desk("offered", offer=OFFER),
+    "booked": desk("offered", offer=replace(OFFER, appointment=PUNCTUAL)),
+    "booked_late": desk("offered", offer=replace(OFFER, appointment=replace(PUNCTUAL, late=True))),
+    "in_booked_call": desk("in_call", session=replace(SESSION, appointment=PUNCTUAL)),
     "in_call": desk("in_call"),
     "reading_back": desk(
         "in_call",
@@ -415,10 +419,12 @@ BOARD = views.BoardView(
     agents={"idle": 3, "offered": 1, "in_call": 6, "wrap_up": 1, "away": 2, "offline": 4},
     agent_rows=(
         views.AgentRow(
-            name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
+            id="s1", name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
         ),
-        views.AgentRow(name="何家豪", number="1402", district=HUADU, state="idle", since=NOW - 30),
-        views.AgentRow(name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE),
+        views.AgentRow(id="s4", name="何家豪", number="1402", district=HUADU, state="idle", since=NOW - 30),
+        views.AgentRow(
+            id="s5", name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE
+        ),
     ),
     today={
         "taken": 128,
@@ -430,6 +436,11 @@ BOARD = views.BoardView(
         "handed_over": 29,
     },
     mean_wait_seconds=4.2 * MINUTE,
+    wait_records=(
+        views.WaitRecord(name=YUEXIU.name, shown=True, cases=412, share=0.81),
+        views.WaitRecord(name=HUADU.name, shown=True, cases=11, share=None),
+        views.WaitRecord(name=TIANHE.name, shown=False, cases=0, share=None),
+    ),
 )
 DISTRICT_BOARD = replace(
     BOARD,

@@ -1,0 +1,47 @@
+-- Agents: coming to work, being free, going away. Needs words, states.
+
+-- Somebody who may be offered something stands in the idle lists, longest free first.
+local function rest(id, a)
+  if a.pull == "1" then return end
+  call("ZADD", K .. "idle", a.free_from, id)
+  call("ZADD", K .. "idle:" .. a.district, a.free_from, id)
+end
+
+local function rouse(id, a)
+  call("ZREM", K .. "idle", id)
+  call("ZREM", K .. "idle:" .. a.district, id)
+end
+
+-- The turn of an agent is the time at work since their last call: being away neither adds to it nor ends it.
+-- turn: "again" begins it anew; otherwise it goes on.
+local function move(id, a, state, reason, turn)
+  local before = a.state
+  if before == "idle" then rouse(id, a) end
+  if before then count_staff(a, before, -1) end
+  a.state, a.reason = state, reason or ""
+  local came, went = AT_WORK[state] and not AT_WORK[before], AT_WORK[before] and not AT_WORK[state]
+  if went then a.free_spent = string.format("%d", now - tonumber(a.free_from or now)) end
+  if came then a.free_from = string.format("%d", now - tonumber(a.free_spent or 0)) end
+  if turn == "again" then a.free_from = ARGV[1] end
+  keep_state(id, a)
+  if came then duty(a, 1) end
+  if went then
+    duty(a, -1)
+    set_free(id)
+  end
+  if state == "offline" then return end
+  count_staff(a, state, 1)
+  if state == "idle" then rest(id, a) end
+  if state == "away" then renew(id, a) end
+end
+
+local function drop_claim(id, a)
+  call("HDEL", K .. "agent:" .. id, "ticket", "offer")
+  a.ticket, a.offer = nil, nil
+end
+
+local function go_away(id, a, reason)
+  call("HDEL", K .. "agent:" .. id, "leaving")
+  move(id, a, "away", reason)
+  tell_state("agent.away", id, a)
+end

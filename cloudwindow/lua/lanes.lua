@@ -1,0 +1,83 @@
+-- Lanes: putting tickets in and taking them out, with the heads that agents read.
+
+-- The lane has another head (or none): tell the lists that agents read.
+refresh_head = function(lane)
+  local home, skill = parts(lane)
+  local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
+  local score = tonumber(head[2])
+  local opens = score and openings(lane)
+  if score then call("ZADD", K .. "own:" .. home, head[2], lane) else call("ZREM", K .. "own:" .. home, lane) end
+  for one in string.gmatch(skill, "[^+]+") do
+    local reader = K .. "skill:" .. one
+    if score and opens[2] < NEVER then
+      call("ZADD", reader, score + opens[2], lane)
+    else
+      call("ZREM", reader, lane)
+    end
+    local first = call("ZRANGE", reader, 0, 0, "WITHSCORES")[2]
+    if first then call("HSET", K .. "heads", one, first) else call("HDEL", K .. "heads", one) end
+  end
+  if score then settle(lane, score, opens) else call("ZREM", K .. "widen", lane) end
+  return score
+end
+
+-- The lane's head is another since a ticket stands in it.
+local function new_head(lane)
+  if call("ZCARD", K .. "lane:" .. lane) == 1 then learn(lane) end
+  refresh_head(lane)
+end
+
+local function enter(ticket, lane, score)
+  call("ZADD", K .. "lane:" .. lane, score, ticket)
+  if call("ZRANK", K .. "lane:" .. lane, ticket) == 0 then new_head(lane) end
+end
+
+-- A ticket waits from now on. t: lane score; preferred prefer_until.
+local function push(ticket, t)
+  if stand(ticket, t) == "head" then new_head(t.lane) end
+end
+
+-- A ticket waits no more. t: lane; reserved. popped: it has been taken from the head of its lane already.
+local function pull(ticket, t, popped)
+  if call("HINCRBY", K .. "waiting", t.lane, -1) <= 0 then call("HDEL", K .. "waiting", t.lane) end
+  if t.reserved then
+    call("ZREM", K .. "mine:" .. t.reserved, ticket)
+    call("ZREM", K .. "reserved:" .. t.lane, ticket)
+    call("ZREM", K .. "prefers", ticket)
+    call("HDEL", K .. "ticket:" .. ticket, "reserved")
+    return
+  end
+  if popped then
+    refresh_head(t.lane)
+    return
+  end
+  local was_head = call("ZRANGE", K .. "lane:" .. t.lane, 0, 0)[1] == ticket
+  call("ZREM", K .. "lane:" .. t.lane, ticket)
+  if not was_head then return end
+  local score = refresh_head(t.lane)
+  if score and score <= now and call("EXISTS", K .. "idle") == 1 then call("ZADD", K .. "widen", now, t.lane) end
+end
+
+-- Whoever is offered a ticket that asked for them has had it: from now on it waits for everybody.
+local function forget_preference(ticket, t)
+  if not t.preferred then return end
+  call("HDEL", K .. "ticket:" .. ticket, "preferred", "prefer_until")
+  t.preferred = nil
+end
+
+-- It waits for one agent no longer: everybody may be offered it, at its old place.
+local function share(ticket)
+  local t = hash(K .. "ticket:" .. ticket)
+  call("ZREM", K .. "prefers", ticket)
+  if not t.reserved then return end
+  call("ZREM", K .. "mine:" .. t.reserved, ticket)
+  call("ZREM", K .. "reserved:" .. t.lane, ticket)
+  call("HDEL", K .. "ticket:" .. ticket, "reserved")
+  enter(ticket, t.lane, t.score)
+  call("ZADD", K .. "widen", now, t.lane)
+end
+
+-- An agent goes: who waited for them alone waits for everybody.
+set_free = function(id)
+  for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, -1)) do share(ticket) end
+end

@@ -1,0 +1,91 @@
+-- Matching: a ticket looks for a free agent. Needs tickets, rings, lanes, agents, offers, choosing, seeking.
+
+-- The longest idle agent of one district who may serve the lane, better than best if there is one already.
+-- Second answer: somebody passed on this ticket.
+local function idle_in(district, ring, lane, ticket, best, seen)
+  local home, skill, language, mode = parts(lane)
+  local from, page, more, passed = 0, 6, true, false
+  while more do
+    local free = call("ZRANGE", K .. "idle:" .. district, from, from + page - 1, "WITHSCORES")
+    more, from, page = #free == 2 * page, from + page, 32
+    local ids = {}
+    for i = 1, #free, 2 do ids[#ids + 1] = free[i] end
+    local profiles = #ids > 0 and call("HMGET", K .. "profiles", unpack(ids)) or {}
+    for i, id in ipairs(ids) do
+      local since = tonumber(free[2 * i])
+      if best and (since > best.since or (since == best.since and id > best.id)) then return best, passed end
+      local skills, languages, modes, serves = string.match(profiles[i], "^([^|]+)|([^|]+)|([^|]+)|([^|]+)$")
+      if masters(skills, skill) and among(languages, language) and among(modes, mode)
+          and reaches(serves, district, home) then
+        local pass = call("HMGET", K .. "agent:" .. id, "passed", "passed_until")
+        if pass[1] == ticket and passes(pass[2]) then
+          passed = true
+        else
+          if #seen < 6 then seen[#seen + 1] = {agent = id, ring = ring - 1, idle_ms = now - since} end
+          return {id = id, since = since}, passed
+        end
+      end
+    end
+  end
+  return best, passed
+end
+
+-- The districts of the outer rings with somebody idle, by their ring around a home district.
+local function idle_around(home)
+  local names, asked, rings, lenders = {}, {}, {{}, {}, {}, {}}, lenders_of(home)
+  for district in pairs(NEIGHBOURS) do
+    names[#names + 1] = district
+    asked[#asked + 1] = district .. "|idle"
+  end
+  for i, idle in ipairs(call("HMGET", K .. "staff", unpack(asked))) do
+    if idle and names[i] ~= home then
+      local ring = rings[ring_of(names[i], home, lenders)]
+      ring[#ring + 1] = names[i]
+    end
+  end
+  return rings
+end
+
+-- Whoever may serve the ticket and is free: nearest open ring first, then longest idle.
+local function free_agent(lane, ticket, score)
+  local opens, home, around, passed = openings(lane), parts(lane), nil, false
+  for ring = 1, 4 do
+    if score + opens[ring] > now then break end
+    if ring > 1 then around = around or idle_around(home) end
+    local best, seen = nil, {}
+    for _, district in ipairs(ring == 1 and {home} or around[ring]) do
+      local skipped
+      best, skipped = idle_in(district, ring, lane, ticket, best, seen)
+      passed = passed or skipped
+    end
+    if best then return best.id, ring, opens[ring], seen end
+  end
+  return nil, passed
+end
+
+-- Offer the lane's tickets, oldest first, to free agents until none fits. Answers how many were offered.
+local function match_lane(lane)
+  local offered, skip = 0, 0
+  while offered < 100 and skip < 4 and call("EXISTS", K .. "idle") == 1 do
+    local head = call("ZRANGE", K .. "lane:" .. lane, skip, skip, "WITHSCORES")
+    if not head[1] then break end
+    local id, ring, opening, seen = free_agent(lane, head[1], tonumber(head[2]))
+    if id then
+      if skip == 0 then call("ZREM", K .. "lane:" .. lane, head[1]) end
+      make_offer(head[1], id, hash(K .. "agent:" .. id),
+        {rule = "longest_idle", ring = ring, opened_ms = opening, considered = others(seen, "agent", id)}, skip == 0)
+      offered = offered + 1
+    elseif ring then
+      skip = skip + 1
+    else
+      break
+    end
+  end
+  return offered
+end
+
+-- A ticket has come to wait: to its old agent if that one is free, else to whoever may serve its lane.
+local function match(ticket, lane)
+  local reserved = call("HGET", K .. "ticket:" .. ticket, "reserved")
+  if reserved then seek(reserved) else match_lane(lane) end
+end

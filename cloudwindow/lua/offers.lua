@@ -1,0 +1,34 @@
+-- Offers: how one begins and how its ticket comes back. Needs tickets, rings, lanes, agents.
+
+local function make_offer(ticket, id, a, why, popped)
+  local key = K .. "ticket:" .. ticket
+  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved")
+  local lane, ring = t[1], why.ring - 1
+  pull(ticket, {lane = lane, reserved = t[6] or nil}, popped)
+  local epoch = call("HINCRBY", key, "epoch", 1)
+  local name, expires = ticket .. "/" .. epoch, now + RULES.accept
+  why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])
+  why.idle_ms, why.credit_ms = now - tonumber(a.free_from), tonumber(t[4] or 0)
+  why.priority, why.ring = t[5] or "", nil
+  local told = cjson.encode({offer = name, ticket = ticket, agent = id, epoch = epoch, expires_ms = expires,
+    ring = ring, lane = lane, why = why})
+  call("HSET", key, "state", "offered", "agent", id, "offer", name, "expires", expires, "told", told)
+  call("ZADD", K .. "offers", expires, ticket)
+  if a.came_from then a.state = a.came_from end
+  if a.state == "idle" then rouse(id, a) end
+  busy(id, a, "offered")
+  a.ticket, a.offer = ticket, name
+  call("HSET", K .. "agent:" .. id, "ticket", ticket, "offer", name)
+  announce("offer.made", ticket, id, name, epoch, told)
+end
+
+-- A ticket that was offered or served stands at its old place again, or stays aside while its citizen is gone.
+local function give_back(ticket, t, reason)
+  local key = K .. "ticket:" .. ticket
+  call("ZREM", K .. "offers", ticket)
+  call("HDEL", key, "agent", "offer", "expires", "told")
+  call("HSET", key, "state", t.detached and "detached" or "waiting")
+  forget_preference(ticket, t)
+  if not t.detached then push(ticket, t) end
+  announce("offer.returned", ticket, t.agent, t.offer, tonumber(t.epoch), {reason = reason, lane = t.lane})
+end

@@ -1,0 +1,131 @@
+-- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, agents, offers, choosing.
+
+local function set_of(list)
+  local names, set = {}, {}
+  for word in each(list) do
+    names[#names + 1] = word
+    set[word] = true
+  end
+  return set, names
+end
+
+-- What an agent can do, looked up often: sets instead of lists.
+local function ready_to_look(a)
+  a.can, a.names = set_of(a.skills)
+  a.speaks, a.talks = set_of(a.languages), set_of(a.modes)
+  if a.serves ~= "*" then a.helps = set_of(a.serves) end
+end
+
+local function able(a, home, skill, language, mode)
+  local can = a.can[skill]
+  if can == nil then
+    can = string.find(skill, "+", 1, true) ~= nil and masters(a.skills, skill)
+    a.can[skill] = can
+  end
+  return can and a.speaks[language] and a.talks[mode]
+    and (home == a.district or not a.helps or a.helps[home])
+end
+
+-- The score of a lane's head, or of the one behind it if the agent passes on that; and how many to skip.
+local function head_for(a, lane, score)
+  if lane == a.passed_lane and passes(a.passed_until)
+      and call("ZRANGE", K .. "lane:" .. lane, 0, 0)[1] == a.passed then
+    return tonumber(call("ZRANGE", K .. "lane:" .. lane, 1, 1, "WITHSCORES")[2] or "inf"), 1
+  end
+  return score, 0
+end
+
+-- The own district's lane with the oldest head the agent may serve, and up to two more of the same page.
+local function best_own(a, seen)
+  local best, from, page = nil, 0, 6
+  while true do
+    local heads = call("ZRANGE", K .. "own:" .. a.district, from, from + page - 1, "WITHSCORES")
+    for i = 1, #heads, 2 do
+      local lane, head = heads[i], tonumber(heads[i + 1])
+      if head > now then return best end
+      if able(a, parts(lane)) then
+        local score, skip = head_for(a, lane, head)
+        if score <= now then
+          seen[#seen + 1] = {lane = lane, at_ms = score}
+          if not best or score < best.at then
+            best = {lane = lane, at = score, ring = 1, opening = 0, skip = skip}
+          end
+        end
+      end
+    end
+    if #heads < 2 * page or (best and tonumber(heads[#heads]) >= best.at) then return best end
+    from, page = from + page, 32
+  end
+end
+
+-- The agent's skills for which other districts' tickets come before the bound, the earliest first.
+local function skills_before(names, bound)
+  local order = {}
+  for i, first in ipairs(call("HMGET", K .. "heads", unpack(names))) do
+    if first and tonumber(first) < bound then order[#order + 1] = {skill = names[i], first = tonumber(first)} end
+  end
+  if order[2] then
+    table.sort(order, function(one, other)
+      return one.first < other.first or (one.first == other.first and one.skill < other.skill)
+    end)
+  end
+  return order
+end
+
+-- A lane of another district that is better than the best so far, if there is one.
+local function better_abroad(a, best, seen)
+  local order, done, lends = skills_before(a.names, best and best.at or now + 1), {}, nil
+  for _, one in ipairs(order) do
+    local from, page = 0, 4
+    while true do
+      local bound = best and "(" .. string.format("%.3f", best.at) or ARGV[1]
+      local lanes = call("ZRANGEBYSCORE", K .. "skill:" .. one.skill, "-inf", bound, "WITHSCORES", "LIMIT", from, page)
+      for i = 1, #lanes, 2 do
+        local lane, first = lanes[i], tonumber(lanes[i + 1])
+        if best and first >= best.at then break end
+        local home, skill, language, mode, word = parts(lane)
+        if home ~= a.district and not done[lane] and able(a, home, skill, language, mode) then
+          done[lane] = true
+          lends = lends or call("HGET", K .. "lends", a.district) or ""
+          local key = string.sub(lane, 1, -#word - 2)
+          local opens = openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
+          local ring = among(lends, home) and 2 or among(NEIGHBOURS[home], a.district) and 3 or 4
+          local score, skip = head_for(a, lane, first - opens[2])
+          local at = score + opens[ring]
+          if opens[ring] < NEVER and score < math.huge then
+            if #seen < 8 then seen[#seen + 1] = {lane = lane, at_ms = at} end
+            if at <= now and (not best or at < best.at) then
+              best = {lane = lane, at = at, ring = ring, opening = opens[ring], skip = skip}
+            end
+          end
+        end
+      end
+      if #lanes < 2 * page then break end
+      from, page = from + page, 32
+    end
+  end
+  return best
+end
+
+-- Offer a free agent what is theirs next: who waits for them alone, else of all lanes they may serve the head
+-- with the lowest score + opening, own district first. known: the agent, if they are at hand.
+local function seek(id, rule, known)
+  local a = known or hash(K .. "agent:" .. id)
+  if a.state ~= "idle" or (a.pull == "1" and not rule) then return false end
+  local mine = call("ZRANGE", K .. "mine:" .. id, 0, 0)[1]
+  if mine then
+    local home = parts(call("HGET", K .. "ticket:" .. mine, "lane"))
+    make_offer(mine, id, a, {rule = "preferred", ring = ring_of(a.district, home, lenders_of(home)), opened_ms = 0})
+    return true
+  end
+  local seen = {}
+  ready_to_look(a)
+  local best = better_abroad(a, best_own(a, seen), seen)
+  if not best then return false end
+  local head = best.skip == 0
+  local ticket = head and call("ZPOPMIN", K .. "lane:" .. best.lane)[1]
+    or call("ZRANGE", K .. "lane:" .. best.lane, best.skip, best.skip)[1]
+  make_offer(ticket, id, a, {rule = rule or "longest_waiting", ring = best.ring, opened_ms = best.opening,
+    considered = others(seen, "lane", best.lane)}, head)
+  return true
+end

@@ -1,0 +1,28 @@
+-- Words: lanes and lists taken apart.
+local AT_WORK = {idle = true, offered = true, in_call = true, wrap_up = true}
+
+-- home, skill, language, mode, rings
+local function parts(lane)
+  return string.match(lane, "^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$")
+end
+
+local function each(list)
+  return string.gmatch(list, "[^,]+")
+end
+
+local function among(list, word)
+  return list == "*" or string.find("," .. list .. ",", "," .. word .. ",", 1, true) ~= nil
+end
+
+-- Whether a list holds a skill, or all skills of "CA+HR".
+local function masters(skills, skill)
+  if not string.find(skill, "+", 1, true) then return among(skills, skill) end
+  for one in string.gmatch(skill, "[^+]+") do
+    if not among(skills, one) then return false end
+  end
+  return true
+end
+
+local function reaches(serves, district, home)
+  return home == district or among(serves, home)
+end

@@ -1,0 +1,9 @@
+-- sign_in(prefix; now ms, agent, district, skills, languages, modes, serves) -> away
+-- Keys: agent:<agent>, presence, staff. Announces agent.away.
+local id = ARGV[2]
+call("HSET", K .. "agent:" .. id, "district", ARGV[3], "skills", ARGV[4], "languages", ARGV[5], "modes", ARGV[6],
+  "serves", ARGV[7])
+call("ZADD", K .. "presence", now + RULES.lease, id)
+move(id, ARGV[3], "offline", "away", "signed_in", ARGV[1])
+tell_state("agent.away", "", id, "", ARGV[3], "signed_in", ARGV[1])
+return "away"

@@ -1,1 +1,1 @@
-"""What the line costs, measured against floors and peers in the same run; ``docs/benchmarks.md`` tells how."""
+"""What the line costs, against floors and peers in the same run; see ``docs/benchmarks.md``."""

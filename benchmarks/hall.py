@@ -1,8 +1,8 @@
 """
 A hall in which agents serve calls at a steady rate while the number waiting stays where it is.
 
-It drives the line, or a floor under it, by the same methods in the same order and keeps a clock of its own, so
-that a queue of an hour needs no hour. CPU is read around each kind of script, never around the reading of news.
+It drives the line, or a floor under it, by the same methods in the same order and keeps a clock of its own,
+so that a queue of an hour needs no hour. CPU is read around each kind of script, never around reading news.
 """
 
 import asyncio

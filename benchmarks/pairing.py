@@ -2,7 +2,7 @@
 Server CPU of one call on the line (join, offer, accept, wrap up, finish, ticks) against its writes alone.
 
 The floor (``floor/``) writes the same hashes, deadlines, counters, epochs and news for a call but pops the
-oldest ticket of one list. Both serve the same city in turns on one server; the figure is the median of rounds.
+oldest ticket of one list. Both serve the same city in turns on one server; figures are medians of rounds.
 """
 
 import asyncio

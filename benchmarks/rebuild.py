@@ -37,7 +37,7 @@ from cloudwindow.staff_auth import StaffPasswords
 TICKETS = 20_000
 GOAL_SECONDS = 1.5
 TRIES = 3
-BATCH = 2_000
+BATCH = 100
 QUEUE_SECONDS = 3_600.0
 
 
@@ -177,8 +177,8 @@ async def _digest(url: str) -> str:
     """Everything in Redis but the news and the mark of the rebuilding."""
     whole = hashlib.sha256()
     async with Redis.from_url(url) as raw:
-        keys: list[bytes] = sorted(await raw.execute_command("KEYS", "*"))
-        kept = [key for key in keys if not key.endswith((b":announcements", b":generation"))]
+        keys = sorted(await raw.keys("*"))
+        kept = [key for key in map(_bytes, keys) if not key.endswith((b":announcements", b":generation"))]
         for start in range(0, len(kept), BATCH):
             pipe = raw.pipeline(transaction=False)
             for key in kept[start : start + BATCH]:
@@ -186,6 +186,10 @@ async def _digest(url: str) -> str:
             for key, value in zip(kept[start:], await pipe.execute(), strict=False):
                 whole.update(key + value)
     return whole.hexdigest()
+
+
+def _bytes(key: bytes | str) -> bytes:
+    return key if isinstance(key, bytes) else key.encode()
 
 
 if __name__ == "__main__":

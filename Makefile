@@ -1,6 +1,6 @@
 # Cloud Window's commands. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check screenshots fmt lock fresh-clone clean setup
+.PHONY: help run test check bench-queue screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
 PYTHON := .venv/bin/python
@@ -23,6 +23,9 @@ test-fast: setup ## run the tests that need no browser
 check: setup ## format, lint, types, import contracts, browser types, catalogue, translations
 	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs 2 $(CHECKS)
 	@echo "check: all of $(CHECKS) passed"
+
+bench-queue: setup ## measure the line; prints one JSON line for each benchmark (docs/benchmarks.md)
+	@$(PYTHON) -m benchmarks
 
 screenshots: setup ## take the pictures of docs/images
 	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m scripts.screenshots

@@ -17,7 +17,7 @@ from random import Random
 from redis.asyncio import Redis
 
 from benchmarks.city import DISTRICTS, LANGUAGES
-from benchmarks.measure import EVERY_WRITE, machine, main, report, server_version, valkey
+from benchmarks.measure import EVERY_WRITE, cpu_ns, machine, main, report, server_version, valkey
 from cloudwindow import app as product
 from cloudwindow import journey
 from cloudwindow.bus import Workers
@@ -43,31 +43,34 @@ QUEUE_SECONDS = 3_600.0
 
 def bench(quick: bool) -> None:
     """Measure on a server that syncs every write, as the product's own does."""
-    with valkey(*EVERY_WRITE) as (url, _), tempfile.TemporaryDirectory(prefix="cw-bench-") as folder:
-        asyncio.run(_measure(url, Path(folder), 200 if quick else TICKETS))
+    with valkey(*EVERY_WRITE) as (url, pid), tempfile.TemporaryDirectory(prefix="cw-bench-") as folder:
+        asyncio.run(_measure(url, pid, Path(folder), 200 if quick else TICKETS))
 
 
-async def _measure(url: str, folder: Path, tickets: int) -> None:
+async def _measure(url: str, pid: int, folder: Path, tickets: int) -> None:
     config = Config(data_dir=folder)
     await migrate(config.ledger_url)
     async with _opened(config, url) as (made, redis):
         await _fill(made, tickets, time.time())
-        seconds, reading = [], []
+        seconds, reading, cpu = [], [], []
         for _ in range(TRIES):
             await redis.flushall()
             reading.append(await _timed_reading(made))
+            before = time.process_time() + cpu_ns(pid) / 1e9
             seconds.append(await _timed_sweep(made))
+            cpu.append(time.process_time() + cpu_ns(pid) / 1e9 - before)
             assert sum(load.waiting for load in await made.house.line.load()) == tickets
-        before = await _digest(url)
+        kept = await _digest(url)
         await redis.delete("{cw}:generation")
         second = await _timed_sweep(made)
-        unchanged = before == await _digest(url)
+        unchanged = kept == await _digest(url)
         ordinary = await _timed_sweep(made)
         report(
             "rebuild",
             measured={
                 "tickets": tickets,
                 "seconds": seconds,
+                "cpu_seconds_of_product_and_server": cpu,
                 "of_that_reading_the_ledger_seconds": reading,
                 "second_pass_seconds": second,
                 "ordinary_sweep_seconds": ordinary,

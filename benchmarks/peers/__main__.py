@@ -30,7 +30,7 @@ ROUNDS, PAIRINGS, WARM_UP = 3, 600, 100
 
 def bench(quick: bool) -> None:
     """Start the servers and let the contestants take turns."""
-    asyncio.run(_measure(*((400, 60, 1, 40) if quick else (WAITING, AGENTS, ROUNDS, PAIRINGS))))
+    asyncio.run(_measure(*((4_000, 60, 1, 40) if quick else (WAITING, AGENTS, ROUNDS, PAIRINGS))))
 
 
 async def _measure(waiting: int, agents: int, times: int, pairings: int) -> None:

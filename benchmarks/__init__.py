@@ -1,1 +1,1 @@
-"""Measurements of our promises; each module prints one line of JSON."""
+"""What the line costs, against floors and peers in the same run; see ``docs/benchmarks.md``."""

@@ -23,7 +23,7 @@ for i, name in ipairs(names) do
   a[name] = ARGV[2 + i]
   call("HSET", key, name, a[name])
 end
-call("HSET", K .. "profiles", id, table.concat({a.skills, a.languages, a.modes, a.serves}, "|"))
+call("HSET", K .. "profiles", id, "," .. table.concat({a.skills .. ",", a.languages, a.modes, a.serves}, "|"))
 call("SADD", K .. "agents", id)
 local function tell_profile()
   announce("agent.signed_in", a.ticket, id, a.offer, nil, {district = a.district, skills = a.skills,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import Any, Protocol, TypeVar, cast, get_type_hints
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 from sqlalchemy import Row, Table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,19 +47,20 @@ def _plain(value: Any) -> Any:
 
 def from_row(shape: type[T], row: Row[Any], **others: Any) -> T:
     """Build ``shape`` from the columns of the same names; ``others`` fills what is kept elsewhere."""
-    columns, kind = row._mapping, cast(Any, shape)
-    values = {name: _typed(columns[name], word) for name, word in _columns_of(kind) if name not in others}
+    columns = row._mapping
+    words: Mapping[str, type[StrEnum] | None] = _words_of(shape)  # type: ignore[arg-type]  # types hash
+    values = {name: _typed(columns[name], word) for name, word in words.items() if name not in others}
     return shape(**values, **others)
 
 
 @cache
-def _columns_of(shape: Any) -> tuple[tuple[str, type[StrEnum] | None], ...]:
-    """The fields of ``shape``, each with the enum its words belong to."""
+def _words_of(shape: type[Any]) -> Mapping[str, type[StrEnum] | None]:
+    """The fields of a value, each with the enum its words come from; looked up once, as rows are many."""
     hints = get_type_hints(shape)
-    return tuple((field.name, _enum_in(hints[field.name])) for field in dataclasses.fields(shape))
+    return {field.name: _word_of(hints[field.name]) for field in dataclasses.fields(shape)}
 
 
-def _enum_in(hint: Any) -> type[StrEnum] | None:
+def _word_of(hint: Any) -> type[StrEnum] | None:
     kinds = [hint, *getattr(hint, "__args__", ())]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
 

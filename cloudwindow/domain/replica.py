@@ -294,7 +294,7 @@ class Replica:
             agent=news.agent, district=profile.district, state=state, since=news.at, profile=profile
         )
         self._agents[news.agent] = replace(
-            known, district=profile.district, state=state, since=news.at, profile=profile, present=True
+            known, district=profile.district, state=state, profile=profile, present=True
         )
         self._duty_changed()
         return True

@@ -1,13 +1,13 @@
 """The wait that is shown: promised with the number, judged when it is over, published by district."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import Lane, Place
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
-from cloudwindow.journey.places import Places
 from cloudwindow.journey.views import WaitRecord
 from cloudwindow.records import promises
 from cloudwindow.records.promises import Promise, Record
@@ -20,9 +20,10 @@ FEWEST_CASES = 20
 class Promises:
     """What we say about waiting and whether it was true."""
 
-    def __init__(self, house: House, places: Places) -> None:
+    def __init__(self, house: House, place_of: Callable[[TicketId], Awaitable[Place | None]]) -> None:
         self._house = house
-        self._places = places
+        self._place_of = place_of
+        """The place as pages are shown it."""
 
     async def make(self, ticket: Ticket, lane: Lane) -> None:
         """Keep the range that the holder of a new number is shown; none if it is hidden or there is none."""
@@ -30,7 +31,7 @@ class Promises:
         if not self._house.catalogue.district(ticket.home_district).show_wait:
             return
         try:
-            place = await self._places.place(ticket.id)
+            place = await self._place_of(ticket.id)
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise

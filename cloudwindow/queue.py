@@ -483,10 +483,13 @@ class Line:
 
     # -- news ----------------------------------------------------------------------------------------------
 
-    async def announcements(self, after: str = "$") -> AsyncIterator[Announcement]:
+    async def announcements(
+        self, after: str = "$", *, rest_seconds: float = 0.0
+    ) -> AsyncIterator[Announcement]:
         """
         What happens from now on, or since the announcement ``after``, in order and for ever.
 
+        ``rest_seconds``: how long to let news gather between two reads that found any.
         Raises Unavailable("line_unavailable") when Redis goes away: begin again after the last one received.
         """
         stream = f"{self._key}:announcements"
@@ -495,6 +498,8 @@ class Line:
             answer = await self._ask("xread", {stream: last}, count=200, block=1000)
             for last, fields in _entries(answer):
                 yield _announcement(last, fields)
+            if answer and rest_seconds:
+                await asyncio.sleep(rest_seconds)
 
     async def history(self, after: str = "0-0", *, count: int = STREAM_LENGTH) -> list[Announcement]:
         """What has been announced after ``after``, as far as it is kept; at most ``count``."""

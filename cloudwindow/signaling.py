@@ -223,6 +223,7 @@ class Hub:
     ) -> None:
         self._relay = relay
         self._replaced = Gathering(self._replace_elsewhere)
+        self._news = Gathering(self._tell_nodes)
         self._attendance = attendance
         self._clock = clock
         self._pages: dict[str, set[Connection]] = defaultdict(set)
@@ -246,12 +247,17 @@ class Hub:
         await self._attend(self._attendance.alive())
 
     async def attended(self, text: str) -> None:
-        """Take in what another node told of its pages."""
-        await self._attend(self._attendance.heard(text, self._clock()))
+        """Take in what another node told of its pages, a piece of news a line."""
+        for news in text.splitlines():
+            await self._attend(self._attendance.heard(news, self._clock()))
 
     async def _attend(self, news: str | None) -> None:
         if news is not None:
-            await self._relay(ATTENDANCE, news)
+            await self._news.ask(news)
+
+    async def _tell_nodes(self, news: Sequence[str]) -> Mapping[str, bool]:
+        await self._relay(ATTENDANCE, "\n".join(news))
+        return {}
 
     @property
     def topics(self) -> list[str]:

@@ -38,6 +38,8 @@ DUE_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
 SETTLED_SECONDS = 10.0
 """Before this an agent's state in the line may be ahead of the ledger: an acceptance on its way."""
+GATHER_SECONDS = 0.02
+"""So long news of the line may gather: a node wakes fifty times a second at most, however busy the city."""
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
@@ -142,7 +144,7 @@ class Watch:
             try:
                 last = last or await self._house.line.latest()  # by name: a loss must not skip any
                 self.listening.set()
-                async for news in self._house.line.announcements(last):
+                async for news in self._house.line.announcements(last, rest_seconds=GATHER_SECONDS):
                     last = news.id
                     self._moved = True
                     await self._hear(news)

@@ -188,10 +188,16 @@ async def test_announcements_arrive_in_order_and_can_be_taken_up_again(redis: Re
         seen.append(one)
         if one.kind == "offer.made":
             break
-    assert [one.kind for one in seen] == ["ticket.joined", "agent.away", "agent.available", "offer.made"]
+    assert [one.kind for one in seen] == [
+        "ticket.joined",
+        "agent.signed_in",
+        "agent.away",
+        "agent.available",
+        "offer.made",
+    ]
     again = await anext(hall.line.announcements(seen[1].id))
     assert again == seen[2]
-    assert seen[3].extra["why"]["waited_ms"] == 1000
+    assert seen[4].extra["why"]["waited_ms"] == 1000
 
 
 async def test_announcements_from_now_on_leave_out_the_past(redis: Redis) -> None:

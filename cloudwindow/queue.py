@@ -230,6 +230,10 @@ class Line:
             found += [TicketId(_text(one)) for one in answer]
         return found
 
+    async def heads(self, count: int) -> Sequence[TicketId]:
+        """The first ``count`` of each lane in use; after them the few who left the page and must return."""
+        return [TicketId(_text(one)) for one in await self._run("heads", 0.0, str(count))]
+
     # -- agents --------------------------------------------------------------------------------------------
 
     async def sign_in(self, profile: AgentProfile, *, now: float) -> State:

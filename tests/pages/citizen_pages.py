@@ -57,7 +57,7 @@ VISITS = {
         callback=True,
         aside_reason="fetch_papers",
     ),
-    "nearly": sample.visit("waiting", place=sample.NEXT, nearly=True),
+    "nearly": sample.visit("waiting", place=sample.NEARLY, nearly=True),
     "called": sample.visit("called"),
     "in_call": sample.visit("in_call"),
     "reading": sample.visit("in_call", back=sample.read_back(ITEM)),

@@ -261,6 +261,7 @@ WAIT_RECORDS = [
     WaitRecord(name=Text(zh="花都区", en="Huadu District"), shown=False, cases=0, share=None),
 ]
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)
+NEARLY = Place(ahead=1, of=9, agents_on_duty=4, low_seconds=60, high_seconds=240)
 NEXT = Place(ahead=0, of=1, agents_on_duty=0, low_seconds=None, high_seconds=None)
 DOCUMENT = VerifyView(
     code="7KQF-2M9X-P",

@@ -8,7 +8,7 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.ticket import State
 from cloudwindow.journey.nearly import Nearly, is_near
 from cloudwindow.journey.ring_words import NEARLY_TEXT, filled
-from tests.journeys.town import HUADU, Town, Visitor
+from tests.journeys.town import HUADU, Town, Visitor, all_at_once
 
 
 def texts(town: Town, visitor: Visitor) -> list[str]:
@@ -45,8 +45,9 @@ async def test_two_nodes_tell_once_because_the_ledger_decides(either_town: Town)
     await busy_town(town)
     visitor = await town.citizen()
     await visitor.shut()
-    for node in (Nearly(town.house), Nearly(town.house), Nearly(town.house)):
-        await node.look()
+    nodes = [Nearly(town.house) for _ in range(3)]
+    assert await all_at_once(*(node.look() for node in nodes)) == [None] * 3
+    await nodes[0].look()
     (told,) = texts(town, visitor)
     assert "您已离开页面" in told, "who left without asking must come back to be called"
     assert await told_by(town, visitor) == ["text"]

@@ -68,7 +68,7 @@ FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
-PARTS = re.compile(r"^-- Parts: ([a-z ]+)\.$", re.MULTILINE)
+PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
 BORDERS = "local NEIGHBOURS -- handed in"
 """Where the rings want to know which districts border on each other."""
@@ -230,9 +230,14 @@ class Line:
             found += [TicketId(_text(one)) for one in answer]
         return found
 
-    async def heads(self, count: int) -> Sequence[TicketId]:
-        """The first ``count`` of each lane in use; after them the few who left the page and must return."""
-        return [TicketId(_text(one)) for one in await self._run("heads", 0.0, str(count))]
+    async def heads(self, count: int, *, lanes: int, first: int = 0) -> Sequence[TicketId]:
+        """
+        The first ``count`` (at least 1) of up to ``lanes`` lanes in use, beginning with the ``first``-th.
+
+        After them the ``count`` who left the page and whose place is given up soonest.
+        """
+        found = await self._run("heads", 0.0, str(count), str(lanes), str(first))
+        return [TicketId(_text(one)) for one in found]
 
     # -- agents --------------------------------------------------------------------------------------------
 

@@ -27,6 +27,10 @@ NEAR_AHEAD = 2
 NEAR_SECONDS = 180
 HEADS = 5
 """So many of each lane can be near their turn; nobody behind them is looked at."""
+LANES = 500
+"""Lanes in one look; the next look goes on behind them."""
+REMEMBERED = 50_000
+"""Tickets this node need not ask the ledger about again."""
 MOST_LOOKS = 64
 """Places asked for in one look; a city with more candidates takes them in turns."""
 
@@ -58,11 +62,14 @@ class Nearly:
         self._house = house
         self._told: set[TicketId] = set()
         self._turn = 0
+        self._lane = 0
 
     async def look(self) -> None:
         """Look at the first of each lane and tell those who are near."""
-        heads = await self._house.line.heads(HEADS)
-        self._told &= set(heads)
+        heads = await self._house.line.heads(HEADS, lanes=LANES, first=self._lane)
+        self._lane += LANES
+        if len(self._told) > REMEMBERED:
+            self._told.clear()
         for ticket in self._next([one for one in heads if one not in self._told]):
             place = await self._house.line.place(ticket, now=self._house.clock())
             if place is not None and is_near(place):

@@ -1,12 +1,13 @@
--- heads(prefix; now ms, count) -> tickets: the first `count` of each lane in use, all heads before all seconds;
--- after them those `count` * 4 who left the page and whose place is given up soonest.
+-- heads(prefix; now ms, count, most lanes, lane to begin with) -> tickets: the first `count` of up to `most` lanes in
+-- use, all heads before all seconds; after them `count` who left the page and whose place is given up soonest.
 -- Keys: waiting, lane:<lane>, grace. Changes nothing, announces nothing.
-local count = tonumber(ARGV[2])
-local lanes, found = call("HKEYS", K .. "waiting"), {}
-local ranks = {}
-for i, lane in ipairs(lanes) do ranks[i] = call("ZRANGE", K .. "lane:" .. lane, 0, count - 1) end
-for rank = 1, count do
-  for i = 1, #lanes do found[#found + 1] = ranks[i][rank] end
+local count, most, first = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local lanes, ranks, found = call("HKEYS", K .. "waiting"), {}, {}
+for i = 1, math.min(most, #lanes) do
+  ranks[i] = call("ZRANGE", K .. "lane:" .. lanes[(first + i - 1) % #lanes + 1], 0, count - 1)
 end
-for _, ticket in ipairs(call("ZRANGE", K .. "grace", 0, count * 4 - 1)) do found[#found + 1] = ticket end
+for rank = 1, count do
+  for _, lane in ipairs(ranks) do found[#found + 1] = lane[rank] end
+end
+for _, ticket in ipairs(call("ZRANGE", K .. "grace", 0, count - 1)) do found[#found + 1] = ticket end
 return found

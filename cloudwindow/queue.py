@@ -231,12 +231,13 @@ class Line:
         return found
 
     async def heads(self, count: int, *, lanes: int, first: int = 0) -> Sequence[TicketId]:
-        """
-        The first ``count`` (at least 1) of up to ``lanes`` lanes in use, beginning with the ``first``-th.
-
-        After them the ``count`` who left the page and whose place is given up soonest.
-        """
+        """The first ``count`` (at least 1) of up to ``lanes`` lanes in use, beginning with the ``first``-th."""
         found = await self._run("heads", 0.0, str(count), str(lanes), str(first))
+        return [TicketId(_text(one)) for one in found]
+
+    async def absent(self, first: int, count: int) -> Sequence[TicketId]:
+        """``count`` who left the page, from the ``first``-th on; who loses the place soonest comes first."""
+        found = await self._ask("zrange", f"{self._key}:grace", first, first + count - 1)
         return [TicketId(_text(one)) for one in found]
 
     # -- agents --------------------------------------------------------------------------------------------

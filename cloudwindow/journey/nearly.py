@@ -29,6 +29,8 @@ HEADS = 5
 """So many of each lane can be near their turn; nobody behind them is looked at."""
 LANES = 500
 """Lanes in one look; the next look goes on behind them."""
+ABSENT = 32
+"""People away from the page in one look; they stand in no lane meanwhile."""
 REMEMBERED = 50_000
 """Tickets this node need not ask the ledger about again."""
 MOST_LOOKS = 64
@@ -63,14 +65,18 @@ class Nearly:
         self._told: set[TicketId] = set()
         self._turn = 0
         self._lane = 0
+        self._absent = 0
 
     async def look(self) -> None:
-        """Look at the first of each lane and tell those who are near."""
+        """Look at the first of each lane and at some who are away, and tell those who are near."""
         heads = await self._house.line.heads(HEADS, lanes=LANES, first=self._lane)
         self._lane += LANES
         if len(self._told) > REMEMBERED:
             self._told.clear()
-        for ticket in self._next([one for one in heads if one not in self._told]):
+        absent = await self._house.line.absent(self._absent, ABSENT)
+        self._absent = self._absent + ABSENT if len(absent) == ABSENT else 0
+        waiting = [one for one in heads if one not in self._told]
+        for ticket in [*self._next(waiting), *(one for one in absent if one not in self._told)]:
             place = await self._house.line.place(ticket, now=self._house.clock())
             if place is not None and is_near(place):
                 with contextlib.suppress(Conflict, NotFound):  # it moved on meanwhile

@@ -1,6 +1,6 @@
 -- heads(prefix; now ms, count, most lanes, lane to begin with) -> tickets: the first `count` of up to `most` lanes in
--- use, all heads before all seconds; after them `count` who left the page and whose place is given up soonest.
--- Keys: waiting, lane:<lane>, grace. Changes nothing, announces nothing.
+-- use, all heads before all seconds.
+-- Keys: waiting, lane:<lane>. Changes nothing, announces nothing.
 local count, most, first = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local lanes, ranks, found = call("HKEYS", K .. "waiting"), {}, {}
 for i = 1, math.min(most, #lanes) do
@@ -9,5 +9,4 @@ end
 for rank = 1, count do
   for _, lane in ipairs(ranks) do found[#found + 1] = lane[rank] end
 end
-for _, ticket in ipairs(call("ZRANGE", K .. "grace", 0, count - 1)) do found[#found + 1] = ticket end
 return found

@@ -173,3 +173,17 @@ async def test_a_message_speaks_the_language_of_the_call(town: Town) -> None:
     ticket = await town.ticket(english.ticket)
     assert isinstance(NEARLY_TEXT, Text)
     assert "nearly your turn" in filled(NEARLY_TEXT, ticket, "link")
+
+
+async def test_of_many_who_left_the_page_everybody_near_is_found(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudwindow.journey.nearly.ABSENT", 1)
+    await busy_town(town)
+    crowd = [await town.citizen() for _ in range(3)]
+    for visitor in reversed(crowd):
+        await visitor.shut()
+        town.now += 1
+    for _ in range(4):
+        await town.made.watch.nearly.look()
+    assert [len(texts(town, one)) for one in crowd] == [1, 1, 1]

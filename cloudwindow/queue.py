@@ -231,7 +231,7 @@ class Line:
         return found
 
     async def heads(self, count: int, *, lanes: int, first: int = 0) -> Sequence[TicketId]:
-        """The first ``count`` (at least 1) of up to ``lanes`` lanes in use, beginning with the ``first``-th."""
+        """The first ``count`` (at least 1) of ``lanes`` lanes, beginning with the ``first``-th."""
         found = await self._run("heads", 0.0, str(count), str(lanes), str(first))
         return [TicketId(_text(one)) for one in found]
 

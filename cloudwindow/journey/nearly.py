@@ -27,7 +27,7 @@ NEAR_AHEAD = 2
 NEAR_SECONDS = 180
 HEADS = 5
 """So many of each lane can be near their turn; nobody behind them is looked at."""
-LANES = 500
+LANES = 100
 """Lanes in one look; the next look goes on behind them."""
 ABSENT = 32
 """People away from the page in one look; they stand in no lane meanwhile."""

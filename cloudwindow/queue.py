@@ -235,6 +235,16 @@ class Line:
             found += [TicketId(_text(one)) for one in answer]
         return found
 
+    async def heads(self, count: int, *, lanes: int, first: int = 0) -> Sequence[TicketId]:
+        """The first ``count`` (at least 1) of ``lanes`` lanes, beginning with the ``first``-th."""
+        found = await self._run("heads", 0.0, str(count), str(lanes), str(first))
+        return [TicketId(_text(one)) for one in found]
+
+    async def absent(self, first: int, count: int) -> Sequence[TicketId]:
+        """``count`` who left the page, from the ``first``-th on; who loses the place soonest comes first."""
+        found = await self._ask("zrange", f"{self._key}:grace", first, first + count - 1)
+        return [TicketId(_text(one)) for one in found]
+
     # -- agents --------------------------------------------------------------------------------------------
 
     async def sign_in(self, profile: AgentProfile, *, now: float) -> State:

@@ -32,6 +32,12 @@ def covered(lane: Lane, profiles: Iterable[AgentProfile]) -> bool:
     return any(profile.able(lane) for profile in profiles)
 
 
+def talks(mode: str, skill: str, profiles: Iterable[AgentProfile]) -> bool:
+    """Whether anybody on the staff who can do ``skill`` talks in this ``mode``."""
+    skills = frozenset(skill.split("+"))
+    return any(mode in profile.modes and skills <= profile.skills for profile in profiles)
+
+
 def able_agents(lane: Lane, crews: Sequence[Crew]) -> int:
     """How many agents on duty can serve ``lane``, from whatever district."""
     return sum(crew.agents for crew in crews if crew.profile.able(lane))

@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "case.follow": frozenset({Role.CITIZEN}),
     "case.correct": frozenset({Role.CITIZEN}),
     "visit": frozenset({Role.CITIZEN}),
+    "visit.wait": frozenset({Role.CITIZEN}),
     "visit.fill": frozenset({Role.CITIZEN}),
     "visit.sign": frozenset({Role.CITIZEN}),
     "visit.rate": frozenset({Role.CITIZEN}),

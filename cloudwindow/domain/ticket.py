@@ -171,6 +171,11 @@ class Ticket:
         return self.state in LIVE
 
 
+def callback_minutes() -> int:
+    """How long somebody who is rung back may take to answer, all recalls counted."""
+    return round(CALLBACK_RING_SECONDS * (RECALLS + 1) / 60)
+
+
 def deadline_of(state: State, now: float, ring_seconds: float = RING_SECONDS) -> float | None:
     """The instant at which something must happen to a ticket that entered ``state`` at ``now``."""
     limits = {

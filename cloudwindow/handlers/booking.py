@@ -97,12 +97,12 @@ def _spoken(request: web.Request) -> str:
     return "en" if guest(request).look.language == "en" else "zh"
 
 
-def about_page(
+async def about_page(
     request: web.Request, item: ServiceItem, window: str, at: float, status: int = 200, **values: Any
 ) -> web.Response:
     """The form «about you» for a booking."""
     booking = {"district": request.app[JOURNEY].house.catalogue.district(window), "start": at}
-    return start_page(request, item, status, base=f"/items/{item.id}/book", booking=booking, **values)
+    return await start_page(request, item, status, base=f"/items/{item.id}/book", booking=booking, **values)
 
 
 @route("GET", "/items/{item}/book/start", "intake")
@@ -116,7 +116,9 @@ async def start(request: web.Request) -> web.Response:
     if not at or language not in item.languages:
         return remember(see_other(f"/items/{item.id}/book"), token)
     typed = dict(session.intake) if session.intake.get("item") == item.id else {"home_district": window}
-    return remember(about_page(request, item, window, at, typed=typed | {"call_language": language}), token)
+    return remember(
+        await about_page(request, item, window, at, typed=typed | {"call_language": language}), token
+    )
 
 
 @route("POST", "/items/{item}/book/start", "intake")
@@ -132,7 +134,7 @@ async def begin(request: web.Request) -> web.Response:
         if wants_json(request):
             raise
         errors = error_rows(problems.errors, request)
-        page = about_page(
+        page = await about_page(
             request, item, district_in(request, window, ""), at, 422, typed=dict(typed), errors=errors
         )
         return remember(page, token)

@@ -98,10 +98,14 @@ async def item_page(request: web.Request) -> web.Response:
     )
 
 
-def start_page(request: web.Request, item: ServiceItem, status: int = 200, **values: Any) -> web.Response:
+async def start_page(
+    request: web.Request, item: ServiceItem, status: int = 200, **values: Any
+) -> web.Response:
     """The form «about you»."""
-    districts = request.app[JOURNEY].house.catalogue.districts
-    shown = {"base": f"/items/{item.id}", "booking": None} | values
+    journey = request.app[JOURNEY]
+    districts = journey.house.catalogue.districts
+    signs = await journey.openings.signs(item)
+    shown = {"base": f"/items/{item.id}", "booking": None, "signs": signs} | values
     return render(request, "citizen/start.html", status=status, item=item, districts=districts, **shown)
 
 
@@ -120,7 +124,7 @@ async def start(request: web.Request) -> web.Response:
     item = item_of(request)
     session, token = await citizen_session(request)
     typed = session.intake if session.intake.get("item") == item.id else {}
-    return remember(start_page(request, item, typed=typed), token)
+    return remember(await start_page(request, item, typed=typed), token)
 
 
 @route("POST", "/items/{item}/start", "intake")
@@ -135,7 +139,7 @@ async def begin(request: web.Request) -> web.Response:
         if wants_json(request):
             raise
         errors = error_rows(problems.errors, request)
-        return remember(start_page(request, item, 422, typed=dict(typed), errors=errors), token)
+        return remember(await start_page(request, item, 422, typed=dict(typed), errors=errors), token)
     except CloudWindowError as error:
         if not refuses(error) or wants_json(request):
             raise

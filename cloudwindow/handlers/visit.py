@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,10 +84,32 @@ async def leave(request: web.Request) -> web.Response:
 
 @route("POST", "/visit/return", "visit")
 async def come_back(request: web.Request) -> web.Response:
-    """POST /visit/return — after having been missed, back to the old place."""
+    """POST /visit/return — after having been missed, three places behind the old one."""
     await read_form(request)
     session, _ = await citizen_session(request)
     await visits_of(request).come_back(session)
+    return done(request)
+
+
+@route("POST", "/visit/hold", "visit.wait")
+async def hold(request: web.Request) -> web.Response:
+    """POST /visit/hold — be rung in 10, 20, 30 or 60 minutes, the place kept; also while it rings."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    minutes = typed.get("minutes", "")
+    await visits_of(request).hold(session, int(minutes) if re.fullmatch("[0-9]{1,3}", minutes) else 0)
+    return done(request)
+
+
+@route("POST", "/visit/callback", "visit.wait")
+async def call_back(request: web.Request) -> web.Response:
+    """POST /visit/callback — be rung when it is my turn (wanted=1), or wait on the page again (0)."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    wanted = typed.get("wanted", "")
+    if wanted not in {"0", "1"}:
+        raise BadInput("choice_unknown", field="wanted")
+    await visits_of(request).call_back(session, wanted == "1")
     return done(request)
 
 

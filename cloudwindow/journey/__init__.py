@@ -88,5 +88,5 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, desks, places, printing, aid, appointments, promises),
+        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
     )

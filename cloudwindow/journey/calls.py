@@ -28,6 +28,8 @@ from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.nearly import text_to
+from cloudwindow.journey.ring_words import RING_TEXT
 from cloudwindow.records import Connection, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
@@ -69,12 +71,14 @@ class Live:
     A ticket and its last call as they stand.
 
     ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
+    ``rung``: the step called somebody who has to be told by text message.
     """
 
     ticket: Ticket
     session: Session | None
     freed: StaffId | None = None
     absent: bool = False
+    rung: bool = False
 
     @property
     def stage(self) -> str:
@@ -113,6 +117,8 @@ class Calls:
             await self._give_back(agent.id, taken.ticket, error, now)
             raise
         await self.tell(live)
+        if live.rung:
+            await text_to(house, live.ticket, RING_TEXT, minutes=tickets.callback_minutes())
 
     async def _call(
         self, conn: Connection, agent: Staff, ticket_id: str, epoch: int, ring: int, now: float
@@ -147,7 +153,9 @@ class Calls:
         }
         await note(conn, ticket.application, "ticket.called", actor, now, payload)
         await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
-        return Live(ticket=called, session=session)
+        if called.callback:
+            await note(conn, ticket.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
+        return Live(ticket=called, session=session, rung=called.callback)
 
     async def must_be_free(self, conn: Connection, agent: str) -> None:
         """

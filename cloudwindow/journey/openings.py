@@ -71,6 +71,11 @@ class Openings:
                 Verdict.UNCOVERED: Conflict("lane_uncovered", values),
             }[verdict]
 
+    async def signs(self, item: ServiceItem) -> bool:
+        """Whether anybody on the active staff list serves ``item`` in sign language."""
+        city = await self._look(self._house.clock())
+        return intake_rule.talks("sign", item.skill, city.profiles)
+
     async def others(
         self, item: ServiceItem, besides: District, *, language: str, mode: str
     ) -> list[OtherDistrict]:

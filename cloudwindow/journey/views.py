@@ -19,7 +19,7 @@ from cloudwindow.domain.catalogue import (
     Text,
 )
 from cloudwindow.domain.match import Place
-from cloudwindow.domain.ticket import Ticket
+from cloudwindow.domain.ticket import Ticket, callback_minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +192,12 @@ class AppointmentMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitView:
-    """The citizen's page from the number to the receipt. ``stage`` as in StageChanged."""
+    """
+    The citizen's page from the number to the receipt. ``stage`` as in StageChanged.
+
+    ``held_until``: the promised time while it lies ahead, ``held_seconds`` from now; ``nearly``: their turn
+    was announced; ``ring_minutes``: how long they are rung back.
+    """
 
     ticket: Ticket
     stage: str
@@ -225,6 +230,10 @@ class VisitView:
     outcome_note: str
     return_by: float | None
     appointment: AppointmentMark | None = None
+    held_until: float | None = None
+    held_seconds: float = 0.0
+    nearly: bool = False
+    ring_minutes: int = callback_minutes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

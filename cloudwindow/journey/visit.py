@@ -22,6 +22,7 @@ from cloudwindow.domain.messages import (
     FormFocus,
     FormSet,
     Message,
+    PanelChanged,
     encode,
 )
 from cloudwindow.domain.ticket import Ticket
@@ -38,6 +39,8 @@ from cloudwindow.records.people import WebSession
 from cloudwindow.records.story import note
 
 STARS = range(1, 6)
+HOLD_MINUTES = (10, 20, 30, 60)
+"""What a citizen may ask for; longer is a matter for an appointment."""
 
 
 class Visits:
@@ -143,6 +146,9 @@ class Visits:
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
             return_by=_return_by(ticket),
+            held_until=_held_until(ticket, now),
+            held_seconds=max(0.0, (ticket.not_before or now) - now),
+            nearly=ticket.nearly_told_at is not None,
             appointment=showing.appointment_mark(booked),
         )
 
@@ -222,6 +228,11 @@ class Visits:
             await self._calls.tell(live)
         await self.tell_place(live)
 
+    async def ready(self, ticket: str) -> None:
+        """The promised time of a ticket has come: a page of this node shows its place again."""
+        if self._house.hub.here(citizen_topic(ticket)):
+            await self._house.hub.tell(citizen_topic(ticket), PanelChanged(panels=("ticket",)))
+
     async def tell_place(self, live: Live) -> None:
         """Tell the page its place and range, and again whenever what it shows has changed."""
         if live.ticket.state is not tickets.State.WAITING:
@@ -296,11 +307,13 @@ class Visits:
         await self._calls.leave(self.ticket_of(session))
 
     async def come_back(self, session: WebSession) -> None:
-        """Return after having been missed, to the old place."""
+        """Return after having been missed, three places behind the old one."""
         await self._calls.come_back(self.ticket_of(session))
 
     async def hold(self, session: WebSession, minutes: int) -> None:
         """Be rung in so many minutes, the place kept. Raises BadInput, Conflict as ``Calls.hold``."""
+        if minutes not in HOLD_MINUTES:
+            raise BadInput("promised_time_unusable", field="minutes")
         await self._calls.hold(self.ticket_of(session), until=self._house.clock() + minutes * 60.0)
 
     async def call_back(self, session: WebSession, wanted: bool) -> None:
@@ -344,9 +357,16 @@ class Visits:
         await house.ledger.write(work)
 
 
+def _held_until(ticket: Ticket, now: float) -> float | None:
+    """The promised time of a waiting ticket, while it lies ahead."""
+    if ticket.state is not tickets.State.WAITING or ticket.not_before is None:
+        return None
+    return ticket.not_before if ticket.not_before > now else None
+
+
 def _return_by(ticket: Ticket) -> float | None:
     """Until when a called citizen may answer, all recalls counted, or a missed one may return."""
     if ticket.deadline is None or ticket.state not in {tickets.State.CALLED, tickets.State.MISSED}:
         return None
     rings = tickets.RECALLS - ticket.recalls if ticket.state is tickets.State.CALLED else 0
-    return ticket.deadline + rings * tickets.RING_SECONDS
+    return ticket.deadline + rings * ticket.ring_seconds

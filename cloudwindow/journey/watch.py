@@ -21,10 +21,12 @@ from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.nearly import Nearly
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
+from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
 from cloudwindow.records.story import SYSTEM, note
@@ -47,6 +49,7 @@ RECALIBRATE_SECONDS = 10.0
 RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
+NEARLY_SECONDS = 2.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -69,6 +72,7 @@ class Watch:
         self,
         house: House,
         calls: Calls,
+        visits: Visits,
         desks: Desks,
         places: Places,
         printing: Printing,
@@ -79,12 +83,14 @@ class Watch:
         self._house = house
         self._aid = aid
         self._calls = calls
+        self._visits = visits
         self._places = places
         self._desks = desks
         self._printing = printing
         self._promises = promises
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
+        self.nearly = Nearly(house, places.place)
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -106,6 +112,7 @@ class Watch:
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
+            "nearly": (NEARLY_SECONDS, self.nearly.look),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -164,6 +171,8 @@ class Watch:
                 await self._withdrawn(news)
             elif news.kind == "ticket.expired" and news.ticket:
                 await self._expired(news.ticket)
+            elif news.kind == "ticket.ready" and news.ticket:
+                await self._visits.ready(news.ticket)
             elif news.kind in {"agent.away", "agent.lost", "agent.returned"}:
                 await self._agent_changed(news)
 

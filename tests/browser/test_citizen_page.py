@@ -92,6 +92,36 @@ async def test_the_place_in_the_line_follows_the_server(hall: Hall) -> None:
     await expect(page.locator('[data-role="state"]')).to_have_text("下一位就是您")
 
 
+async def test_a_place_is_held_and_taken_up_again_without_leaving_the_page(hall: Hall) -> None:
+    page = await hall.enter("waiting")
+    await page.evaluate("window.stayed = true")
+    hall.name = "held"
+    await page.get_by_role("button", name="20 分钟后").click()
+    assert (await hall.got("/visit/hold"))["minutes"] == "20"
+    await expect(page.locator('[data-role="state"]')).to_contain_text("起叫您")
+    await hall.tell("place.changed", ahead=2, low_minutes=2, high_minutes=4, agents=5)
+    await expect(page.locator('[data-role="ahead"]')).to_have_text("2")
+    await expect(page.locator('[data-role="state"]')).to_contain_text("起叫您")
+    hall.name = "waiting"
+    await page.get_by_role("button", name="我回来了").click()
+    assert (await hall.got("/visit/callback"))["wanted"] == "0"
+    await expect(page.locator('[data-role="state"]')).to_have_text("正在排队，请留意本页")
+    assert await page.evaluate("window.stayed") is True
+
+
+async def test_a_near_turn_is_said_in_the_title_too(hall: Hall) -> None:
+    page = await hall.enter("waiting")
+    hall.name = "nearly"
+    await hall.tell("panel.changed", panels=["ticket"])
+    await expect(page).to_have_title(re.compile("马上轮到您"))
+    await hall.tell("panel.changed", panels=["ticket"])
+    await expect(page.locator('[data-role="nearly"]')).to_be_visible()
+    assert (await page.title()).count("马上轮到您") == 1
+    hall.name = "called"
+    await hall.tell("stage.changed", stage="called", version=4, session="s", peer_online=True)
+    await expect(page).not_to_have_title(re.compile("马上轮到您"))
+
+
 async def test_the_device_test_sees_its_echo_and_reports_it(hall: Hall) -> None:
     page = await hall.enter("waiting")
     await page.get_by_role("button", name="测试摄像头和声音").click()

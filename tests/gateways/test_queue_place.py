@@ -127,3 +127,18 @@ async def test_the_board_counts_agents_by_district_and_state(hall: Hall) -> None
     presences = {one.agent: one for one in await hall.line.agents()}
     assert presences[StaffId("mei")].ticket == "of-mei"
     assert presences[StaffId("hua")].reason == "signed_in"
+
+
+async def test_the_heads_of_all_lanes_come_before_those_behind_and_absent_ones_apart(hall: Hall) -> None:
+    for ticket in ("a1", "a2", "a3", "a4"):
+        await hall.join(ticket)
+    await hall.join("b1", lane(TIANHE))
+    await hall.line.detach(TicketId("a1"), now=hall.now)
+    found = await hall.line.heads(2, lanes=9)
+    assert set(found[:2]) == {"a2", "b1"}
+    assert found[2:] == ["a3"]
+    assert await hall.line.absent(0, 5) == ["a1"]
+    assert await hall.line.absent(1, 5) == []
+    one_by_one = [(await hall.line.heads(1, lanes=1, first=first))[0] for first in (0, 1, 2)]
+    assert set(one_by_one) == {"a2", "b1"}
+    assert one_by_one[0] == one_by_one[2]

@@ -121,6 +121,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "districts": CATALOGUE.districts,
             "base": "/items/HR01/book",
             "booking": BOOKING,
+            "signs": False,
             "typed": {"call_language": "yue"},
         },
     ),

@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import cache
+from typing import Any
 
 from cloudwindow.catalogue_files import load
 from cloudwindow.domain.catalogue import Catalogue, Decision, District, Field, MaterialRule, ServiceItem, Text
@@ -57,7 +58,7 @@ def decides(of: ServiceItem) -> list[tuple[District, Decision]]:
     ]
 
 
-def ticket(of: ServiceItem) -> Ticket:
+def ticket(of: ServiceItem, **terms: Any) -> Ticket:
     """A ticket that has waited five minutes."""
     return Ticket(
         id=TicketId("ticket"),
@@ -70,6 +71,7 @@ def ticket(of: ServiceItem) -> Ticket:
         language="zh",
         mode="video",
         joined_at=NOW - 300,
+        **terms,
     )
 
 
@@ -194,14 +196,17 @@ def visit(
     handed_in: CaseView | None = None,
     place: Place | None = None,
     open_now: bool = True,
+    held_until: float | None = None,
+    nearly: bool = False,
     appointment: AppointmentMark | None = None,
+    **terms: Any,
 ) -> VisitView:
     """The visit page at ``stage``."""
     of = item(item_id)
     talking = stage in {"called", "in_call", "on_hold"}
     agent = AgentCard(name="林敏", number="1042", district=catalogue().district(WINDOW))
     return VisitView(
-        ticket=ticket(of),
+        ticket=ticket(of, not_before=held_until, **terms),
         stage=stage,
         version=3,
         item=of,
@@ -244,6 +249,9 @@ def visit(
         outcome=("submitted" if handed_in else "network_lost") if stage == "ended" else None,
         outcome_note="",
         return_by=NOW + 60 if stage in {"called", "missed"} else None,
+        held_until=held_until,
+        held_seconds=held_until - NOW if held_until else 0.0,
+        nearly=nearly,
     )
 
 
@@ -254,6 +262,7 @@ WAIT_RECORDS = [
 ]
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)
 FAR = Place(ahead=120, of=180, agents_on_duty=14, low_seconds=3600, high_seconds=9000)
+NEARLY = Place(ahead=1, of=9, agents_on_duty=4, low_seconds=60, high_seconds=240)
 NEXT = Place(ahead=0, of=1, agents_on_duty=0, low_seconds=None, high_seconds=None)
 DOCUMENT = VerifyView(
     code="7KQF-2M9X-P",

@@ -27,6 +27,7 @@ const signing = new Signing(page, () => void panels.renew(["signature"]));
 const IN_ROOM = new Set(["in_call", "on_hold"]);
 /** Beyond this the server tells a place in steps of about a tenth. */
 const EXACT_UP_TO = 10;
+const NEAR = "◔ ";
 /** Panels that look different in another stage. */
 const STAGED = ["ticket", "call_header", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
@@ -54,7 +55,7 @@ function nameAgent() {
 
 /** @param {string} stage */
 function announceStage(stage) {
-  document.title = document.title.replace(/^● /, "");
+  document.title = document.title.replace(/^(● |◔ [^·]*· )/, "");
   if (stage === "called") {
     document.title = `● ${document.title}`;
     chime();
@@ -96,7 +97,7 @@ function showPlace({ ahead, low_minutes, high_minutes, agents }) {
   write(page, "agents", String(agents));
   const range = low_minutes === null || high_minutes === null ? "–" : low_minutes < high_minutes ? `${low_minutes}–${high_minutes}` : String(high_minutes);
   write(page, "range", range);
-  const state = page.querySelector('.ticket-card[data-state="waiting"] [data-role="state"]');
+  const state = page.querySelector('.ticket-card[data-state="waiting"]:not([data-aside]) [data-role="state"]');
   if (state) state.textContent = ahead === 0 && agents > 0 ? t("Next, you are called") : t("You are in the line");
 }
 
@@ -126,6 +127,7 @@ async function followDeclarations(event) {
 async function stayOnPage(event) {
   const sent = event.target;
   if (!(sent instanceof HTMLFormElement)) return;
+  if (sent.dataset.role === "later") return askLater(event, sent);
   const quiet = sent.dataset.role === "form" || sent.dataset.role === "declarations" || sent.action.endsWith("/remove");
   if (!quiet) return;
   event.preventDefault();
@@ -134,6 +136,23 @@ async function stayOnPage(event) {
   const problem = await post(sent.action, new FormData(sent));
   if (problem) say(problem, "attention");
   void panels.renew(["materials", "devices"]);
+}
+
+/** Held, rung back, or waiting here again: the panel says it. @param {SubmitEvent} event @param {HTMLFormElement} sent */
+async function askLater(event, sent) {
+  event.preventDefault();
+  const body = new FormData(sent);
+  if (event.submitter instanceof HTMLButtonElement && event.submitter.name) body.set(event.submitter.name, event.submitter.value);
+  const problem = await post(sent.action, body);
+  if (problem !== null) say(problem || t("Not sent. Please try again."), "attention");
+  void panels.renew(["ticket"]);
+}
+
+/** Said once: the title shows it in another tab too. */
+function tellNearly() {
+  if (!part(page, "nearly") || document.title.startsWith(NEAR)) return;
+  document.title = `${NEAR}${t("Nearly your turn")} · ${document.title}`;
+  chime();
 }
 
 /** @param {Event} event */
@@ -161,6 +180,7 @@ panels.addEventListener("renewed", (event) => {
   if (name === "signature") signing.refresh();
   if (name === "chat") chat.toEnd();
   if (name === "call_header") nameAgent();
+  if (name === "ticket") tellNearly();
 });
 call.addEventListener("left", () => call.leave());
 page.addEventListener("change", (event) => void followDeclarations(event));

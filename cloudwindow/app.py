@@ -29,7 +29,18 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.embedded import EmbeddedServer, start_embedded
-from cloudwindow.handlers import admin, approver, citizen, desk, health, routes, staff, visit
+from cloudwindow.handlers import (
+    admin,
+    approver,
+    citizen,
+    desk,
+    health,
+    lendings,
+    routes,
+    staff,
+    taking,
+    visit,
+)
 from cloudwindow.handlers.door import GUEST, JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
 from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
@@ -55,7 +66,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, visit, staff, desk, approver, admin, health)
+HANDLERS = (citizen, visit, staff, desk, taking, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0

@@ -10,7 +10,7 @@ from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.routes import route
 from cloudwindow.journey.board import board_topic
 
-PANELS = frozenset({"figures", "lines", "agents", "today"})
+PANELS = frozenset({"figures", "lines", "agents", "today", "aid"})
 
 
 async def values_of(request: web.Request) -> dict[str, Any]:

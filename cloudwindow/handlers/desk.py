@@ -19,6 +19,8 @@ PANELS = frozenset(
     {
         "status",
         "offer",
+        "park",
+        "transfer",
         "citizen",
         "form",
         "progress",
@@ -49,7 +51,10 @@ async def desk_page(request: web.Request) -> web.Response:
 @route("GET", "/desk/panels", "desk")
 async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    wanted = frozenset(request.query.get("names", "").split(","))
+    view = await request.app[JOURNEY].desks.view(
+        staff_of(request), guest(request).look.language, panels=wanted
+    )
     return parts(request, "agent/panels", PANELS, desk=view)
 
 

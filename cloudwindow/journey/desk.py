@@ -424,13 +424,7 @@ class Desks:
         await self.tell_stage(agent)
 
     async def transfer(self, agent: Staff, onward: Onward, reason: str) -> None:
-        """
-        Send the citizen on to other agents, clock and number kept.
-
-        Raises BadInput("transfer_unchanged") when it would lead back here, else as ``Calls.transfer``.
-        """
-        if onward == Onward():
-            raise BadInput("transfer_unchanged", field="to")
+        """Send the citizen on to other agents, clock and number kept. Raises as ``Calls.transfer``."""
         await self._calls.transfer(agent, onward, reason=reason)
         await self.tell_stage(agent)
 

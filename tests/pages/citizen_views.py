@@ -1,5 +1,6 @@
 """Sample views of the citizen's pages; nobody named here exists. Items and districts are the catalogue's."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -10,6 +11,7 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.views import (
     AgentCard,
+    AsideView,
     CaseStep,
     CaseView,
     ChatLine,
@@ -241,6 +243,13 @@ def visit(
         outcome_note="",
         return_by=NOW + 60 if stage in {"called", "missed"} else None,
     )
+
+
+def aside(kind: str, *, named: bool) -> VisitView:
+    """A visit that an agent has sent back into the line: parked or passed_on, for a named agent or any."""
+    agent = AgentCard(name="林志强", number="TH-027", district=catalogue().district(WINDOW))
+    told = AsideView(kind=kind, agent=agent if named else None, until=NOW + 900 if kind == "parked" else None)
+    return replace(visit("waiting", place=PLACE), set_aside=told)
 
 
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)

@@ -32,7 +32,6 @@ CLOSED_LISTS: dict[str, Iterable[str]] = {
     "transfer_reason": TRANSFER_REASONS,
     "priority": priority.Reason,
     "mode": MODES,
-    "ring": ("own", "lender", "neighbour", "city"),
     "duty": DUTIES,
     "rating": "12345",
 }

@@ -26,6 +26,9 @@ export class DeskOnward {
   refresh(name) {
     const place = this.root.querySelector(`[data-panel="${CSS.escape(name)}"]`);
     if (place && name === "transfer") enhanceStreets(place);
+    const first = place?.querySelector("input:checked, select");
+    const waiting = place?.closest("dialog[open]")?.contains(document.activeElement) && !place.contains(document.activeElement);
+    if (first instanceof HTMLElement && waiting) first.focus();
   }
 
   /** @param {MouseEvent} event */

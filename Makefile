@@ -3,6 +3,9 @@
 .PHONY: help run test check screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
+# Where a machine forbids it, every process of a run would compile the house and rewrite the tests' asserts anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON := .venv/bin/python
 CHECKS := format lint types contracts web-types catalogue translations
 

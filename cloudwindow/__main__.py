@@ -1,10 +1,9 @@
-"""The commands: python -m cloudwindow run | web | media | migrate | seed-demo | lint-catalogue."""
+"""The commands: python -m cloudwindow run | web | media | migrate | seed-demo | lint-catalogue | explain."""
 
 import argparse
 import asyncio
 import contextlib
-import ctypes
-import os
+import json
 import signal
 import sys
 import time
@@ -15,9 +14,12 @@ from typing import Any
 from cloudwindow import app, catalogue_files, demo, journal
 from cloudwindow.config import Config, ConfigError, from_env
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.i18n import DEFAULT, LANGUAGES, texts
+from cloudwindow.journey import telling
+from cloudwindow.journey.explaining import TicketStory
+from cloudwindow.parent import end_with
 from cloudwindow.records.migrations import migrate
-
-PR_SET_PDEATHSIG = 1
+from cloudwindow.sentences import sentence
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     media.add_argument("--with-parent", type=int, default=0, help="end when the process with this id ends")
     add("migrate", run_migrate, "Bring the ledger's tables up to date.")
     add("seed-demo", run_seed, "Create the marked demo accounts that are missing.")
+    why = add("explain", run_explain, "Say why a ticket was offered to whom; needs the ledger only.")
+    why.add_argument("ticket", help="its id, or its number of the day such as H012")
+    why.add_argument("--date", default="", help="the day of the number, 2026-11-25; today if left out")
+    why.add_argument("--language", choices=list(LANGUAGES), default=DEFAULT)
+    why.add_argument("--json", action="store_true", help="codes and figures for programs")
     lint = add("lint-catalogue", run_lint, "Check the catalogue's files.")
     lint.add_argument("folder", nargs="?", type=Path, help="another folder than the configured one")
     return made
@@ -80,10 +87,8 @@ async def _web(config: Config) -> None:
 
 def run_media(config: Config, given: argparse.Namespace) -> int:
     """One media worker, until stopped."""
-    if given.with_parent:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != given.with_parent:
-            return 0  # the parent was gone before we could ask to go with it
+    if given.with_parent and not end_with(given.with_parent):
+        return 0
     return _until_stopped(app.media_only(config))
 
 
@@ -113,6 +118,26 @@ def run_lint(config: Config, given: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def run_explain(config: Config, given: argparse.Namespace) -> int:
+    """The story of one ticket; 1 with a sentence when it is unknown or the ledger is away."""
+
+    async def work() -> TicketStory:
+        async with app.explaining(config) as explaining:
+            return await explaining.story(given.ticket, day=given.date)
+
+    spoken = texts(given.language)
+    try:
+        story = asyncio.run(work())
+    except CloudWindowError as error:
+        print(sentence(error, spoken), file=sys.stderr)
+        return 1
+    if given.json:
+        print(json.dumps(telling.as_json(story), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(telling.Teller(spoken).lines(story)))
+    return 0
 
 
 def _until_stopped(work: Coroutine[Any, Any, None]) -> int:

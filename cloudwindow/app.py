@@ -22,6 +22,7 @@ from prometheus_client import Counter, Histogram
 
 from cloudwindow import catalogue_files, demo, journey
 from cloudwindow.assist import Assist
+from cloudwindow.attendance import ATTENDANCE, Attendance
 from cloudwindow.bus import Buckets, Bus, Workers
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.catalogue import Catalogue
@@ -46,6 +47,7 @@ from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
 from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.remote import RemoteMediaPlane
@@ -85,8 +87,10 @@ class StartError(Exception):
 
 
 @asynccontextmanager
-async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
-    """All rooms, open for as long as the context lasts."""
+async def opened(
+    config: Config, redis_url: str, passwords: StaffPasswords | None = None
+) -> AsyncIterator[Journey]:
+    """All rooms, open for as long as the context lasts; ``passwords`` of another cost may be handed in."""
     async with contextlib.AsyncExitStack() as stack:
         redis = connect(redis_url)
         stack.push_async_callback(redis.aclose)
@@ -94,8 +98,8 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
         stack.push_async_callback(ledger.close)
         node = config.node_name or f"web-{secrets.token_hex(4)}"
         bus, workers = Bus(redis, node), Workers(redis)
-        hub = Hub(_relay(bus))
-        passwords = StaffPasswords()
+        hub = Hub(_relay(bus), Attendance(node), time.monotonic)
+        passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
         media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
@@ -110,6 +114,16 @@ async def opened(config: Config, redis_url: str) -> AsyncIterator[Journey]:
             stack.push_async_callback(_ended, asyncio.create_task(duty, name=name))
         stack.push_async_callback(hub.close)
         yield made
+
+
+@asynccontextmanager
+async def explaining(config: Config) -> AsyncIterator[Explaining]:
+    """What explains assignments: the ledger alone, without line, keys or duties."""
+    ledger = await Ledger.open(config.ledger_url)
+    try:
+        yield Explaining(ledger, catalogue_of(config), time.time)
+    finally:
+        await ledger.close()
 
 
 def catalogue_of(config: Config) -> Catalogue:
@@ -179,7 +193,10 @@ def _relay(bus: Bus) -> Callable[[str, str], Awaitable[None]]:
 
 def _delivery(hub: Hub) -> Callable[[str, str], Awaitable[None]]:
     async def deliver(topic: str, payload: str) -> None:
-        hub.deliver(topic, payload)
+        if topic == ATTENDANCE:
+            await hub.attended(payload)
+        else:
+            hub.deliver(topic, payload)
 
     return deliver
 

@@ -8,16 +8,13 @@ Rule 4: every write is synced before its answer; losing power costs nothing that
 """
 
 import asyncio
-import ctypes
 import fcntl
 import logging
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -26,6 +23,7 @@ from tempfile import mkdtemp
 from urllib.parse import quote
 
 from cloudwindow.domain.errors import Unavailable
+from cloudwindow.parent import end_with_or_now
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +33,6 @@ READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
 LOOK_SECONDS = 0.5
 OLDEST = (6, 2)
-PR_SET_PDEATHSIG = 1
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class EmbeddedServer:
@@ -102,7 +97,7 @@ class EmbeddedServer:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=partial(_die_with_parent, os.getpid()),
+                preexec_fn=partial(end_with_or_now, os.getpid()),
             )
 
     async def _keep(self) -> None:
@@ -220,14 +215,6 @@ def _locked(path: Path) -> int | None:
         os.close(opened)
         return None
     return opened
-
-
-def _die_with_parent(parent: int) -> None:
-    """In the child, before it becomes the server: end when ``parent`` ends, however that happens."""
-    if sys.platform == "linux":
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def _version(binary: str) -> tuple[int, int]:

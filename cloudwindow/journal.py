@@ -16,6 +16,8 @@ FIELDS = (
     "duty",
     "document",
     "tickets",
+    "entries",
+    "seconds",
     "node",
     "port",
     "worker",

@@ -59,6 +59,11 @@ from cloudwindow.domain.presence import State
 
 STREAM_LENGTH = 100_000
 """Announcements kept, about: a quarter of an hour at five times a city's peak."""
+RECORDERS = "recorders"
+"""The readers that write announcements into the ledger share this group of the stream."""
+SILENT_SECONDS = 30.0
+"""A reader that has not asked for this long is taken for dead: another gets what it held."""
+FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
@@ -107,6 +112,20 @@ class Announcement:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLag:
+    """
+    How far the record is behind: the age of the oldest unrecorded announcement, and how many there are.
+
+    Beyond ``limit`` announcements the stream drops the oldest. ``gap``: it has dropped some nobody had read.
+    """
+
+    seconds: float
+    entries: int
+    limit: int
+    gap: bool
+
+
 class Line:
     """A city's line. Every method raises Unavailable("line_unavailable") when Redis does not answer."""
 
@@ -139,6 +158,8 @@ class Line:
             },
             counts={"misses": misses_before_away, "stream": stream_length},
         )
+        self._stream = f"{self._key}:announcements"
+        self._stream_length = stream_length
         self._snapshot_seconds = snapshot_seconds
         self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence], Lenders] | None = None
 
@@ -438,6 +459,89 @@ class Line:
         """The id of the latest announcement, to read on from after a snapshot."""
         return await self._latest(f"{self._key}:announcements")
 
+    # -- the record ----------------------------------------------------------------------------------------
+
+    async def unrecorded(self, reader: str, *, count: int = 200) -> list[Announcement]:
+        """
+        Announcements nobody has recorded yet; they stay in the hands of ``reader`` until ``recorded``.
+
+        Those it held already, those of a reader that fell silent, then new ones, at most ``count`` of each:
+        every announcement is given to somebody until it is recorded, so sometimes twice. One that the stream
+        dropped in the meantime has the kind ``trimmed``. After a loss of Redis everything kept is new.
+        """
+        own = await self._of_group("xreadgroup", reader, {self._stream: "0"}, count=count)
+        silent_ms = round(SILENT_SECONDS * 1000)
+        claimed = await self._of_group("xautoclaim", reader, silent_ms, "0-0", count=count)
+        fresh = await self._of_group("xreadgroup", reader, {self._stream: ">"}, count=count)
+        found: dict[str, Mapping[str, str]] = {_text(id): {} for id in claimed[2:3] and claimed[2]}
+        found |= dict([*_entries(own), *_entries([["", claimed[1]]]), *_entries(fresh)])
+        return [_recordable(id, fields) for id, fields in found.items()]
+
+    async def recorded(self, ids: Sequence[str]) -> None:
+        """These announcements are in the ledger: nobody is given them again."""
+        if ids:
+            await self._ask("xack", self._stream, RECORDERS, *ids)
+
+    async def record_lag(self) -> RecordLag:
+        """How far the record is behind the line, by the clock of Redis."""
+        groups = await self._of_group("xinfo_groups", "")
+        mine = next(one for one in groups if _text(one["name"]) == RECORDERS)
+        held = await self._of_group("xpending", "")
+        first, latest = await self._ask("xrange", self._stream, count=1), await self._latest(self._stream)
+        begins, ends = _order(_text(first[0][0]) if first else latest), _order(latest)
+        delivered = _order(_text(mine["last-delivered-id"]))
+        oldest = min(delivered, _order(_text(held["min"]))) if held["pending"] else delivered
+        unread = mine.get("lag")
+        if unread is None:  # before Redis 7: by the share of time that is unread
+            kept = int(await self._ask("xlen", self._stream))
+            unread = round(kept * min(1.0, (ends[0] - delivered[0]) / max(1, ends[0] - begins[0])))
+        entries = int(unread) + int(held["pending"])
+        seconds, _ = await self._ask("time")
+        return RecordLag(
+            seconds=max(0.0, int(seconds) - max(oldest, begins)[0] / 1000) if entries else 0.0,
+            entries=entries,
+            limit=self._stream_length,
+            gap=begins > delivered > (0, 0),
+        )
+
+    async def forget_readers(self) -> int:
+        """Remove the names of readers that ended long ago and hold nothing; how many."""
+        readers = await self._of_group("xinfo_consumers", RECORDERS)
+        gone = [
+            _text(one["name"])
+            for one in readers
+            if not one["pending"] and one["idle"] > FORGOTTEN_SECONDS * 1000
+        ]
+        for name in gone:
+            await self._ask("xgroup_delconsumer", self._stream, RECORDERS, name)
+        return len(gone)
+
+    async def _of_group(self, command: str, reader: str, *args: Any, **options: Any) -> Any:
+        """Ask for something of the readers' group, which is made anew after Redis was emptied."""
+        asked = {
+            "xreadgroup": (RECORDERS, reader, *args),
+            "xautoclaim": (self._stream, RECORDERS, reader, *args),
+            "xpending": (self._stream, RECORDERS),
+            "xinfo_groups": (self._stream,),
+            "xinfo_consumers": (self._stream, RECORDERS),
+        }[command]
+        try:
+            answer = await self._ask(command, *asked, **options)
+            if command != "xinfo_groups" or any(_text(one["name"]) == RECORDERS for one in answer):
+                return answer
+        except Unavailable as away:
+            if not str(away.__cause__).startswith(("NOGROUP", "no such key", "ERR no such key")):
+                raise
+        await self._make_group()
+        return await self._ask(command, *asked, **options)
+
+    async def _make_group(self) -> None:
+        try:
+            await self._ask("xgroup_create", self._stream, RECORDERS, "0", mkstream=True)
+        except Unavailable as away:
+            if not str(away.__cause__).startswith("BUSYGROUP"):
+                raise
+
     # -- inside --------------------------------------------------------------------------------------------
 
     def _entry(
@@ -635,7 +739,19 @@ def _entries(answer: Any) -> list[tuple[str, Mapping[str, str]]]:
         (_text(id), {_text(name): _text(value) for name, value in fields.items()})
         for _, entries in answer or []
         for id, fields in entries
+        if id is not None
     ]
+
+
+def _recordable(id: str, fields: Mapping[str, str]) -> Announcement:
+    """An announcement to be recorded; without fields the stream has dropped it."""
+    return _announcement(id, fields or {"kind": "trimmed", "at": id.split("-")[0]})
+
+
+def _order(id: str) -> tuple[int, int]:
+    """The id of a stream's entry as numbers: milliseconds and a counter."""
+    milliseconds, _, counter = id.partition("-")
+    return int(milliseconds), int(counter)
 
 
 def _announcement(id: str, fields: Mapping[str, str]) -> Announcement:

@@ -129,8 +129,8 @@ SENTENCES: dict[str, str] = {
     "notice_incomplete": N_("The notice lacks: %(fields)s. Complete the case, then issue it."),
     "offer_gone": N_("This offer is over. The line gives you the next citizen."),
     "office_closed": N_(
-        "The window of your district is closed now. You can look up what you need and come back "
-        "in office hours."
+        "The window of your district is closed now; it opens again at %(next)s. "
+        "Until then you can look up what you need and get your papers ready."
     ),
     "only_the_citizen": N_("Only the citizen can do this, on their own screen."),
     "origin_refused": N_("This request came from another site and was refused. Please use our own pages."),
@@ -201,6 +201,9 @@ SENTENCES: dict[str, str] = {
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),
     "unknown_text": N_("This text was not found. Please reload."),
+    "ticket_not_found": N_(
+        "No ticket with this number was found for that day. Check the number and the date, or use its id."
+    ),
     "unknown_ticket": N_("This number was not found. Open your link again, or take a number."),
     "unknown_verdict": N_("Please choose one of the verdicts shown."),
     "upload_too_large": N_("The file is larger than %(megabytes)s MB. Please send a smaller one."),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from cloudwindow.attendance import ATTENDANCE, Attendance
 from cloudwindow.domain.errors import CloudWindowError, Malformed
 from cloudwindow.domain.messages import Ack, Message, Refusal, Replaced, decode, encode, request_of
 from cloudwindow.domain.strict_json import parsed
@@ -78,16 +79,43 @@ class Connection:
 
 
 class Hub:
-    """The open pages of this node, by topic; ``relay`` carries messages to the other nodes."""
+    """
+    The open pages of this node, by topic; ``relay`` carries messages to the other nodes.
 
-    def __init__(self, relay: Callable[[str, str], Awaitable[None]]) -> None:
+    ``attendance`` knows what is open there, by ``clock``, in seconds.
+    """
+
+    def __init__(
+        self,
+        relay: Callable[[str, str], Awaitable[None]],
+        attendance: Attendance,
+        clock: Callable[[], float],
+    ) -> None:
         self._relay = relay
+        self._attendance = attendance
+        self._clock = clock
         self._pages: dict[str, set[Connection]] = defaultdict(set)
         self._farewells: set[asyncio.Task[None]] = set()
 
-    def online(self, topic: str) -> bool:
-        """Whether a page listens here."""
+    def here(self, topic: str) -> bool:
+        """Whether a page of this node listens."""
         return bool(self._pages.get(topic))
+
+    def online(self, topic: str) -> bool:
+        """Whether a page listens, on this node or, as far as is known, on another."""
+        return self.here(topic) or self._attendance.elsewhere(topic, self._clock())
+
+    async def stay(self) -> None:
+        """Tell the other nodes, again and again, that this one is alive with its pages."""
+        await self._attend(self._attendance.alive())
+
+    async def attended(self, text: str) -> None:
+        """Take in what another node told of its pages."""
+        await self._attend(self._attendance.heard(text, self._clock()))
+
+    async def _attend(self, news: str | None) -> None:
+        if news is not None:
+            await self._relay(ATTENDANCE, news)
 
     @property
     def topics(self) -> list[str]:
@@ -129,6 +157,7 @@ class Hub:
         if exclusive:
             await self.replace(topic)
         self._pages[topic].add(page)
+        await self._attend(self._attendance.opened(topic))
         writer = asyncio.create_task(page.write(), name=f"writer {topic}")
         try:
             await opened(page)
@@ -139,8 +168,12 @@ class Hub:
             self._pages[topic].discard(page)
             if not self._pages[topic]:
                 del self._pages[topic]
-            if mine:
-                await closed()
+            try:
+                if mine:
+                    await closed()
+            finally:
+                if not self.here(topic):
+                    await self._attend(self._attendance.closed(topic))
         return socket
 
     def _replace(self, topic: str) -> None:

@@ -57,11 +57,13 @@ def declarations_asked(case: Application, item: ServiceItem) -> tuple[Declaratio
 
 
 def unconfirmed(case: Application, item: ServiceItem) -> tuple[str, ...]:
-    """Fields that hold a proposal the citizen has not confirmed."""
+    """Fields that hold a proposal the citizen has not confirmed; one that was emptied holds none."""
     return tuple(
         question.id
         for question in asked(case, item)
-        if question.id in case.values and case.values[question.id].standing is Standing.PROPOSED
+        if (value := case.values.get(question.id)) is not None
+        and value.value is not None
+        and value.standing is Standing.PROPOSED
     )
 
 

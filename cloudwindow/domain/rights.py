@@ -63,6 +63,7 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "inbox.case": frozenset({Role.APPROVER}),
     "board": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "board.lend": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
+    "board.explain": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "demo": EVERYBODY,
     "health": EVERYBODY,
     "metrics": EVERYBODY,

@@ -4,11 +4,14 @@ from typing import Any
 
 from aiohttp import web
 
+from cloudwindow.domain.errors import BadInput, NotFound
 from cloudwindow.handlers.desk import staff_of
-from cloudwindow.handlers.door import JOURNEY, parts, render
+from cloudwindow.handlers.door import JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
 from cloudwindow.handlers.routes import route
+from cloudwindow.i18n import texts
 from cloudwindow.journey.board import board_topic
+from cloudwindow.journey.telling import Teller
 
 PANELS = frozenset({"figures", "lines", "agents", "today", "aid"})
 
@@ -30,6 +33,36 @@ async def board_page(request: web.Request) -> web.Response:
 async def panels(request: web.Request) -> web.Response:
     """GET /board/panels?names=&district= — parts of the board as they stand now: JSON {name: HTML}."""
     return parts(request, "admin/panels", PANELS, **await values_of(request))
+
+
+@route("GET", "/board/explain", "board.explain")
+async def explain_page(request: web.Request) -> web.Response:
+    """GET /board/explain?ticket=&date=&district=&agent= — why a ticket went to whom, or the newest of all."""
+    explaining, person, asked = request.app[JOURNEY].explaining, guest(request).person, request.query
+    wanted, day = asked.get("ticket", "").strip(), asked.get("date", "").strip()
+    errors: list[BadInput | NotFound] = []
+    story = None
+    if wanted:
+        try:
+            story = await explaining.story(wanted, day=day, person=person)
+        except (BadInput, NotFound) as error:
+            if wants_json(request):
+                raise
+            errors = [error]
+    latest = []
+    if story is None:
+        district, agent = asked.get("district"), asked.get("agent")
+        latest = list(await explaining.latest(person, district=district, agent=agent))
+    return render(
+        request,
+        "admin/explain.html",
+        status=errors[0].status if errors else 200,
+        errors=error_rows(errors, request),
+        typed={"ticket": wanted, "date": day or explaining.today().isoformat()},
+        story=story,
+        latest=latest,
+        tell=Teller(texts(guest(request).look.language)),
+    )
 
 
 @route("GET", "/ws/board", "board")

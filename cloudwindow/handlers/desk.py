@@ -48,6 +48,14 @@ async def desk_page(request: web.Request) -> web.Response:
     return render(request, "agent/desk.html", desk=view)
 
 
+@route("POST", "/desk/start", "desk")
+async def start(request: web.Request) -> web.Response:
+    """POST /desk/start — take calls from now on, pressed before the page's script has loaded."""
+    typed = await read_form(request)
+    await request.app[JOURNEY].desks.start(staff_of(request), pull=typed.get("pull") == "1")
+    return see_other("/desk")
+
+
 @route("GET", "/desk/panels", "desk")
 async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""

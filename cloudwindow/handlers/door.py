@@ -7,7 +7,7 @@ Order: request id → host and framing → who is there → origin and CSRF → 
 import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from cloudwindow.domain.errors import (
-    BadInput,
     CloudWindowError,
     Malformed,
     NotAllowed,
@@ -295,7 +294,7 @@ NEXT_STEPS = {
 }
 
 
-def error_rows(errors: list[BadInput], request: web.Request) -> list[tuple[str, str, str]]:
+def error_rows(errors: Sequence[CloudWindowError], request: web.Request) -> list[tuple[str, str, str]]:
     """(field, code, sentence) of each error, as templates show them."""
     spoken = texts(guest(request).look.language)
     return [(error.field or "", error.code, sentence(error, spoken)) for error in errors]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.calls import Calls
 from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -37,6 +38,7 @@ class Journey:
     inboxes: Inboxes
     boards: Boards
     aid: Aid
+    explaining: Explaining
     printing: Printing
     watch: Watch
 
@@ -62,6 +64,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         inboxes=Inboxes(house, filling, following, printing),
         boards=Boards(house),
         aid=aid,
+        explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
         watch=Watch(house, calls, visits, desks, printing, aid),
     )

@@ -69,6 +69,7 @@ class Boards:
             agents=states,
             agent_rows=[
                 AgentRow(
+                    id=one.agent,
                     name=staff_list[one.agent].name,
                     number=staff_list[one.agent].number,
                     district=house.catalogue.district(one.district),

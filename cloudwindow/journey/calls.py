@@ -221,7 +221,7 @@ class Calls:
 
     async def _is_here(self, agent: StaffId) -> bool:
         """Whether the agent's page is open, on this node or by its heartbeat on another."""
-        if self._house.hub.online(agent_topic(agent)):
+        if self._house.hub.here(agent_topic(agent)):
             return True
         try:
             agents = await self._house.line.agents()

@@ -84,6 +84,13 @@ class Desks:
         await self._house.line.sign_in(profile_of(agent, self._today()), now=self._house.clock())
         await self.tell_stage(agent)
 
+    async def start(self, agent: Staff, *, pull: bool = False) -> None:
+        """Take calls from now on, by hand with ``pull``; if the desk is not connected yet it has its lease's time to come."""
+        now = self._house.clock()
+        await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
+        await self._house.line.set_available(agent.id, pull=pull, now=now)
+        await self.tell_stage(agent)
+
     async def closed(self, agent: Staff) -> None:
         """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
         await self._calls.agent_lost(agent.id)

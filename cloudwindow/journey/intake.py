@@ -7,13 +7,13 @@ session.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from cloudwindow.domain import fields
 from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
-from cloudwindow.domain.calendar import day_of
+from cloudwindow.domain.calendar import SHANGHAI, day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
@@ -126,6 +126,8 @@ class Intakes:
     async def begin(self, session: WebSession, item_id: str, typed: Mapping[str, str]) -> Intake:
         """Keep the choice in the session and send the first code. Raises Problems, TooOften."""
         intake = self.check(item_id, typed)
+        if closed := self._closed(intake, self._house.clock()):
+            raise Problems([BadInput("office_closed", closed, field="home_district")])
         await self._house.ledger.write(
             lambda conn: self._house.people.keep_intake(conn, session, asdict(intake))
         )
@@ -207,9 +209,16 @@ class Intakes:
         return ticket if ticket.live and ticket.item == item_id else None
 
     def _must_be_open(self, intake: Intake, now: float) -> None:
+        if closed := self._closed(intake, now):
+            raise Conflict("office_closed", closed)
+
+    def _closed(self, intake: Intake, now: float) -> dict[str, str]:
+        """When the window opens next, by the clock of the city; nothing if it is open."""
         calendar = self._house.catalogue.district(intake.home_district).calendar
-        if not calendar.is_open(now):
-            raise Conflict("office_closed", {"next": calendar.next_opening(now)})
+        if calendar.is_open(now):
+            return {}
+        opening = calendar.next_opening(now)
+        return {"next": f"{datetime.fromtimestamp(opening, SHANGHAI):%Y-%m-%d %H:%M}" if opening else "—"}
 
     async def _join(self, ticket: Ticket, item: ServiceItem, now: float) -> None:
         """Put the ticket into the line; if the line is away the sweeper does it when it is back."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudwindow.domain import fields
-from cloudwindow.domain.application import Application, Delegate, Standing, State
+from cloudwindow.domain.application import Application, Delegate, State
 from cloudwindow.domain.catalogue import Catalogue, Field, FieldType, MaterialRule, ServiceItem
 from cloudwindow.domain.filling import (
     asked,
@@ -19,6 +19,7 @@ from cloudwindow.domain.filling import (
     missing_fields,
     papers_asked,
     settled,
+    unconfirmed,
 )
 from cloudwindow.domain.handover import Handover
 from cloudwindow.journey.views import (
@@ -219,13 +220,7 @@ def form_rows(case: Application, item: ServiceItem, *, language: str) -> Sequenc
 
 def unconfirmed_labels(case: Application, item: ServiceItem, language: str) -> Sequence[str]:
     """Labels of proposals the citizen has not confirmed."""
-    return [
-        question.label.in_language(language)
-        for question in asked(case, item)
-        if question.id in case.values
-        and case.values[question.id].value is not None
-        and case.values[question.id].standing is Standing.PROPOSED
-    ]
+    return [item.form.field(one).label.in_language(language) for one in unconfirmed(case, item)]
 
 
 def missing_labels(case: Application, item: ServiceItem, language: str) -> Sequence[str]:

@@ -444,6 +444,7 @@ class BoardRow:
 class AgentRow:
     """One agent on the board; ``leaving``: why they will be away after this call."""
 
+    id: str
     name: str
     number: str
     district: District

@@ -7,11 +7,12 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
 from cloudwindow.journey.calls import Calls, agent_topic
@@ -20,9 +21,10 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.recorder import Recorder
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, assignments
 from cloudwindow.records.story import SYSTEM, note
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ SETTLED_SECONDS = 10.0
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
+RECORD_SECONDS = 0.5
+LAG_SECONDS = 10.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -63,6 +67,7 @@ class Watch:
         self._visits = visits
         self._desks = desks
         self._printing = printing
+        self.recorder = Recorder(house.ledger, house.line, house.random)
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -78,6 +83,8 @@ class Watch:
             "board": (BOARD_SECONDS, self._board),
             "places": (PLACE_SECONDS, self._places),
             "print": (PRINT_SECONDS, self._printing.print_pending),
+            "record": (RECORD_SECONDS, self.recorder.record),
+            "record lag": (LAG_SECONDS, self.recorder.look),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -102,6 +109,7 @@ class Watch:
         await self._house.line.tick(now=self._house.clock())
 
     async def _beat(self) -> None:
+        await self._house.hub.stay()
         for topic in self._house.hub.topics:
             kind, _, agent = topic.partition(":")
             if kind == "agent":
@@ -141,7 +149,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic) and await self._stands(news.ticket or ""):
+        if self._house.hub.here(topic) and await self._stands(news.ticket or ""):
             made = OfferMade(offer=news.offer, expires_in_seconds=self._house.offer_seconds)
             await self._house.hub.tell(topic, made)
             await self._story(news, "ticket.offered")
@@ -159,7 +167,7 @@ class Watch:
         if news.agent is None or news.offer is None:
             return
         topic = agent_topic(news.agent)
-        if self._house.hub.online(topic):
+        if self._house.hub.here(topic):
             told = OfferWithdrawn(offer=news.offer, reason=WITHDRAWN[news.kind])
             await self._house.hub.tell(topic, told)
             if news.kind in SAID:
@@ -187,11 +195,11 @@ class Watch:
         if news.agent is None:
             return
         topic = agent_topic(news.agent)
-        if news.kind == "agent.lost" and not self._house.hub.online(topic):
+        if news.kind == "agent.lost" and not self._house.hub.here(topic):
             await self._calls.agent_lost(news.agent)
         elif news.kind == "agent.returned":
             await self._calls.agent_back(news.agent)
-        if self._house.hub.online(topic) and news.kind == "agent.away":
+        if self._house.hub.here(topic) and news.kind == "agent.away":
             told = StageChanged(
                 stage="away", version=round(self._house.clock() * 1000), session=None, peer_online=False
             )
@@ -240,10 +248,16 @@ class Watch:
         added = await self._house.line.rebuild(
             entries,
             now=now,
-            epochs={one.id: one.epoch for one in waiting},
+            epochs=await self._epochs(waiting),
             terms={one.id: one.terms for one in waiting if one.terms != PLAIN},
         )
         log.info("line rebuilt", extra={"tickets": added})
+
+    async def _epochs(self, waiting: Sequence[tickets.Ticket]) -> dict[TicketId, int]:
+        """The highest epoch known of each: a new offer must not take the place of an old one."""
+        async with self._house.ledger.read() as conn:
+            offered = await assignments.highest_epochs(conn)
+        return {one.id: max(one.epoch, offered.get(one.id, 0)) for one in waiting}
 
     # --- pages -------------------------------------------------------------------------------------------
 

@@ -37,13 +37,17 @@ local function push(ticket, t)
   if stand(ticket, t) == "head" then new_head(t.lane) end
 end
 
--- A ticket waits no more. t: lane; reserved.
-local function pull(ticket, t)
+-- A ticket waits no more. t: lane; reserved. popped: it has been taken from the head of its lane already.
+local function pull(ticket, t, popped)
   if call("HINCRBY", K .. "waiting", t.lane, -1) <= 0 then call("HDEL", K .. "waiting", t.lane) end
   if t.reserved then
     call("ZREM", K .. "mine:" .. t.reserved, ticket)
     call("ZREM", K .. "prefers", ticket)
     call("HDEL", K .. "ticket:" .. ticket, "reserved")
+    return
+  end
+  if popped then
+    refresh_head(t.lane)
     return
   end
   local was_head = call("ZRANGE", K .. "lane:" .. t.lane, 0, 0)[1] == ticket

@@ -14,7 +14,7 @@ local function idle_in(district, ring, lane, ticket, best, seen)
     for i, id in ipairs(ids) do
       local since = tonumber(free[2 * i])
       if best and (since > best.since or (since == best.since and id > best.id)) then return best, passed end
-      local skills, languages, modes, serves = string.match(profiles[i], "^(.+)|(.+)|(.+)|(.+)$")
+      local skills, languages, modes, serves = string.match(profiles[i], "^([^|]+)|([^|]+)|([^|]+)|([^|]+)$")
       if masters(skills, skill) and among(languages, language) and among(modes, mode)
           and reaches(serves, district, home) then
         local pass = call("HMGET", K .. "agent:" .. id, "passed", "passed_until")
@@ -71,8 +71,9 @@ local function match_lane(lane)
     if not head[1] then break end
     local id, ring, opening, seen = free_agent(lane, head[1], tonumber(head[2]))
     if id then
+      if skip == 0 then call("ZREM", K .. "lane:" .. lane, head[1]) end
       make_offer(head[1], id, hash(K .. "agent:" .. id),
-        {rule = "longest_idle", ring = ring, opened_ms = opening, considered = others(seen, "agent", id)})
+        {rule = "longest_idle", ring = ring, opened_ms = opening, considered = others(seen, "agent", id)}, skip == 0)
       offered = offered + 1
     elseif ring then
       skip = skip + 1

@@ -1,10 +1,10 @@
 -- Offers: how one begins and how its ticket comes back. Needs tickets, rings, lanes, agents.
 
-local function make_offer(ticket, id, a, why)
+local function make_offer(ticket, id, a, why, popped)
   local key = K .. "ticket:" .. ticket
   local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved")
   local lane, ring = t[1], why.ring - 1
-  pull(ticket, {lane = lane, reserved = t[6] or nil})
+  pull(ticket, {lane = lane, reserved = t[6] or nil}, popped)
   local epoch = call("HINCRBY", key, "epoch", 1)
   local name, expires = ticket .. "/" .. epoch, now + RULES.accept
   why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])

@@ -1,8 +1,29 @@
 -- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, agents, offers, choosing.
 
+local function set_of(list)
+  local names, set = {}, {}
+  for word in each(list) do
+    names[#names + 1] = word
+    set[word] = true
+  end
+  return set, names
+end
+
+-- What an agent can do, looked up often: sets instead of lists.
+local function ready_to_look(a)
+  a.can, a.names = set_of(a.skills)
+  a.speaks, a.talks = set_of(a.languages), set_of(a.modes)
+  if a.serves ~= "*" then a.helps = set_of(a.serves) end
+end
+
 local function able(a, home, skill, language, mode)
-  return masters(a.skills, skill) and among(a.languages, language) and among(a.modes, mode)
-    and reaches(a.serves, a.district, home)
+  local can = a.can[skill]
+  if can == nil then
+    can = string.find(skill, "+", 1, true) ~= nil and masters(a.skills, skill)
+    a.can[skill] = can
+  end
+  return can and a.speaks[language] and a.talks[mode]
+    and (home == a.district or not a.helps or a.helps[home])
 end
 
 -- The score of a lane's head, or of the one behind it if the agent passes on that; and how many to skip.
@@ -38,9 +59,8 @@ local function best_own(a, seen)
 end
 
 -- The agent's skills for which other districts' tickets come before the bound, the earliest first.
-local function skills_before(skills, bound)
-  local names, order = {}, {}
-  for skill in each(skills) do names[#names + 1] = skill end
+local function skills_before(names, bound)
+  local order = {}
   for i, first in ipairs(call("HMGET", K .. "heads", unpack(names))) do
     if first and tonumber(first) < bound then order[#order + 1] = {skill = names[i], first = tonumber(first)} end
   end
@@ -54,7 +74,7 @@ end
 
 -- A lane of another district that is better than the best so far, if there is one.
 local function better_abroad(a, best, seen)
-  local order, done, lends = skills_before(a.skills, best and best.at or now + 1), {}, nil
+  local order, done, lends = skills_before(a.names, best and best.at or now + 1), {}, nil
   for _, one in ipairs(order) do
     local from, page = 0, 4
     while true do
@@ -99,10 +119,13 @@ local function seek(id, rule, known)
     return true
   end
   local seen = {}
+  ready_to_look(a)
   local best = better_abroad(a, best_own(a, seen), seen)
   if not best then return false end
-  local ticket = call("ZRANGE", K .. "lane:" .. best.lane, best.skip, best.skip)[1]
+  local head = best.skip == 0
+  local ticket = head and call("ZPOPMIN", K .. "lane:" .. best.lane)[1]
+    or call("ZRANGE", K .. "lane:" .. best.lane, best.skip, best.skip)[1]
   make_offer(ticket, id, a, {rule = rule or "longest_waiting", ring = best.ring, opened_ms = best.opening,
-    considered = others(seen, "lane", best.lane)})
+    considered = others(seen, "lane", best.lane)}, head)
   return true
 end

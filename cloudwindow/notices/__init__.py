@@ -6,7 +6,7 @@ ever. Printing takes most of a second of a core: :class:`Press` does it in a pro
 """
 
 import asyncio
-import ctypes
+import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,10 +21,9 @@ from cloudwindow.notices.certificate import Certificate, draw_border
 from cloudwindow.notices.letter import Letter
 from cloudwindow.notices.sheet import RED, TINY, Fonts, Passage, Sheet, Type
 from cloudwindow.notices.words import words
+from cloudwindow.parent import end_with_or_now
 
 __all__ = ["Fonts", "Press", "render"]
-
-PR_SET_PDEATHSIG = 1
 
 
 def render(
@@ -81,13 +80,15 @@ class Press:
 
 
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_go_with_parent)
+    return ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=_go_with, initargs=(os.getpid(),)
+    )
 
 
-def _go_with_parent() -> None:
-    """End when the process that prints ends, however it ends; leave Ctrl-C to it."""
+def _go_with(parent: int) -> None:
+    """End with the process that prints, in the middle of a page too; leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_or_now(parent, signal.SIGKILL)
 
 
 def _sheet(notice: Notice, language: str, fonts: Fonts) -> Sheet:

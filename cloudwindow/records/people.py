@@ -361,6 +361,6 @@ def _staff(row: Any) -> Staff:
         modes=tuple(row.modes),
         demo=row.demo,
         active=row.active,
-        levels=row.levels,
-        certified_until=row.certified_until,
+        levels=row.levels or {},
+        certified_until=row.certified_until or {},
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -108,8 +109,8 @@ staff = Table(
     Column("skills", JSON, nullable=False),
     Column("languages", JSON, nullable=False),
     Column("modes", JSON, nullable=False),
-    Column("levels", JSON, nullable=False, server_default="{}", comment="skill -> level, 1 if missing"),
-    Column("certified_until", JSON, nullable=False, server_default="{}", comment="skill -> last day"),
+    Column("levels", JSON, comment="skill -> level, 1 if missing"),
+    Column("certified_until", JSON, comment="skill -> last day of its certificate"),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -167,11 +168,11 @@ ticket = Table(
     Column("recalls", Integer, nullable=False),
     Column("agent", String(32)),
     Column("deadline", Double),
-    Column("priority", String(24), nullable=False, server_default="", comment="why it has credit"),
+    Column("priority", String(24), nullable=False, server_default=text("''"), comment="why it has credit"),
     Column("preferred_agent", String(32), comment="alone offered it until preferred_until"),
     Column("preferred_until", Double),
     Column("not_before", Double, comment="the promised time of a ticket set aside"),
-    Column("aside_reason", String(32), nullable=False, server_default=""),
+    Column("aside_reason", String(32), nullable=False, server_default=text("''")),
     Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
     Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
     Column("version", Integer, nullable=False),
@@ -217,6 +218,27 @@ lending = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", Double, nullable=False),
     Index(None, "ends_at"),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("ticket", String(64), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False, comment="the n-th offer of the ticket"),
+    Column("agent", String(64), nullable=False),
+    Column("agent_district", String(6), nullable=False, comment="when the offer was recorded"),
+    Column("lane", String(280), nullable=False, comment="home district|skill|language|mode"),
+    Column("ring", Integer, nullable=False, comment="0 own district outward to 3 the city; -1 not known yet"),
+    Column("rule", String(24), nullable=False, comment="longest_waiting …; empty: only the end is known yet"),
+    Column("made_at", Double, nullable=False),
+    Column("why", Text, nullable=False, comment="canonical JSON of the line's reasons"),
+    Column("ended_at", Double),
+    Column("ending", String(12), comment="accepted, declined, missed, withdrawn, returned"),
+    Column("end_reason", String(80)),
+    Column("returned_at", Double, comment="when the ticket stood in the line again"),
+    Column("return_reason", String(80)),
+    Index(None, "made_at"),
+    Index(None, "agent", "made_at"),
 )
 
 chat_line = Table(

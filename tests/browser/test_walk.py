@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from cloudwindow.domain.readings import luhn
 from tests.browser.walk import (
     DESKTOP,
     PHONE,
@@ -230,6 +231,42 @@ async def test_a_residence_permit_goes_to_the_home_districts_approver(
         "case.approved",
     )
     assert in_order(story, *BEGINNING, *MIDDLE, *end), story
+
+
+async def test_a_longevity_allowance_is_confirmed_with_an_account_that_was_checked(
+    town: City, browser: Browser, tmp_path: Path
+) -> None:
+    citizen = await Citizen.arrives(town, browser)
+    await citizen.takes_number("CA04", words="长寿", **ELDER)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await meet(citizen, agent)
+    await give_all_papers(citizen, photo(tmp_path, "card"), "id_card", "bank_card")
+    await agent.proposes("birth_date", "1940-08-15")
+
+    field = citizen.page.locator(".live-field[data-field=bank]")
+    await fill_field(citizen.page, "bank", f"grcb|{account_number(wrong_by=1)}")
+    await field.locator("[data-role=error]", has_text="账号").wait_for()
+    await fill_field(citizen.page, "bank", f"grcb|{account_number()}")
+    await field.locator("[data-role=error]").wait_for(state="hidden")
+    await fill_the_rest(agent)
+    assert account_number() not in await agent.page.content()
+
+    await finish_form(citizen, agent)
+    receipt = await agent.submits()
+    await agent.decides()
+    await agent.page.wait_for_selector(".documents li:nth-child(2) a")
+    said = await verified(town, browser, await verification_code(town, receipt, "confirmation_result"))
+    assert "何**" in said
+    await agent.ends("submitted")
+    story = told_story(town.data_dir, receipt)
+    assert in_order(story, *BEGINNING, *MIDDLE, "case.received", "case.accepted", "case.approved"), story
+
+
+def account_number(wrong_by: int = 0) -> str:
+    """An account number whose check digit (ISO/IEC 7812-1) is right, or ``wrong_by`` so much."""
+    right = next(digit for digit in range(10) if luhn(f"621700123400567{digit}"))
+    return f"621700123400567{(right + wrong_by) % 10}"
 
 
 async def test_a_number_goes_along_to_another_device_by_its_link(town: City, browser: Browser) -> None:

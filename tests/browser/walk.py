@@ -299,6 +299,12 @@ async def fill_field(page: Page, name: str, value: str) -> None:
         await wrapper.locator(f"input[name='{name}.detail']").fill(detail)
         await wrapper.locator(f"input[name='{name}.detail']").press("Tab")
         return
+    if kind == "bank":
+        bank, account = value.split("|")
+        await wrapper.locator(f"select[name='{name}.bank']").select_option(bank)
+        await wrapper.locator(f"input[name='{name}.account']").fill(account)
+        await wrapper.locator(f"input[name='{name}.account']").press("Tab")
+        return
     radio = wrapper.locator(f"input[type=radio][value='{value}'], input[type=checkbox][value='{value}']")
     if await radio.count():
         await radio.first.check(force=True)

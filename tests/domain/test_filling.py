@@ -154,6 +154,17 @@ def test_a_proposal_to_a_question_that_no_longer_applies_needs_no_confirmation()
     ready(proposed, HR01)
 
 
+def test_an_emptied_proposal_leaves_nothing_to_confirm() -> None:
+    """Who takes an optional answer back has proposed nothing; a required one is missing then."""
+    emptied = case()
+    proposed = replace(
+        emptied,
+        values={**emptied.values, "wants_insurance": value("wants_insurance", None, Standing.PROPOSED)},
+    )
+    assert unconfirmed(proposed, HR01) == ()
+    ready(proposed, HR01)
+
+
 def test_an_emptied_answer_counts_as_missing() -> None:
     emptied = case()
     emptied = replace(emptied, values={**emptied.values, "trade": value("trade", None)})

@@ -12,16 +12,15 @@ with the test process whatever happens to that. Without its programs the tests f
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +29,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from cloudwindow.parent import end_with_or_now
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.tables import metadata
@@ -73,7 +73,7 @@ class PostgresServer:
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(end_with_or_now, os.getpid(), signal.SIGQUIT),
             )
         try:
             self._wait_until_ready(server)
@@ -192,9 +192,3 @@ def _version(folder: Path) -> float:
     with contextlib.suppress(ValueError):
         return float(folder.parent.name)
     return 0.0
-
-
-def _die_with_parent() -> None:
-    """Have the kernel stop this child at once when the test process ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG

@@ -5,7 +5,7 @@ It listens on a Unix socket only and ends with the test process whatever happens
 machine (6.2 or later, as Debian has it) is tested beside it when there is one on the PATH.
 """
 
-import ctypes
+import os
 import shutil
 import signal
 import socket
@@ -15,16 +15,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from cloudwindow.embedded import find_binary
+from cloudwindow.parent import end_with_or_now
 from cloudwindow.queue import connect
 
 START_SECONDS = 20.0
-PR_SET_PDEATHSIG = 1
 MACHINES_OWN = [found for found in (shutil.which("redis-server"), shutil.which("valkey-server")) if found]
 
 
@@ -47,11 +48,10 @@ class RedisServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        libc = ctypes.CDLL(None)
         where = ("--dir", str(self.folder), "--unixsocket", str(self.socket), "--logfile", "log")
         self.process = subprocess.Popen(
             [str(self.binary), *where, "--port", "0", "--save", "", *self.options],
-            preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
+            preexec_fn=partial(end_with_or_now, os.getpid(), signal.SIGKILL),
             stdout=subprocess.DEVNULL,
         )
         limit = time.monotonic() + START_SECONDS

@@ -214,7 +214,7 @@ async def test_a_unit_that_rolls_everything_back_takes_no_neighbour_along_unnoti
 async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.5)
 
     async def never_ends(conn: AsyncConnection) -> str:
         await _adds("slow")(conn)
@@ -229,24 +229,53 @@ async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
     assert await _rows(ledger) == ["a", "b"]
 
 
+def _never_answered(ledger_url: str) -> Add:
+    """Return a unit of work whose one statement takes longer than a unit may."""
+    counting = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) FROM n"
+    )
+    slow = "SELECT pg_sleep(60)" if ledger_url.startswith("postgresql") else counting
+
+    async def asks(conn: AsyncConnection) -> str:
+        await conn.exec_driver_sql(slow)
+        return "done"
+
+    return asks
+
+
 async def test_a_unit_cut_off_inside_a_statement_does_not_stop_the_writer(
     ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.05)
-    counting = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
-    )
-    slow = "SELECT pg_sleep(60)" if ledger_url.startswith("postgresql") else counting
-
-    async def counts_long(conn: AsyncConnection) -> str:
-        await conn.exec_driver_sql(slow)
-        return "done"
-
     async with asyncio.timeout(LIMIT_SECONDS):
         with pytest.raises(Unavailable):
-            await ledger.write(counts_long)
+            await ledger.write(_never_answered(ledger_url))
         await _until_written(ledger, "a")
     assert await _rows(ledger) == ["a"]
+
+
+async def test_a_unit_cut_off_inside_a_statement_takes_no_neighbour_along(
+    ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.3)
+    outcomes = await asyncio.gather(
+        *_start(ledger, _adds("a"), _never_answered(ledger_url), _adds("b")), return_exceptions=True
+    )
+    assert isinstance(outcomes[1], Unavailable)
+    assert (outcomes[0], outcomes[2]) == ("a", "b")
+    assert await _rows(ledger) == ["a", "b"]
+
+
+async def test_a_unit_that_lost_its_connection_takes_no_neighbour_along(ledger: Ledger) -> None:
+    async def loses_it(conn: AsyncConnection) -> str:
+        await _adds("lost")(conn)
+        await conn.invalidate()
+        return await _adds("too late")(conn)
+
+    outcomes = await asyncio.gather(*_start(ledger, _adds("a"), loses_it, _adds("b")), return_exceptions=True)
+    assert isinstance(outcomes[1], Unavailable)
+    assert (outcomes[0], outcomes[2]) == ("a", "b")
+    assert await _rows(ledger) == ["a", "b"]
 
 
 async def test_a_wrong_statement_is_told_to_its_author_not_called_an_outage(ledger: Ledger) -> None:

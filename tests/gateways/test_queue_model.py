@@ -581,7 +581,7 @@ def test_whatever_people_do_the_rules_of_the_line_hold(redis_server: RedisServer
 
 
 BUGS = {
-    "the tail instead of the head": ("seeking", "best.skip, best.skip)[1]", "-1, -1)[1]"),
+    "the tail instead of the head": ("seeking", "ZPOPMIN", "ZPOPMAX"),
     "the old place is lost": ("lanes", "enter(ticket, t.lane, t.score)", "enter(ticket, t.lane, now)"),
     "rings do not open": ("rings", "opens[ring] + (more or 0)", "opens[ring] + 3600 + (more or 0)"),
     "the own district does not come first": ("seeking", "local at = score + opens[ring]", "local at = score"),

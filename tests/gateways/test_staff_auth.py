@@ -165,3 +165,9 @@ def test_a_secret_is_made_of_twenty_bytes() -> None:
     assert len(RFC_SECRET) == 32
     with pytest.raises(ValueError, match="20 bytes"):
         totp_secret(b"too short")
+
+
+def test_a_hash_of_the_product_costs_what_asvs_asks_for() -> None:
+    hasher = argon2id()
+    assert hasher.memory_cost >= 46 * 1024
+    assert hasher.time_cost >= 2

@@ -27,7 +27,7 @@ from cloudwindow.config import Config
 from cloudwindow.domain.fields import idno_check_character
 from cloudwindow.journey import Journey
 from cloudwindow.records.migrations import migrate
-from cloudwindow.staff_auth import totp_code
+from cloudwindow.staff_auth import StaffPasswords, argon2id, totp_code
 from tests.journeys.town import ANSWERS, PAPERS
 
 LIMIT_SECONDS = 30.0
@@ -61,11 +61,16 @@ class City:
         return found[1]
 
 
+def quick_passwords() -> StaffPasswords:
+    """The product's own, at the least cost argon2id can have: its strength is tested where it lives."""
+    return StaffPasswords(hasher=argon2id(time_cost=1, memory_kib=64))
+
+
 async def seed_in(folder: Path, redis_url: str) -> None:
     """Prepare a data folder with a ledger and the demo accounts, to be copied by many tests."""
     config = Config(data_dir=folder, port=0)
     await migrate(config.ledger_url)
-    async with product.opened(config, redis_url) as journey:
+    async with product.opened(config, redis_url, quick_passwords()) as journey:
         await demo.seed(journey.house)
 
 
@@ -76,7 +81,7 @@ async def city_in(folder: Path, redis_url: str, **settings: Any) -> AsyncIterato
     async with AsyncExitStack() as stack:
         door = stack.enter_context(product.listening(wanted))
         config = replace(wanted, port=door.getsockname()[1])
-        journey = await stack.enter_async_context(product.opened(config, redis_url))
+        journey = await stack.enter_async_context(product.opened(config, redis_url, quick_passwords()))
         await stack.enter_async_context(product.serving(config, journey, door))
         yield City(url=f"http://127.0.0.1:{config.port}", config=config, journey=journey)
 

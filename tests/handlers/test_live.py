@@ -11,12 +11,14 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from cloudwindow import signaling
+from cloudwindow.domain.ids import StaffId
 from cloudwindow.domain.messages import FROM_AGENT, FROM_CITIZEN, ChatSaid, PanelChanged, encode
 from cloudwindow.handlers.door import CITIZEN_COOKIE
-from cloudwindow.journey.calls import citizen_topic
+from cloudwindow.journey.calls import agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filling
 from tests.domain.test_messages import sample
 from tests.domain.test_strict_json import REFUSED
+from tests.gateways.redis_server import RedisServer
 from tests.handlers.conftest import staff
 from tests.handlers.people import (
     LIMIT_SECONDS,
@@ -25,6 +27,7 @@ from tests.handlers.people import (
     Live,
     accept_next,
     browser,
+    city_in,
     join_without_media,
     newcomer,
     resume_secret_of,
@@ -392,6 +395,29 @@ async def test_a_reloaded_page_is_back_in_the_same_call(fresh_city: City) -> Non
         desk = await agent.live("/ws/desk")
         back = await desk.until("stage.changed")
         assert (back["stage"], back["session"]) == ("in_call", session)
+
+
+async def test_each_side_of_a_call_knows_of_the_other_on_another_node(
+    fresh_city: City, line_server: RedisServer
+) -> None:
+    async with (
+        city_in(fresh_city.config.data_dir, f"{line_server.url}?db=1") as other_city,
+        browser(fresh_city) as citizen,
+        staff(other_city, "agent-huadu") as agent,
+    ):
+        await take_ticket(citizen, newcomer())
+        visit, desk = await citizen.live("/ws/visit"), await agent.live("/ws/desk")
+        await accept_next(desk)
+        await join_without_media(visit)
+        desk_topic = agent_topic(StaffId("demo-agent-huadu"))
+        await until_online(fresh_city, desk_topic, True)
+        await until_online(other_city, citizen_topic(await ticket_of(citizen)), True)
+        assert not fresh_city.journey.house.hub.here(desk_topic)
+        await visit.close()
+        again = await citizen.live("/ws/visit")
+        assert (await again.until("stage.changed"))["peer_online"]
+        await desk.close()
+        await until_online(fresh_city, desk_topic, False)
 
 
 async def test_a_declined_offer_is_withdrawn_from_the_desk(fresh_city: City) -> None:

@@ -22,6 +22,15 @@ async def test_an_accepted_offer_brings_citizen_and_agent_into_one_call(fresh_ci
         assert told["session"]
 
 
+async def test_a_desk_takes_calls_also_before_its_script_has_loaded(fresh_city: City) -> None:
+    async with staff(fresh_city, "agent-huadu") as agent:
+        await agent.page("/desk")
+        answer = await agent.post("/desk/start")
+        assert (answer.status, answer.place) == (303, "/desk")
+        desk = await agent.live("/ws/desk")
+        assert (await desk.until("stage.changed"))["stage"] == "idle"
+
+
 async def test_everybody_lands_on_the_page_of_their_role(approver: Browser, admin: Browser) -> None:
     assert (await approver.get("/staff")).place == "/inbox"
     assert (await admin.get("/staff")).place == "/board"

@@ -8,6 +8,7 @@ interfaces. Nothing runs in the background: ``Town.settle`` carries out what the
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from redis.asyncio import Redis
 
 from cloudwindow import journey
 from cloudwindow.app import FONTS, catalogue_of, furnished, printer_of
+from cloudwindow.attendance import Attendance
 from cloudwindow.bus import Workers
 from cloudwindow.config import Config
 from cloudwindow.domain.application import Application
@@ -422,7 +424,7 @@ async def opened_town(
     config = replace(CONFIG, data_dir=folder)
     passwords = cast(StaffPasswords, None)  # nobody signs in with a password here
     media, printer = StillMedia(), Printer()
-    pages = Pages(_nobody_else)
+    pages = Pages(_nobody_else, Attendance("here"), time.monotonic)
     town = Town(redis=redis, pages=pages, media=media, printer=printer)
     press = Press(config.web_dir / FONTS) if real else None
     printing = printer_of(press) if press else printer

@@ -500,9 +500,10 @@ BOARD = views.BoardView(
     agents={"idle": 3, "offered": 1, "in_call": 6, "wrap_up": 1, "away": 2, "offline": 4},
     agent_rows=(
         views.AgentRow(
-            name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
+            id="s1", name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
         ),
         views.AgentRow(
+            id="s4",
             name="何家豪",
             number="1402",
             district=HUADU,
@@ -511,7 +512,9 @@ BOARD = views.BoardView(
             leaving="break",
             shift_ends_at=NOW + HOUR,
         ),
-        views.AgentRow(name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE),
+        views.AgentRow(
+            id="s5", name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE
+        ),
     ),
     today={
         "taken": 128,

@@ -23,7 +23,7 @@ export class Chat {
   show(message) {
     const lines = part(this.root, "chat-lines");
     if (!lines || lines.querySelector(`[data-id="${message.id}"]`)) return;
-    const line = document.createElement("li");
+    const line = document.createElement("div");
     line.className = message.author === this.side ? "chat__line chat__line--own" : "chat__line";
     line.dataset.id = String(message.id);
     line.append(span("chat__by", `${message.author === this.side ? t("You") : message.name} · ${clock(message.at_ms)}`));

@@ -28,17 +28,11 @@ def upgrade() -> None:
 
     with op.batch_alter_table("staff", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column(
-                "levels",
-                sa.JSON(),
-                server_default="{}",
-                nullable=False,
-                comment="skill -> level, 1 if missing",
-            )
+            sa.Column("levels", sa.JSON(), nullable=True, comment="skill -> level, 1 if missing")
         )
         batch_op.add_column(
             sa.Column(
-                "certified_until", sa.JSON(), server_default="{}", nullable=False, comment="skill -> last day"
+                "certified_until", sa.JSON(), nullable=True, comment="skill -> last day of its certificate"
             )
         )
 
@@ -47,7 +41,7 @@ def upgrade() -> None:
             sa.Column(
                 "priority",
                 sa.String(length=24),
-                server_default="",
+                server_default=sa.text("''"),
                 nullable=False,
                 comment="why it has credit",
             )
@@ -67,7 +61,7 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column("aside_reason", sa.String(length=32), server_default="", nullable=False)
+            sa.Column("aside_reason", sa.String(length=32), server_default=sa.text("''"), nullable=False)
         )
         batch_op.add_column(
             sa.Column(

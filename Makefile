@@ -1,6 +1,6 @@
 # Cloud Window's commands. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check screenshots fmt lock fresh-clone clean setup
+.PHONY: help run test check nemesis model-soak screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
 # Where a machine forbids it, every process of a run would compile the house and rewrite the tests' asserts anew.
@@ -22,6 +22,13 @@ test: setup ## run every test; the browser ones last
 
 test-fast: setup ## run the tests that need no browser
 	@$(PYTHON) -m pytest -m "not browser" -n 3 --dist loadfile
+
+nemesis: SEED = $(shell date +%Y%m%d)
+nemesis: setup ## run the product under faults: SEED= MINUTES=3 STAGE=pair|alone, docs/reliability.md
+	@$(PYTHON) -m tests.nemesis --seed $(SEED) --minutes $(or $(MINUTES),3) --stage $(or $(STAGE),pair)
+
+model-soak: setup ## go random ways through the models of the line: MINUTES=10
+	@$(PYTHON) -m tests.model_soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 check: setup ## format, lint, types, import contracts, browser types, catalogue, translations
 	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs 2 $(CHECKS)

@@ -33,6 +33,7 @@ from cloudwindow.embedded import EmbeddedServer, start_embedded
 from cloudwindow.handlers import (
     admin,
     approver,
+    booking,
     citizen,
     desk,
     health,
@@ -55,6 +56,7 @@ from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line, connect
+from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
@@ -68,7 +70,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, visit, staff, desk, taking, approver, admin, lendings, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -151,6 +153,7 @@ def furnished(
         ledger=ledger,
         people=People(vault),
         visits=Visits(vault),
+        appointments=Appointments(vault),
         cases=cases,
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),

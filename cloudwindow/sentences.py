@@ -21,11 +21,13 @@ SENTENCES: dict[str, str] = {
     ),
     "agent_profile_unusable": N_("This account's skills cannot be used. Please tell your admin."),
     "agent_without_skills": N_("This account has no skills yet. Please tell your admin."),
+    "already_booked": N_("You have booked a time for this already. You can move it to another time."),
     "already_handed_over": N_("This case has been handed over already. Reload the page to see it."),
     "already_rated": N_("You have rated this visit already. Thank you."),
     "already_submitted": N_(
         "This application has been handed in already. Reload the page to see the receipt."
     ),
+    "appointment_over": N_("This appointment is over. You can take a number now or book a new time."),
     "bad_media_call": N_("The media worker did not understand us. Please try again."),
     "bad_sdp": N_("Your browser's call offer could not be used. Reload the page to join again."),
     "body_too_large": N_("This is more than can be sent at once. Please send less."),
@@ -35,6 +37,7 @@ SENTENCES: dict[str, str] = {
     "case_not_found": N_("No case fits this receipt number and phone. Please check both."),
     "catalogue_invalid": N_("The catalogue has mistakes; run the catalogue check and mend what it names."),
     "chat_empty": N_("Please type something first."),
+    "check_in_early": N_("Checking in opens ten minutes before your time. Please come back then."),
     "choice_unknown": N_("Please choose one of the answers shown."),
     "code_expired": N_("This code is no longer valid. Press “Send again” for a new one."),
     "code_locked": N_("Too many wrong codes. Please wait five minutes, then ask for a new one."),
@@ -79,10 +82,17 @@ SENTENCES: dict[str, str] = {
     "image_too_many_pixels": N_(
         "The picture is too large (over %(megapixels)s megapixels). Please send a smaller one."
     ),
+    "intake_full": N_(
+        "Those who wait already fill the time until closing, so no more numbers are given today here. "
+        "Please choose another district or book a time."
+    ),
     "intake_gone": N_("Please choose the matter again; the page was left open for too long."),
     "internal_error": N_("Something went wrong on our side. Nothing you confirmed before is lost."),
     "joining_time_unusable": N_("The ticket's time cannot be used. Please tell the operator."),
     "json_malformed": N_("The request is not JSON we can read."),
+    "lane_uncovered": N_(
+        "Nobody of our staff can serve this in that language and way of talking. Please choose another."
+    ),
     "lane_unknown": N_(
         "Nobody serves this combination of district, language and way of talking. Please choose another."
     ),
@@ -117,6 +127,9 @@ SENTENCES: dict[str, str] = {
     "method_not_allowed": N_(
         "This address cannot be used like that. Please start again from the first page."
     ),
+    "no_appointment": N_(
+        "This browser holds no appointment. Find it with your booking number and phone, or book a time."
+    ),
     "no_call": N_("There is no call at the moment. Reload the page to see where things stand."),
     "no_delegation": N_("No delegation is in force: the home district decides this case."),
     "no_visit": N_("This browser holds no number. Open your link again, or take a number."),
@@ -129,8 +142,8 @@ SENTENCES: dict[str, str] = {
     "notice_incomplete": N_("The notice lacks: %(fields)s. Complete the case, then issue it."),
     "offer_gone": N_("This offer is over. The line gives you the next citizen."),
     "office_closed": N_(
-        "The window of your district is closed now; it opens again at %(next)s. "
-        "Until then you can look up what you need and get your papers ready."
+        "The window of your district is closed now. You can look up what you need and come back "
+        "in office hours."
     ),
     "only_the_citizen": N_("Only the citizen can do this, on their own screen."),
     "origin_refused": N_("This request came from another site and was refused. Please use our own pages."),
@@ -161,6 +174,8 @@ SENTENCES: dict[str, str] = {
     "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
     "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
     "signature_empty": N_("Please sign in the box, then continue."),
+    "slot_full": N_("Somebody has just taken the last seat at this time. Please choose another time."),
+    "slot_gone": N_("This time can no longer be booked. Please choose one of the times shown."),
     "sms_unavailable": N_("The text message could not be sent. Please try again shortly."),
     "state_forbids": N_("This is not possible at this stage. Reload the page to see where things stand."),
     "store_unavailable": N_("The file could not be kept. Please try again shortly."),
@@ -172,12 +187,19 @@ SENTENCES: dict[str, str] = {
     "ticket_not_waiting": N_("This citizen is no longer waiting. Please choose another one."),
     "ticket_unusable": N_("The ticket cannot be used. Please tell the operator."),
     "time_unusable": N_("The time cannot be used. Please tell the operator."),
+    "too_late_to_move": N_(
+        "Moving ends %(minutes)s minutes before the appointment. You can cancel it, or come and check in."
+    ),
+    "too_many_bookings": N_(
+        "%(most)s appointments are booked with this phone already. Please cancel one, or take a number."
+    ),
     "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
     "transfer_unchanged": N_(
         "Nothing would change. Please choose a language, a way of talking, a district or a colleague."
     ),
     "unknown_action": N_("This step is not known. Please reload the page."),
     "unknown_agent": N_("This agent cannot be asked. Please choose another one."),
+    "unknown_appointment": N_("This appointment was not found. Please book a new time."),
     "unknown_case": N_("This case was not found."),
     "unknown_decision": N_("Please choose to approve or to deny."),
     "unknown_declaration": N_("This declaration is not asked for. Please reload the page."),

@@ -15,12 +15,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cloudwindow.domain import application, handover, presence, session, ticket  # noqa: E402
+from cloudwindow.domain import application, appointment, handover, presence, session, ticket  # noqa: E402
 from cloudwindow.domain.machine import diagram, final  # noqa: E402
 
 PAGE = ROOT / "docs" / "architecture.md"
 TABLES: Mapping[str, Any] = {
     "ticket": ticket,
+    "appointment": appointment,
     "session": session,
     "application": application,
     "handover": handover,
@@ -30,6 +31,7 @@ TABLES: Mapping[str, Any] = {
 
 FIRST: Mapping[str, str] = {
     "ticket": ticket.State.WAITING,
+    "appointment": appointment.State.BOOKED,
     "session": session.State.RINGING,
     "application": application.State.DRAFT,
     "handover": handover.State.SENT,

@@ -105,6 +105,10 @@ class OfficeCalendar:
         last = self.add_working_days(day_of(at), working_days)
         return moment(last + ONE_DAY, time())
 
+    def openings_on(self, day: date) -> tuple[tuple[float, float], ...]:
+        """Return (start, end) of each opening of the office on ``day``; ``always_open`` adds none."""
+        return tuple(self._openings(day, days=1))
+
     def is_open(self, at: float) -> bool:
         """Tell whether the window is open at ``at``."""
         if self.always_open:

@@ -111,6 +111,42 @@ class Organ:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeatRule:
+    """How many may be served at once by appointment; no ``skill`` or ``language``: whichever it is."""
+
+    seats: int
+    skill: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentRules:
+    """
+    What a district gives by appointment; the first of ``seat_rules`` that fits decides.
+
+    ``placeholder`` is true while the numbers are ours and not the district's.
+    """
+
+    days_ahead: int
+    book_ahead_minutes: int
+    change_ahead_minutes: int
+    seat_rules: tuple[SeatRule, ...]
+    placeholder: bool
+
+    def seats(self, skill: str, language: str) -> int:
+        """Return how many are served at once in one slot; 0: nobody by appointment."""
+        for rule in self.seat_rules:
+            if rule.skill in (None, skill) and rule.language in (None, language):
+                return rule.seats
+        return 0
+
+
+NO_APPOINTMENTS = AppointmentRules(
+    days_ahead=0, book_ahead_minutes=0, change_ahead_minutes=0, seat_rules=(), placeholder=True
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class District:
     """One of the city's districts."""
 
@@ -122,6 +158,7 @@ class District:
     organs: tuple[Organ, ...]
     neighbours: tuple[DistrictCode, ...]
     calendar: OfficeCalendar
+    appointments: AppointmentRules = NO_APPOINTMENTS
 
     def street(self, code: str) -> Street:
         """Return the street with this nine-digit code. Raises NotFound ``unknown_street``."""

@@ -121,6 +121,7 @@ def _check_district(name: str, tree: Tree, files: Files, departments: set[str]) 
         yield "organs", "missing_organ", f"The district has no organ for {department}."
     yield from _check_hours(tree["hours"])
     yield from _valid_dates(tree["closed_days"], "closed_days")
+    yield from _check_seats(tree["appointments"]["seats"], files)
     yield from _check_neighbours(tree, files)
 
 
@@ -128,6 +129,19 @@ def _check_hours(hours: list[list[str]]) -> Found:
     clocks = [clock for period in hours for clock in period]
     if clocks != sorted(set(clocks)):
         yield "hours", "hours_order", "Opening hours must follow one another and end after they begin."
+
+
+def _check_seats(rows: list[Tree], files: Files) -> Found:
+    """Yield rows for a skill no item needs, and rows that an earlier one leaves nothing to decide."""
+    skills = {item["skill_group"] for item in files.items.values()}
+    for number, row in enumerate(rows):
+        place = f"appointments/seats/{number}"
+        if row.get("skill") not in skills | {None}:
+            yield f"{place}/skill", "unknown_skill", f"No item needs the skill {row['skill']}."
+        for earlier in rows[:number]:
+            if all(earlier.get(part) in (None, row.get(part)) for part in ("skill", "language")):
+                yield place, "never_reached", "An earlier row decides everything this row speaks of."
+                break
 
 
 def _check_neighbours(tree: Tree, files: Files) -> Found:

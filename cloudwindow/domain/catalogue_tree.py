@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from cloudwindow.domain.calendar import OfficeCalendar, Period
 from cloudwindow.domain.catalogue import (
+    AppointmentRules,
     Basis,
     Catalogue,
     Clocks,
@@ -36,6 +37,7 @@ from cloudwindow.domain.catalogue import (
     Rate,
     Recording,
     Result,
+    SeatRule,
     Section,
     ServiceItem,
     Situation,
@@ -113,6 +115,20 @@ def _district(tree: Tree) -> District:
             ),
             closed_days=frozenset(map(date.fromisoformat, tree["closed_days"])),
         ),
+        appointments=_appointments(tree["appointments"]),
+    )
+
+
+def _appointments(tree: Tree) -> AppointmentRules:
+    return AppointmentRules(
+        days_ahead=tree["days_ahead"],
+        book_ahead_minutes=tree["book_ahead_minutes"],
+        change_ahead_minutes=tree["change_ahead_minutes"],
+        seat_rules=tuple(
+            SeatRule(seats=rule["seats"], skill=rule.get("skill"), language=rule.get("language"))
+            for rule in tree["seats"]
+        ),
+        placeholder=tree["placeholder"],
     )
 
 

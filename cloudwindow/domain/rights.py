@@ -44,6 +44,8 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "intake": EVERYBODY,
     "resume": EVERYBODY,
     "case.find": EVERYBODY,
+    "appointment.find": EVERYBODY,
+    "appointment": frozenset({Role.CITIZEN}),
     "case.follow": frozenset({Role.CITIZEN}),
     "case.correct": frozenset({Role.CITIZEN}),
     "visit": frozenset({Role.CITIZEN}),

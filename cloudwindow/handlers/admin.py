@@ -65,6 +65,15 @@ async def explain_page(request: web.Request) -> web.Response:
     )
 
 
+@route("GET", "/board/appointments", "board")
+async def appointments(request: web.Request) -> web.Response:
+    """GET /board/appointments?district= — who is expected today and tomorrow, and how many did not come."""
+    journey = request.app[JOURNEY]
+    view = await journey.appointments.day_list(staff_of(request), request.query.get("district") or None)
+    districts = journey.house.catalogue.districts
+    return render(request, "admin/appointments.html", expected=view, districts=districts)
+
+
 @route("GET", "/ws/board", "board")
 async def live(request: web.Request) -> web.StreamResponse:
     """GET /ws/board?district= — told when the figures move."""

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import ServiceItem
-from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Gone, NotFound
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.handlers.door import (
     CITIZEN_COOKIE,
@@ -23,6 +23,7 @@ from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
 from cloudwindow.journey import WebSession
 from cloudwindow.journey.intake import Problems
+from cloudwindow.journey.openings import refuses
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
 YEAR_SECONDS = 365 * 86_400
@@ -100,7 +101,17 @@ async def item_page(request: web.Request) -> web.Response:
 def start_page(request: web.Request, item: ServiceItem, status: int = 200, **values: Any) -> web.Response:
     """The form «about you»."""
     districts = request.app[JOURNEY].house.catalogue.districts
-    return render(request, "citizen/start.html", status=status, item=item, districts=districts, **values)
+    shown = {"base": f"/items/{item.id}", "booking": None} | values
+    return render(request, "citizen/start.html", status=status, item=item, districts=districts, **shown)
+
+
+async def instead_page(request: web.Request, item: ServiceItem) -> web.Response:
+    """What can be had while no number can; 409."""
+    journey = request.app[JOURNEY]
+    session, _ = await citizen_session(request)
+    intake = journey.intakes.of(await journey.door.again(session), item.id)
+    instead = await journey.bookings.instead(intake)
+    return render(request, "citizen/instead.html", status=409, item=item, instead=instead)
 
 
 @route("GET", "/items/{item}/start", "intake")
@@ -125,31 +136,47 @@ async def begin(request: web.Request) -> web.Response:
             raise
         errors = error_rows(problems.errors, request)
         return remember(start_page(request, item, 422, typed=dict(typed), errors=errors), token)
+    except CloudWindowError as error:
+        if not refuses(error) or wants_json(request):
+            raise
+        return remember(await instead_page(request, item), token)
     return remember(see_other(f"/items/{item.id}/confirm"), token)
 
 
 async def confirm_page(
     request: web.Request, item: ServiceItem, status: int = 200, **values: Any
 ) -> web.Response:
-    """The form with the code and the consents."""
+    """The form with the code and the consents; beside it other ways while nobody who could serve is there."""
     journey = request.app[JOURNEY]
     session, _ = await citizen_session(request)
-    intake = journey.intakes.of(session, item.id)
-    catalogue = journey.house.catalogue
+    instead = await journey.bookings.instead(journey.intakes.of(session, item.id))
+    shown = await confirm_values(request, item, session)
     return render(
         request,
         "citizen/confirm.html",
         status=status,
-        item=item,
-        mobile=mask_mobile(intake.mobile),
-        code_sent=await journey.intakes.code_sent(session),
-        notice=catalogue.text("handling_notice").text,
-        consents=[
+        **shown | {"instead": instead if instead.verdict == "unstaffed" else None},
+        base=f"/items/{item.id}",
+        booking=None,
+        **values,
+    )
+
+
+async def confirm_values(request: web.Request, item: ServiceItem, session: WebSession) -> dict[str, Any]:
+    """What the page with the code and the consents shows, of a number and of a booking alike."""
+    journey = request.app[JOURNEY]
+    catalogue = journey.house.catalogue
+    return {
+        "item": item,
+        "mobile": mask_mobile(journey.intakes.of(session, item.id).mobile),
+        "code_sent": await journey.intakes.code_sent(session),
+        "notice": catalogue.text("handling_notice").text,
+        "consents": [
             ("handling", catalogue.text("handling_consent").text, True),
             ("recording", catalogue.text("recording_consent").text, False),
         ],
-        **values,
-    )
+        "instead": None,
+    }
 
 
 @route("GET", "/items/{item}/confirm", "intake")
@@ -200,6 +227,8 @@ async def take_ticket(request: web.Request) -> web.Response:
                 language=guest(request).look.language,
             )
         except CloudWindowError as error:
+            if refuses(error) and not wants_json(request):
+                return await instead_page(request, item)
             if error.field != "code" or wants_json(request):
                 raise
             errors.append(BadInput(error.code, error.values, field="code"))
@@ -218,18 +247,24 @@ async def resume_page(request: web.Request) -> web.Response:
 
 @route("POST", "/resume", "resume")
 async def resume(request: web.Request) -> web.Response:
-    """POST /resume — take the visit over to this browser."""
+    """POST /resume — take the visit, or the appointment, over to this browser."""
     typed = await read_form(request)
     session, token = await citizen_session(request)
     secret = typed.get("secret", "").rsplit("#", 1)[-1]
+    journey = request.app[JOURNEY]
+    place = "/visit"
     try:
-        await request.app[JOURNEY].visits.resume(session, secret)
+        try:
+            await journey.visits.resume(session, secret)
+        except Gone:
+            await journey.bookings.resume(session, secret)
+            place = "/appointment"
     except CloudWindowError as error:
         if error.code != "link_unknown" or wants_json(request):
             raise
         rows = error_rows([BadInput(error.code, field="secret")], request)
         return remember(render(request, "citizen/resume.html", status=410, errors=rows), token)
-    return remember(see_other("/visit"), token)
+    return remember(see_other(place), token)
 
 
 @route("GET", "/cases", "case.find")

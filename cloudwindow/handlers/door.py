@@ -82,6 +82,9 @@ class Guest:
             if self.citizen.ticket:
                 roles.add(Role.CITIZEN)
                 reach.add(f"ticket:{self.citizen.ticket}")
+            if self.citizen.appointment:
+                roles.add(Role.CITIZEN)
+                reach.add(f"appointment:{self.citizen.appointment}")
             if self.citizen.cases:
                 roles.add(Role.CITIZEN)
                 reach |= {f"case:{receipt}" for receipt in self.citizen.cases}
@@ -186,6 +189,8 @@ def is_staff_path(path: str) -> bool:
 def _refusal(request: web.Request, action: str) -> CloudWindowError:
     if is_staff_path(request.path):
         return NotAllowed("not_allowed") if guest(request).staff else NotSignedIn("not_signed_in")
+    if action == "appointment":
+        return NotFound("no_appointment")
     return NotFound("no_visit" if action.startswith("visit") else "case_not_found")
 
 

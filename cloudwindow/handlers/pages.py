@@ -92,6 +92,7 @@ class Pages:
         env.filters |= {
             "tr": _tr,
             "when": _timed(language, "%-m月%-d日 %H:%M", "%-d %B, %H:%M"),
+            "month_day": _timed(language, "%-m月%-d日", "%-d %b"),
             "clock": _timed(language, "%H:%M", "%H:%M"),
             "day": _timed(language, "%Y年%-m月%-d日", "%-d %B %Y"),
             "duration": _duration(spoken.ngettext),

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
+from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
-from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.follow import Following
@@ -12,6 +14,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
@@ -29,7 +32,10 @@ class Journey:
 
     house: House
     door: Door
+    openings: Openings
     intakes: Intakes
+    bookings: Bookings
+    appointments: AppointmentWatch
     calls: Calls
     filling: Filling
     visits: Visits
@@ -50,21 +56,29 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     following = Following(house)
     printing = Printing(house, calls)
     visits = Visits(house, calls, filling, following)
+    openings = Openings(house, profile_of)
+    intakes = Intakes(house, openings)
+    bookings = Bookings(house, intakes, openings)
+    boards = Boards(house)
+    appointments = AppointmentWatch(house, bookings, boards)
     desks = Desks(house, calls, filling, following, printing)
     aid = Aid(house)
     return Journey(
         house=house,
         door=Door(house, demo_password),
-        intakes=Intakes(house),
+        openings=openings,
+        intakes=intakes,
+        bookings=bookings,
+        appointments=appointments,
         calls=calls,
         filling=filling,
         visits=visits,
         desks=desks,
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
-        boards=Boards(house),
+        boards=boards,
         aid=aid,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, printing, aid),
+        watch=Watch(house, calls, visits, desks, printing, aid, appointments),
     )

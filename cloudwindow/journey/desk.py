@@ -85,7 +85,11 @@ class Desks:
         await self.tell_stage(agent)
 
     async def start(self, agent: Staff, *, pull: bool = False) -> None:
-        """Take calls from now on, by hand with ``pull``; if the desk is not connected yet it has its lease's time to come."""
+        """
+        Take calls from now on, by hand with ``pull``.
+
+        If the desk is not connected yet it has its lease's time to come.
+        """
         now = self._house.clock()
         await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
         await self._house.line.set_available(agent.id, pull=pull, now=now)
@@ -230,6 +234,7 @@ class Desks:
             ticket = await house.visits.ticket(conn, running.ticket)
             case = await house.cases.case(conn, ticket.application)
             devices = await house.visits.devices(conn, ticket.id)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
             last = await house.visits.last_session(conn, ticket.application)
         item = house.item_of(ticket.item, ticket.item_version)
         passed_on = last is not None and last.ticket == ticket.id and last.outcome is Outcome.TRANSFERRED
@@ -248,6 +253,7 @@ class Desks:
             readiness=showing.readiness(
                 case, item, devices, online=house.hub.online(citizen_topic(ticket.id))
             ),
+            appointment=showing.appointment_mark(booked),
             priority=ticket.priority,
             preferred=ticket.preferred_agent == agent.id,
             served_before=last is not None and last.agent == agent.id,
@@ -269,6 +275,7 @@ class Desks:
             chat = await house.visits.chat(conn, case.id)
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         done = case.submitted
@@ -315,6 +322,7 @@ class Desks:
             decision=self._decision(case, item, agent, now, language),
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
+            appointment=showing.appointment_mark(booked),
         )
 
     def _decision(

@@ -13,6 +13,7 @@ from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
+from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.people import People
@@ -45,6 +46,7 @@ class House:
     ledger: Ledger
     people: People
     visits: Visits
+    appointments: Appointments
     cases: Cases
     assist: Assist
     office: Office

@@ -7,13 +7,13 @@ session.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
 from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
-from cloudwindow.domain.calendar import SHANGHAI, day_of
+from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
@@ -24,6 +24,7 @@ from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
+from cloudwindow.journey.openings import Openings
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
@@ -57,6 +58,32 @@ class Intake:
     principal_mobile: str = ""
     relation: str = ""
     priority: str = ""
+    window_district: str = ""
+    slot_start: float = 0.0
+
+    @property
+    def window(self) -> str:
+        """The district whose windows serve: the home district unless another was chosen."""
+        return self.window_district or self.home_district
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What a person agreed to ``at`` a moment: text versions by kind (handling, recording)."""
+
+    recording: bool
+    language: str
+    at: float
+    versions: Mapping[str, int]
+
+    @property
+    def consents(self) -> list[Consent]:
+        """The answers, one for each text."""
+        given = {"handling": True, "recording": self.recording}
+        return [
+            Consent(kind=kind, given=given[kind], text_version=version, language=self.language, at=self.at)
+            for kind, version in self.versions.items()
+        ]
 
 
 class Problems(CloudWindowError):
@@ -83,8 +110,9 @@ def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
 class Intakes:
     """The steps before the number."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, openings: Openings) -> None:
         self._house = house
+        self._openings = openings
 
     def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
         """
@@ -124,19 +152,48 @@ class Intakes:
         return found
 
     async def begin(self, session: WebSession, item_id: str, typed: Mapping[str, str]) -> Intake:
-        """Keep the choice in the session and send the first code. Raises Problems, TooOften."""
-        intake = self.check(item_id, typed)
-        if closed := self._closed(intake, self._house.clock()):
-            raise Problems([BadInput("office_closed", closed, field="home_district")])
+        """
+        Keep the choice in the session and send the first code. Raises Problems, TooOften.
+
+        What was typed is kept even when no number can be had: Conflict office_closed, intake_full,
+        lane_uncovered.
+        """
+        return await self.go_on(session, self.check(item_id, typed))
+
+    async def elsewhere(self, session: WebSession, item_id: str, window: str) -> Intake:
+        """
+        Queue at the windows of another district; who decides stays the home district. Raises as ``begin``.
+        """
+        code = self._house.catalogue.district(window).code
+        return await self.go_on(
+            session, replace(self.of(session, item_id), window_district=code, slot_start=0.0)
+        )
+
+    async def go_on(self, session: WebSession, intake: Intake) -> Intake:
+        """Keep ``intake``, see whether a number can be had, and have a code at hand."""
+        await self.keep(session, intake)
+        await self._openings.demand(
+            self._house.item_of(intake.item, intake.item_version),
+            self._house.catalogue.district(intake.window),
+            language=intake.call_language,
+            mode=intake.mode,
+        )
+        await self.have_code(session, intake)
+        return intake
+
+    async def keep(self, session: WebSession, intake: Intake) -> None:
+        """Keep the choice in the session."""
         await self._house.ledger.write(
             lambda conn: self._house.people.keep_intake(conn, session, asdict(intake))
         )
+
+    async def have_code(self, session: WebSession, intake: Intake) -> None:
+        """Send a code, unless one of the last minute is still good to be entered. Raises TooOften."""
         try:
             await self.send_code(session, intake)
         except TooOften as error:
             if error.code != "code_too_often":
-                raise  # a code sent within the last minute is still good: go on to enter it
-        return intake
+                raise
 
     def of(self, session: WebSession, item_id: str) -> Intake:
         """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
@@ -192,14 +249,24 @@ class Intakes:
             if not right:
                 return wrong_code()  # given, not raised: the wrong attempt must be committed
             item = house.item_of(intake.item, intake.item_version)
-            return await self._open(conn, session, intake, item, recording, language, now)
+            agreed = self.agreed(recording=recording, language=language)
+            return await self.open(conn, session, intake, item, agreed, now)
 
         taken = await house.ledger.write(work)
         if isinstance(taken, BadInput):
             raise taken
-        if taken.state is State.WAITING:
-            await self._join(taken, house.item_of(taken.item, taken.item_version), now)
+        await self.join(taken)
         return taken
+
+    def agreed(self, *, recording: bool, language: str) -> Agreed:
+        """The present texts, the first of them agreed to."""
+        texts = {kind: self._house.catalogue.text(f"{kind}_consent") for kind in ("handling", "recording")}
+        return Agreed(
+            recording=recording,
+            language=language,
+            at=self._house.clock(),
+            versions={kind: text.version for kind, text in texts.items()},
+        )
 
     async def _held(self, conn: Connection, session: WebSession, item_id: str) -> Ticket | None:
         """What this browser has just taken: a second press finds the intake spent and the ticket live."""
@@ -209,26 +276,21 @@ class Intakes:
         return ticket if ticket.live and ticket.item == item_id else None
 
     def _must_be_open(self, intake: Intake, now: float) -> None:
-        if closed := self._closed(intake, now):
-            raise Conflict("office_closed", closed)
+        calendar = self._house.catalogue.district(intake.window).calendar
+        if not calendar.is_open(now):
+            raise Conflict("office_closed", {"next": calendar.next_opening(now)})
 
-    def _closed(self, intake: Intake, now: float) -> dict[str, str]:
-        """When the window opens next, by the clock of the city; nothing if it is open."""
-        calendar = self._house.catalogue.district(intake.home_district).calendar
-        if calendar.is_open(now):
-            return {}
-        opening = calendar.next_opening(now)
-        return {"next": f"{datetime.fromtimestamp(opening, SHANGHAI):%Y-%m-%d %H:%M}" if opening else "—"}
-
-    async def _join(self, ticket: Ticket, item: ServiceItem, now: float) -> None:
-        """Put the ticket into the line; if the line is away the sweeper does it when it is back."""
+    async def join(self, ticket: Ticket) -> None:
+        """Put a waiting ticket into the line; if the line is away the sweeper does it when it is back."""
+        if ticket.state is not State.WAITING:
+            return
         try:
             await self._house.line.join(
                 ticket.id,
-                lane_of(item, ticket),
+                lane_of(self._house.item_of(ticket.item, ticket.item_version), ticket),
                 joined_at=ticket.joined_at,
                 credit_seconds=ticket.credit_seconds,
-                now=now,
+                now=self._house.clock(),
                 epoch=ticket.epoch,
                 terms=ticket.terms,
             )
@@ -236,25 +298,20 @@ class Intakes:
             if error.code != "line_unavailable":
                 raise
 
-    async def _open(
+    async def open(
         self,
         conn: Connection,
         session: WebSession,
         intake: Intake,
         item: ServiceItem,
-        recording: bool,
-        language: str,
+        agreed: Agreed,
         now: float,
+        *,
+        credit_seconds: float = 0.0,
     ) -> Ticket:
+        """Case and ticket of somebody who has identified; a live ticket for the item is given again."""
         house = self._house
-        citizen = await house.people.identify(
-            conn,
-            CitizenId(word(house.random(10))),
-            name=intake.name,
-            id_number=intake.id_number,
-            mobile=intake.mobile,
-            now=now,
-        )
+        citizen = await self.identify(conn, intake, now)
         held = await house.visits.live_ticket(conn, citizen.id, item.id)
         if held is not None:
             await house.people.bind_ticket(conn, session, held.id)
@@ -263,16 +320,15 @@ class Intakes:
         last = await house.visits.last_session(conn, case.id) if case else None
         if case is None:
             case = await self._open_case(conn, intake, item, citizen, now)
-        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now)
+        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now, credit_seconds)
         await house.people.bind_ticket(conn, session, ticket.id)
         actor = Actor(kind="citizen", id=citizen.id)
         await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
-        for kind, given in (("handling", True), ("recording", recording)):
-            version = house.catalogue.text(f"{kind}_consent").version
-            consent = Consent(kind=kind, given=given, text_version=version, language=language, at=now)
+        for consent in agreed.consents:
             await house.cases.add_consent(conn, case.id, consent)
-            said = "consent.given" if given else "consent.refused"
-            await note(conn, case.id, said, actor, now, {"kind": kind, "text_version": version})
+            said = "consent.given" if consent.given else "consent.refused"
+            told = {"kind": consent.kind, "text_version": consent.text_version}
+            await note(conn, case.id, said, actor, now, told)
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
@@ -282,6 +338,17 @@ class Intakes:
         }
         await note(conn, case.id, "ticket.taken", actor, now, payload)
         return ticket
+
+    async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
+        """The citizen whose phone has answered."""
+        return await self._house.people.identify(
+            conn,
+            CitizenId(word(self._house.random(10))),
+            name=intake.name,
+            id_number=intake.id_number,
+            mobile=intake.mobile,
+            now=now,
+        )
 
     async def _go_on_with(
         self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
@@ -339,10 +406,13 @@ class Intakes:
         case: Application,
         last: Session | None,
         now: float,
+        credit_seconds: float,
     ) -> Ticket:
         resumed = last is not None and last.started_at > now - RESUME_SECONDS
-        reason = priority_of(intake, resumed=resumed, today=day_of(now))
-        home = self._house.catalogue.district(intake.home_district)
+        reason, credit = priority_of(
+            intake, resumed=resumed, appointment_seconds=credit_seconds, today=day_of(now)
+        )
+        home = self._house.catalogue.district(intake.window)
         serial = await next_ticket_number(conn, home.code, day_of(now))
         ticket = Ticket(
             id=TicketId(word(self._house.random(10))),
@@ -355,7 +425,7 @@ class Intakes:
             language=intake.call_language,
             mode=intake.mode,
             joined_at=now,
-            credit_seconds=CREDIT_SECONDS[reason] if reason else 0.0,
+            credit_seconds=credit,
             priority=reason or "",
             preferred_agent=last.agent if last and resumed else None,
             preferred_until=now + PREFER_SECONDS if resumed else None,
@@ -376,18 +446,23 @@ def six_digits(random: Any) -> str:
     return f"{int.from_bytes(random(8), 'big') % 1_000_000:06d}"
 
 
-def priority_of(intake: Intake, *, resumed: bool, today: date) -> Reason | None:
+def priority_of(
+    intake: Intake, *, resumed: bool, appointment_seconds: float, today: date
+) -> tuple[Reason | None, float]:
     """
-    Why this person is moved forward, if at all: what they state, their age, a call that broke off.
+    Why this person is moved forward, if at all, and by how many seconds: the strongest reason counts alone.
 
-    It is the age of who waits: a delegate is no older for whom they act.
+    What they state, their age, a call that broke off, an appointment. It is the age of who waits: a delegate
+    is no older for whom they act.
     """
     reasons = [Reason(intake.priority)] if intake.priority else []
     if age(birthday(intake.id_number), today) >= OLD_AGE:
         reasons.append(Reason.AGE_80)
     if resumed:
         reasons.append(Reason.RESUMED_DROP)
-    return strongest(reasons)
+    reason = strongest(reasons)
+    credit = CREDIT_SECONDS[reason] if reason else 0.0
+    return (Reason.APPOINTMENT_DUE, appointment_seconds) if appointment_seconds > credit else (reason, credit)
 
 
 def principal_of(intake: Intake) -> Delegate | None:

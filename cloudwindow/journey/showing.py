@@ -10,6 +10,7 @@ from typing import Any
 
 from cloudwindow.domain import fields
 from cloudwindow.domain.application import Application, Delegate, State
+from cloudwindow.domain.appointment import Appointment
 from cloudwindow.domain.catalogue import Catalogue, Field, FieldType, MaterialRule, ServiceItem
 from cloudwindow.domain.filling import (
     asked,
@@ -23,6 +24,7 @@ from cloudwindow.domain.filling import (
 )
 from cloudwindow.domain.handover import Handover
 from cloudwindow.journey.views import (
+    AppointmentMark,
     CaseStep,
     CaseView,
     CorrectionView,
@@ -300,4 +302,14 @@ def _correction(one: Mapping[str, str], item: ServiceItem) -> CorrectionView:
         label = named.name
     return CorrectionView(
         target=one["target"], kind=one["kind"], label=label, note=one["note"], done=bool(one["done"])
+    )
+
+
+def appointment_mark(booked: Appointment | None) -> AppointmentMark | None:
+    """The appointment a ticket was taken for, if there is one."""
+    if booked is None:
+        return None
+    arrived_at = booked.ended_at or booked.starts_at
+    return AppointmentMark(
+        starts_at=booked.starts_at, arrived_at=arrived_at, late=arrived_at > booked.punctual_until
     )

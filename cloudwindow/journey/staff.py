@@ -56,6 +56,11 @@ class Door:
             await self._extend(session, seconds)
         return session
 
+    async def again(self, session: WebSession) -> WebSession:
+        """The browser's session as it stands now. Raises Gone("intake_gone") if it has ended."""
+        async with self._house.ledger.read() as conn:
+            return await self._house.people.session_as_it_is(conn, session)
+
     async def still_here(self, session: WebSession) -> None:
         """A page of this staff session is open; while the ledger is away it is tried again next time."""
         with contextlib.suppress(Unavailable):

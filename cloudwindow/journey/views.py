@@ -182,6 +182,15 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentMark:
+    """The appointment behind a ticket, as staff and the waiting page are told of it."""
+
+    starts_at: float
+    arrived_at: float
+    late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitView:
     """The citizen's page from the number to the receipt. ``stage`` as in StageChanged."""
 
@@ -215,6 +224,7 @@ class VisitView:
     outcome: str | None
     outcome_note: str
     return_by: float | None
+    appointment: AppointmentMark | None = None
     set_aside: "AsideView | None" = None
 
 
@@ -253,6 +263,7 @@ class OfferView:
     mode: str
     capacity: str
     readiness: Readiness
+    appointment: AppointmentMark | None = None
     priority: str = ""
     preferred: bool = False
     served_before: bool = False
@@ -342,6 +353,7 @@ class SessionView:
     decision: DecisionView
     case: CaseView | None
     outcomes: Sequence[str]
+    appointment: AppointmentMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ class Visits:
             agent = await house.people.staff(conn, call.agent) if call else None
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            booked = await house.appointments.of_ticket(conn, ticket.id)
             aside = await self._set_aside(conn, ticket)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
@@ -133,6 +134,7 @@ class Visits:
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
             return_by=_return_by(ticket),
+            appointment=showing.appointment_mark(booked),
             set_aside=aside,
         )
 

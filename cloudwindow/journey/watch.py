@@ -15,6 +15,7 @@ from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged
+from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
@@ -40,6 +41,7 @@ PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
 RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
+APPOINTMENT_SECONDS = 5.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -59,7 +61,14 @@ class Watch:
     """The background duties of one web process."""
 
     def __init__(
-        self, house: House, calls: Calls, visits: Visits, desks: Desks, printing: Printing, aid: Aid
+        self,
+        house: House,
+        calls: Calls,
+        visits: Visits,
+        desks: Desks,
+        printing: Printing,
+        aid: Aid,
+        appointments: AppointmentWatch,
     ) -> None:
         self._house = house
         self._aid = aid
@@ -68,6 +77,7 @@ class Watch:
         self._desks = desks
         self._printing = printing
         self.recorder = Recorder(house.ledger, house.line, house.random)
+        self._appointments = appointments
         self._moved = False
         self._version = 0
         self.listening = asyncio.Event()
@@ -85,6 +95,7 @@ class Watch:
             "print": (PRINT_SECONDS, self._printing.print_pending),
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
+            "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

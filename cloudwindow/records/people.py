@@ -66,6 +66,7 @@ class WebSession:
     created_at: float
     seen_at: float
     expires_at: float
+    appointment: str | None = None
 
 
 class People:
@@ -203,6 +204,7 @@ class People:
                 csrf=csrf,
                 staff=staff,
                 ticket=None,
+                appointment=None,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -232,6 +234,15 @@ class People:
             raise Gone("intake_gone")
         return self._web_session(row)
 
+    async def session_as_it_is(self, conn: AsyncConnection, session: WebSession) -> WebSession:
+        """The session as it stands now, for reading. Raises Gone("intake_gone") if it ended."""
+        table = tables.web_session
+        query = select(table).where(table.c.token_hash == session.token_hash)
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise Gone("intake_gone")
+        return self._web_session(row)
+
     def _web_session(self, row: Any) -> WebSession:
         sealed = row.intake_sealed
         text = (
@@ -250,6 +261,7 @@ class People:
             created_at=row.created_at,
             seen_at=row.seen_at,
             expires_at=row.expires_at,
+            appointment=row.appointment,
         )
 
     async def keep_intake(
@@ -265,6 +277,13 @@ class People:
         others = (table.c.ticket == ticket) & (table.c.token_hash != session.token_hash)
         await conn.execute(update(table).where(others).values(ticket=None))
         await self._change(conn, session.token_hash, ticket=ticket, intake_sealed=None)
+
+    async def bind_appointment(self, conn: AsyncConnection, session: WebSession, appointment: str) -> None:
+        """This browser, and no other, holds ``appointment`` from now on; what was chosen is spent."""
+        table = tables.web_session
+        others = (table.c.appointment == appointment) & (table.c.token_hash != session.token_hash)
+        await conn.execute(update(table).where(others).values(appointment=None))
+        await self._change(conn, session.token_hash, appointment=appointment, intake_sealed=None)
 
     async def allow_case(self, conn: AsyncConnection, session: WebSession, receipt: str) -> None:
         """Let this browser follow the case ``receipt``."""

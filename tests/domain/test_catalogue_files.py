@@ -142,6 +142,21 @@ def _work(tree: Any) -> Any:
         (HUADU, lambda t: t.update(letter="A"), (HUADU, "letter", "repeated")),
         (HUADU, lambda t: t.update(closed_days=["2026-02-30"]), (HUADU, "closed_days", "date")),
         (HUADU, lambda t: t.update(hours=[["13:00", "12:00"]]), (HUADU, "hours", "hours_order")),
+        (
+            HUADU,
+            lambda t: t["appointments"]["seats"].insert(0, {"skill": "magic", "seats": 1}),
+            (HUADU, "appointments/seats/0/skill", "unknown_skill"),
+        ),
+        (
+            HUADU,
+            lambda t: t["appointments"]["seats"].append({"language": "en", "seats": 2}),
+            (HUADU, "appointments/seats/2", "never_reached"),
+        ),
+        (
+            HUADU,
+            lambda t: t["appointments"]["seats"][0].update(seats=-1),
+            (HUADU, "appointments/seats/0/seats", "schema"),
+        ),
         (HUADU, lambda t: t.update(neighbours=["440103"]), (HUADU, "neighbours/0", "one_sided")),
         (HUADU, lambda t: t.update(neighbours=["440199"]), (HUADU, "neighbours/0", "unknown_district")),
         (

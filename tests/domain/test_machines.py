@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudwindow.domain import application, handover, presence, session, ticket
+from cloudwindow.domain import application, appointment, handover, presence, session, ticket
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import (
     ApplicationId,
@@ -43,6 +43,14 @@ MACHINES = (
         events=ticket.Event,
         first=ticket.State.WAITING,
         final=frozenset({"done", "abandoned", "expired"}),
+    ),
+    Machine(
+        name="appointment",
+        table=appointment.TRANSITIONS,
+        states=appointment.State,
+        events=appointment.Event,
+        first=appointment.State.BOOKED,
+        final=frozenset({"arrived", "cancelled", "no_show", "withdrawn"}),
     ),
     Machine(
         name="session",

@@ -5,7 +5,15 @@ import pytest
 from cloudwindow.domain.errors import NotFound
 from cloudwindow.domain.rights import ACTIONS, CITY, EVERYBODY, STAFF, Person, Role, allow, demand
 
-CITIZENS_ONLY = {"case.follow", "case.correct", "visit", "visit.fill", "visit.sign", "visit.rate"}
+CITIZENS_ONLY = {
+    "appointment",
+    "case.follow",
+    "case.correct",
+    "visit",
+    "visit.fill",
+    "visit.sign",
+    "visit.rate",
+}
 ONLY = {
     "desk": {Role.AGENT},
     "desk.submit": {Role.AGENT},

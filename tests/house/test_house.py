@@ -150,6 +150,7 @@ MAY_SPEAK = {
     "cloudwindow/domain/readings.py": "amounts and dates read out in Chinese",
     "cloudwindow/domain/search.py": "how citizens spell what they want",
     "cloudwindow/domain/showings.py": "values as people read them, in both languages",
+    "cloudwindow/journey/booking_words.py": "text messages and calendar files, in both languages",
     "cloudwindow/journey/intake.py": "the text message, in both languages",
     "cloudwindow/journey/printing.py": "notices are legal texts in both languages",
     "cloudwindow/notices/marks.py": "the seal of a demonstration",

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
+from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
 from tests.pages.environment import context, environment
 
@@ -37,6 +38,8 @@ VISITS = {
     "waiting": sample.visit("waiting", place=sample.PLACE),
     "next": sample.visit("waiting", place=sample.NEXT),
     "counting": sample.visit("waiting"),
+    "by-appointment": sample.visit("waiting", place=sample.PLACE, appointment=appointments.MARK),
+    "late": sample.visit("waiting", place=sample.PLACE, appointment=appointments.LATE),
     "closed": sample.visit("waiting", place=sample.PLACE, open_now=False),
     "parked": sample.aside("parked", named=True),
     "passed_on": sample.aside("passed_on", named=False),
@@ -109,6 +112,14 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
+PAGES |= appointments.PAGES
+PAGES |= {
+    "confirm-booking": (
+        "confirm",
+        CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
+    ),
+    "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
+}
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -11,6 +11,7 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.views import (
     AgentCard,
+    AppointmentMark,
     AsideView,
     CaseStep,
     CaseView,
@@ -194,6 +195,7 @@ def visit(
     handed_in: CaseView | None = None,
     place: Place | None = None,
     open_now: bool = True,
+    appointment: AppointmentMark | None = None,
 ) -> VisitView:
     """The visit page at ``stage``."""
     of = item(item_id)
@@ -211,6 +213,7 @@ def visit(
         principal=None,
         mobile="138****2046",
         place=place,
+        appointment=appointment,
         place_known=place is not None,
         waited_seconds=300,
         open_now=open_now,

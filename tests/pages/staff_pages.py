@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from tests.pages import appointment_samples as appointments
 from tests.pages import explain_views as explained
 from tests.pages import staff_views as sample
 from tests.pages.environment import context, environment
@@ -44,6 +45,22 @@ PAGES: dict[str, Sample] = DESKS | {
     "board": (
         "admin/board.html",
         {"board": sample.BOARD, "districts": DISTRICTS, "staff": sample.CITY_ADMIN},
+    ),
+    "board-appointments": (
+        "admin/appointments.html",
+        {
+            "expected": appointments.expected(sample.CITY_ADMIN),
+            "districts": DISTRICTS,
+            "staff": sample.CITY_ADMIN,
+        },
+    ),
+    "board-appointments-none": (
+        "admin/appointments.html",
+        {
+            "expected": appointments.expected(sample.DISTRICT_BOARD.staff, rows=False),
+            "districts": DISTRICTS,
+            "staff": sample.DISTRICT_BOARD.staff,
+        },
     ),
     "board-refused": (
         "admin/board.html",

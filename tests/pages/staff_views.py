@@ -52,6 +52,7 @@ READINESS = views.Readiness(
     papers_needed=2,
     online=True,
 )
+PUNCTUAL = views.AppointmentMark(starts_at=NOW, arrived_at=NOW - 60, late=False)
 OFFER = views.OfferView(
     offer="o1",
     expires_at=NOW + 17,
@@ -334,6 +335,9 @@ DESKS = {
     "by_hand": replace(desk("idle"), pull=True, choices=CHOICES),
     "by_hand_alone": replace(desk("idle"), pull=True),
     "offered": desk("offered", offer=OFFER),
+    "booked": desk("offered", offer=replace(OFFER, appointment=PUNCTUAL)),
+    "booked_late": desk("offered", offer=replace(OFFER, appointment=replace(PUNCTUAL, late=True))),
+    "in_booked_call": desk("in_call", session=replace(SESSION, appointment=PUNCTUAL)),
     "offered_again": desk(
         "offered",
         offer=replace(

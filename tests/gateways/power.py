@@ -1,0 +1,94 @@
+"""
+A disk that loses its power: an ext4 file system in a file, shut down without writing its journal.
+
+Whatever had not been synced is gone afterwards, as when the plug is pulled. It needs root and loop devices;
+``reason`` says why it cannot be done here. A fresh image and a fresh mount point for each cut: an image that
+was cut once, or a mount that still is, gives errors of its own.
+"""
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+IMAGE_BYTES = 96 * 1024 * 1024
+EXT4_IOC_SHUTDOWN = 0x8004587D
+"""_IOR('X', 125, __u32) of the kernel's ext4."""
+NO_LOG_FLUSH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A mounted file system that can be cut off."""
+
+    image: Path
+    mounted: Path
+
+    def cut(self) -> None:
+        """The power goes: nothing that is not synced yet will be."""
+        opened = os.open(self.mounted, os.O_RDONLY)
+        try:
+            fcntl.ioctl(opened, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(opened)
+
+    @contextmanager
+    def after_the_cut(self) -> Iterator[Path]:
+        """What is found when the power is back; the journal is replayed on the way."""
+        _unmount(self.mounted)
+        again = self.mounted.with_name("again")
+        again.mkdir()
+        _run("mount", "-o", "loop", str(self.image), str(again))
+        try:
+            yield again
+        finally:
+            _unmount(again)
+
+
+@contextmanager
+def disk() -> Iterator[Disk]:
+    """A small empty disk."""
+    with tempfile.TemporaryDirectory(prefix="cw-power-", ignore_cleanup_errors=True) as folder:
+        image, mounted = Path(folder, "disk"), Path(folder, "mounted")
+        with image.open("wb") as made:
+            made.truncate(IMAGE_BYTES)
+        mounted.mkdir()
+        _run("mkfs.ext4", "-q", "-F", str(image))
+        _run("mount", "-o", "loop", str(image), str(mounted))
+        try:
+            yield Disk(image, mounted)
+        finally:
+            _unmount(mounted)
+
+
+def reason() -> str:
+    """Why the power cannot be cut on this machine; empty if it can."""
+    if os.geteuid() != 0:
+        return "mounting a disk image needs root"
+    if shutil.which("mkfs.ext4") is None:
+        return "mkfs.ext4 is missing (Debian: e2fsprogs)"
+    try:
+        with disk() as tried:
+            Path(tried.mounted, "file").write_bytes(b"unsynced")
+            tried.cut()
+            with tried.after_the_cut() as found:
+                if Path(found, "file").exists() and Path(found, "file").read_bytes():
+                    return "the cut loses nothing here: this disk cannot lose its power"
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"a disk image cannot be mounted and cut off here ({error})"
+    return ""
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def _unmount(mounted: Path) -> None:
+    with suppress(subprocess.CalledProcessError):
+        _run("umount", str(mounted))

@@ -1,0 +1,125 @@
+"""The checks of the nemesis find what they are for, and nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloudwindow.domain.ids import OfferId, StaffId, TicketId
+from cloudwindow.queue import Announcement
+from tests.nemesis.faults import KINDS, schedule
+from tests.nemesis.history import EventRow, Fact, History, Kept, SessionRow, TicketRow, violations
+from tests.nemesis.watcher import Watcher
+
+TICKET = TicketRow(id="t1", number="H001", citizen="c1", item="HR01", case="k1", joined_at=10.0, state="done")
+SESSION = SessionRow(id="s1", ticket="t1", agent="mei", epoch=1, state="closed", outcome="consulted")
+
+
+def event(number: int, kind: str, at: float = 10.0, **payload: Any) -> EventRow:
+    return EventRow(id=number, case="k1", seq=number, kind=kind, actor="a", at=at, payload=payload)
+
+
+STORY = (
+    event(1, "ticket.taken", ticket="t1"),
+    event(2, "session.started", session="s1"),
+    event(3, "session.ended", session="s1"),
+    event(4, "session.closed", session="s1"),
+    event(5, "ticket.done", ticket="t1"),
+)
+GOOD = Kept(tickets=[TICKET], sessions=[SESSION], events=STORY, chat=["good day"])
+FACTS = (
+    Fact(kind="number", at=1.0, who="p1", what="H001"),
+    Fact(kind="accepted", at=2.0, who="mei", what="t1/1"),
+    Fact(kind="said", at=2.5, who="mei", what="good day"),
+    Fact(kind="outcome", at=3.0, who="mei", what="s1=consulted"),
+    Fact(kind="left", at=4.0, who="p1", what="H001"),
+)
+SECOND = replace(SESSION, id="s2", epoch=2)
+
+BROKEN = {
+    "lost:": (FACTS, replace(GOOD, tickets=[replace(TICKET, number="H002")])),
+    "mixed up:": ((*FACTS, replace(FACTS[0], who="p2")), GOOD),
+    "two live:": (FACTS, replace(GOOD, events=[*STORY[:2], event(3, "ticket.taken", ticket="t1")])),
+    "moved:": (FACTS, replace(GOOD, tickets=[replace(TICKET, joined_at=99.0)])),
+    "two holders:": (
+        FACTS,
+        replace(
+            GOOD, sessions=[SESSION, SECOND], events=[*STORY[:2], event(3, "session.started", session="s2")]
+        ),
+    ),
+    "epoch:": (
+        FACTS,
+        replace(
+            GOOD,
+            sessions=[SESSION, replace(SECOND, epoch=1)],
+            events=[*STORY[:4], event(5, "session.started", session="s2")],
+        ),
+    ),
+    "two calls:": (
+        FACTS,
+        replace(
+            GOOD, sessions=[SESSION, SECOND], events=[*STORY[:3], event(4, "session.started", session="s2")]
+        ),
+    ),
+    "lost call:": (FACTS, replace(GOOD, sessions=[replace(SESSION, agent="lan")])),
+    "lost outcome:": (FACTS, replace(GOOD, sessions=[replace(SESSION, outcome="agent_lost")])),
+    "words:": (FACTS, replace(GOOD, chat=["good day", "good day"])),
+    "taken back:": (FACTS, replace(GOOD, tickets=[replace(TICKET, state="waiting")])),
+    "chain:": (FACTS, replace(GOOD, broken=["k1"])),
+}
+
+
+def found(facts: tuple[Fact, ...], kept: Kept) -> list[str]:
+    return violations(History(facts=list(facts)), kept)
+
+
+def test_a_run_that_kept_its_promises_raises_no_alarm() -> None:
+    assert found(FACTS, GOOD) == []
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_a_broken_promise_is_found(words: str) -> None:
+    facts, kept = BROKEN[words]
+    assert any(one.startswith(words) for one in found(facts, kept))
+
+
+def told(kind: str, ticket: str, at: float = 1.0, agent: str = "mei", **extra: Any) -> Announcement:
+    return Announcement(
+        id="1-1",
+        kind=kind,
+        at=at,
+        ticket=TicketId(ticket),
+        agent=StaffId(agent),
+        offer=OfferId(f"{ticket}/1"),
+        epoch=1,
+        extra=extra,
+    )
+
+
+@pytest.mark.parametrize(
+    ("between", "wrong"),
+    [
+        ([], True),
+        ([told("ticket.detached", "t1")], False),
+        ([told("ticket.left", "t1")], False),
+        ([told("offer.made", "t1", agent="lan")], False),
+        ([told("offer.made", "t1"), told("offer.declined", "t1"), told("offer.returned", "t1")], False),
+        ([told("offer.made", "t1", agent="lan"), told("offer.returned", "t1")], True),
+    ],
+)
+def test_an_offer_out_of_turn_is_found(between: list[Announcement], wrong: bool) -> None:
+    watcher = Watcher("")
+    for ticket, score in (("t1", "1000.0"), ("t2", "2000.0")):
+        watcher.take(told("ticket.joined", ticket, lane="440114|HR|zh|video", score=score))
+    for one in between:
+        watcher.take(one)
+    watcher.take(told("offer.made", "t2"))
+    assert bool(watcher.wrong) == wrong
+
+
+def test_a_seed_always_gives_the_same_faults_and_each_kind_in_turn() -> None:
+    made = schedule(7, KINDS, 120)
+    assert made == schedule(7, KINDS, 120)
+    assert made != schedule(8, KINDS, 120)
+    assert {one.kind for one in made} == set(KINDS)
+    assert all(one.at < 120 for one in made)

@@ -1,0 +1,68 @@
+"""Whatever people, desks, nodes and Redis do: the promises of the line hold, and seeded bugs are found."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase
+
+from cloudwindow.domain import ticket as tickets
+from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.queue import Line
+from tests.gateways.redis_server import RedisServer
+from tests.journeys.town_model import explore
+
+
+def test_whatever_happens_in_a_town_the_promises_of_the_line_hold(
+    valkey: RedisServer, migrated_file: Path
+) -> None:
+    explore(valkey.url, migrated_file, 8, Phase.generate, Phase.shrink)
+
+
+def the_tail_instead_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes into the line again, by themselves or after a loss, comes to its end."""
+    join, rebuild = Line.join, Line.rebuild
+
+    async def wrong_join(self: Line, *args: Any, joined_at: float, now: float, **rest: Any) -> None:
+        await join(self, *args, joined_at=now, now=now, **rest)
+
+    async def wrong_rebuild(self: Line, waiting: Any, *, now: float, **rest: Any) -> int:
+        at_the_end = [
+            (ticket, lane, now - place / 100, credit)
+            for place, (ticket, lane, _, credit) in enumerate(waiting)
+        ]
+        return await rebuild(self, at_the_end, now=now, **rest)
+
+    monkeypatch.setattr(Line, "join", wrong_join)
+    monkeypatch.setattr(Line, "rebuild", wrong_rebuild)
+
+
+def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger takes a call with any epoch."""
+    right = tickets.advance
+
+    def wrong(ticket: tickets.Ticket, event: tickets.Event, now: float, **call: Any) -> Any:
+        lenient = replace(ticket, epoch=-1) if event is tickets.Event.CALL else ticket
+        return right(lenient, event, now, **call)
+
+    monkeypatch.setattr(tickets, "advance", wrong)
+
+
+def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line believes in an agent for ever."""
+    right = Line.__init__
+
+    def wrong(self: Line, *args: Any, **rest: Any) -> None:
+        right(self, *args, **{**rest, "lease_seconds": 1e8})
+
+    monkeypatch.setattr(Line, "__init__", wrong)
+
+
+@pytest.mark.parametrize("bug", [the_tail_instead_of_the_head, no_fence, no_lease])
+def test_a_seeded_bug_of_the_town_is_found(
+    valkey: RedisServer, migrated_file: Path, monkeypatch: pytest.MonkeyPatch, bug: Any
+) -> None:
+    bug(monkeypatch)
+    with pytest.raises((AssertionError, CloudWindowError)):
+        explore(valkey.url, migrated_file, 100, Phase.generate)

@@ -417,6 +417,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
+        await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
         return offered
@@ -429,8 +430,15 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
+        await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)
+
+    async def _by_hand(self, agent: Staff) -> None:
+        """Who was away and takes somebody is rung by nobody else: they go on taking by hand."""
+        known = await self.presence(agent.id)
+        if known is not None and known.state is Presence.AWAY:
+            await self._house.line.set_available(agent.id, pull=True, now=self._house.clock())
 
     async def park(self, agent: Staff, minutes: int, reason: str) -> None:
         """End the call for now; the citizen is rung in so many minutes. Raises as ``Calls.park``."""

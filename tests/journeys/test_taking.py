@@ -44,6 +44,24 @@ async def test_asking_for_the_next_one_while_nobody_waits_leaves_the_agent_ready
     assert (await desk.view()).stage == "idle"
 
 
+async def test_who_was_away_and_takes_somebody_goes_on_taking_by_hand(town: Town) -> None:
+    first, second = await town.citizen(), await town.citizen()
+    desk = await town.desk("mei")
+    await desk.open()
+    with pytest.raises(BadInput, match="unknown_reason"):
+        await town.made.desks.pick(desk.staff, second.ticket, "because")
+    assert (await desk.view()).stage == "away"
+    await town.made.desks.pick(desk.staff, second.ticket, "urgent")
+    await town.settle()
+    await desk.accept()
+    await second.join()
+    await second.leave()
+    await desk.finish("consulted")
+    view = await desk.view()
+    assert (view.stage, view.pull, view.offer) == ("idle", True, None)
+    assert [one.ticket for one in view.choices] == [first.ticket]
+
+
 async def test_the_list_holds_those_whom_the_agent_may_take_longest_wait_first(town: Town) -> None:
     first, english = await town.citizen(), await town.citizen(call_language="en")
     typing, gone = await town.citizen(mode="text"), await town.citizen()

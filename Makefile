@@ -1,6 +1,6 @@
 # Cloud Window's commands. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check nemesis model-soak screenshots fmt lock fresh-clone clean setup
+.PHONY: help run test check bench-queue nemesis model-soak screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
 # Where a machine forbids it, every process of a run would compile the house and rewrite the tests' asserts anew.
@@ -33,6 +33,9 @@ model-soak: setup ## go random ways through the models of the line: MINUTES=10
 check: setup ## format, lint, types, import contracts, browser types, catalogue, translations
 	@$(MAKE) --no-print-directory --keep-going --output-sync --jobs 2 $(CHECKS)
 	@echo "check: all of $(CHECKS) passed"
+
+bench-queue: setup ## measure the line; prints one JSON line for each benchmark (docs/benchmarks.md)
+	@$(PYTHON) -m benchmarks
 
 screenshots: setup ## take the pictures of docs/images
 	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m scripts.screenshots

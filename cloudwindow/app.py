@@ -298,7 +298,9 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
     """The web application behind the listening socket ``door``. Raises StartError without the C parser."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise StartError("aiohttp's C parser is missing; install aiohttp from its wheel.")
-    runner = web.AppRunner(web_application(config, made), access_log=None, shutdown_timeout=3.0)
+    application = web_application(config, made)
+    application[PAGES].warm()
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=3.0)
     await runner.setup()
     server, loop = runner.server, asyncio.get_running_loop()
     assert server is not None  # noqa: S101 - it is there after setup

@@ -26,17 +26,18 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, Unavailable
+from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, calibrated, sharing_of
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
+    PRIOR,
     AgentPresence,
-    Handling,
+    Crew,
     LaneLoad,
     Lenders,
     able_by_ring,
     crews,
     handling,
     rivals,
-    wait_range,
 )
 from cloudwindow.domain.match import (
     ACCEPT_SECONDS,
@@ -162,6 +163,9 @@ class Line:
         self._stream_length = stream_length
         self._snapshot_seconds = snapshot_seconds
         self._snapshot: tuple[float, Sequence[LaneLoad], Sequence[AgentPresence], Lenders] | None = None
+        self._shared: tuple[tuple[Crew, ...], Lenders, Sharing] | None = None
+        self._known: tuple[Sequence[LaneLoad], Outlook] | None = None
+        self._calibration: Calibration = {}
 
     # -- citizens ------------------------------------------------------------------------------------------
 
@@ -362,12 +366,23 @@ class Line:
         cuts = [(rival.lane.key, score - rival.lead_seconds * 1000) for rival in found]
         ahead, of = await self._run("ahead", now, *(str(part) for cut in cuts for part in cut))
         able = able_by_ring(lane, on_duty, self._neighbours, lenders)
-        near = next((count for count in able if count), 0)
-        span = wait_range(ahead, sum(able), near, await self._handling(lane.skill))
-        low, high = span or (None, None)
+        outlook = await self._outlook(loads, on_duty, lenders, now)
+        expected = outlook.expected_wait(lane, score / 1000)
+        span = None if expected is None else calibrated(self._calibration, lane.home_district, expected)
         return Place(
-            ahead=ahead, of=max(of, ahead + 1), agents_on_duty=sum(able), low_seconds=low, high_seconds=high
+            ahead=ahead,
+            of=max(of, ahead + 1),
+            agents_on_duty=sum(able),
+            low_seconds=None if span is None else round(span.low),
+            high_seconds=None if span is None else round(span.high),
+            point_seconds=None if span is None else span.point,
+            expected_seconds=expected,
+            home_district=lane.home_district,
         )
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Take over what past waits have taught: places show ranges by it from now on."""
+        self._calibration = calibration
 
     async def load(self) -> Sequence[LaneLoad]:
         """Every lane in which somebody waits."""
@@ -580,10 +595,28 @@ class Line:
         newest = await self._ask("xrevrange", stream, count=1)
         return _text(newest[0][0]) if newest else "0-0"
 
-    async def _handling(self, skill: str) -> Handling:
-        sums = await self._ask("hmget", f"{self._key}:handling", *(f"{skill}|{part}" for part in "nts"))
-        cases, total, squares = (float(part or 0) for part in sums)
-        return handling(cases, total, squares)
+    async def _outlook(
+        self, loads: Sequence[LaneLoad], on_duty: tuple[Crew, ...], lenders: Lenders, now: float
+    ) -> Outlook:
+        """The work that waits, worked out once for a snapshot; agents on duty are taken to stay."""
+        if self._known is None or self._known[0] is not loads:
+            if self._shared is None or self._shared[:2] != (on_duty, lenders):
+                self._shared = on_duty, lenders, sharing_of(on_duty, self._neighbours, lenders)
+            means = await self._means()
+            known = Outlook(loads, self._shared[2], at=now, mean_of=means, usual_mean=PRIOR.mean)
+            self._known = loads, known
+        return self._known[1]
+
+    async def _means(self) -> Mapping[str, float]:
+        """How long a case of each skill takes, in seconds."""
+        sums: dict[str, dict[str, float]] = {}
+        for name, value in (await self._ask("hgetall", f"{self._key}:handling")).items():
+            skill, _, part = _text(name).rpartition("|")
+            sums.setdefault(skill, {})[part] = float(value)
+        return {
+            skill: handling(one.get("n", 0.0), one.get("t", 0.0), one.get("s", 0.0)).mean
+            for skill, one in sums.items()
+        }
 
     async def _present(self) -> tuple[Sequence[LaneLoad], Sequence[AgentPresence], Lenders]:
         """Loads, agents and lenders, at most ``snapshot_seconds`` old: a page of places reads them once."""

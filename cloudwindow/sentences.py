@@ -33,6 +33,7 @@ SENTENCES: dict[str, str] = {
     "body_too_large": N_("This is more than can be sent at once. Please send less."),
     "body_too_slow": N_("The connection is too slow; what was sent did not arrive. Please try again."),
     "bus_unavailable": N_("The live service is away for a moment. Please try again."),
+    "call_not_closed": N_("Your last call has no outcome yet. Choose one first; then the next can come."),
     "case_closed": N_("This application can no longer be changed. Your case page shows where it stands."),
     "case_not_found": N_("No case fits this receipt number and phone. Please check both."),
     "catalogue_invalid": N_("The catalogue has mistakes; run the catalogue check and mend what it names."),

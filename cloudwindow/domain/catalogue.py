@@ -159,6 +159,10 @@ class District:
     neighbours: tuple[DistrictCode, ...]
     calendar: OfficeCalendar
     appointments: AppointmentRules = NO_APPOINTMENTS
+    show_place: bool = True
+    """Whether those who wait are told how many are ahead of them."""
+    show_wait: bool = True
+    """Whether they are told how long it may take."""
 
     def street(self, code: str) -> Street:
         """Return the street with this nine-digit code. Raises NotFound ``unknown_street``."""

@@ -116,6 +116,8 @@ def _district(tree: Tree) -> District:
             closed_days=frozenset(map(date.fromisoformat, tree["closed_days"])),
         ),
         appointments=_appointments(tree["appointments"]),
+        show_place=tree.get("show_place", True),
+        show_wait=tree.get("show_wait", True),
     )
 
 

@@ -239,10 +239,17 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """``ahead`` of ``of`` people compete for the same agents; the range is seconds from now, or ``None``."""
+    """
+    ``ahead`` of ``of`` people compete for the same agents; the range is seconds from now, or ``None``.
+
+    ``point_seconds`` lies in the range and is made from ``expected_seconds``, see ``domain.estimate``.
+    """
 
     ahead: int
     of: int
     agents_on_duty: int
     low_seconds: int | None
     high_seconds: int | None
+    point_seconds: float | None = None
+    expected_seconds: float | None = None
+    home_district: DistrictCode | None = None

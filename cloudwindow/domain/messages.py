@@ -351,7 +351,10 @@ class Replaced(ToBoth):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceChanged(ToCitizen):
-    """How many are ahead among those one competes with, and the range of the wait; unknown is null."""
+    """
+    How many are ahead among those one competes with, and the range of the wait; unknown, or hidden by the
+    district, is null.
+    """
 
     type: ClassVar[str] = "place.changed"
     ahead: int | None

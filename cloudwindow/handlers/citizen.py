@@ -343,6 +343,13 @@ async def document(request: web.Request) -> web.Response:
     return pdf(found.kind, content)
 
 
+@route("GET", "/waits", "look")
+async def waits(request: web.Request) -> web.Response:
+    """GET /waits — how often the shown wait was right, by district."""
+    published = await request.app[JOURNEY].promises.published()
+    return render(request, "citizen/waits.html", records_shown=published)
+
+
 @route("GET", "/verify", "verify")
 async def verify(request: web.Request) -> web.Response:
     """GET /verify?code= — whether a document with this code was issued."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup
 
@@ -51,6 +52,23 @@ def look_of(request: web.BaseRequest) -> Look:
     )
 
 
+class _Compiled(BytecodeCache):
+    """A language's compiled templates, kept as long as the process; the compiler puts words into them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = {language: _Compiled() for language in LANGUAGES}
+
+
 class Pages:
     """The house's templates in every language."""
 
@@ -58,6 +76,12 @@ class Pages:
         self._web_dir = web_dir
         self._demo = demo
         self._environments = {language: self._environment(language) for language in LANGUAGES}
+
+    def warm(self) -> None:
+        """Compile every template now, so that the first visitors do not wait for that."""
+        for environment in self._environments.values():
+            for name in environment.list_templates():
+                environment.get_template(name)
 
     def render(self, template: str, look: Look, request_path: str, **values: Any) -> tuple[str, str]:
         """The page and the nonce its scripts carry."""
@@ -87,6 +111,7 @@ class Pages:
             autoescape=True,
             extensions=["jinja2.ext.i18n"],
             auto_reload=False,
+            bytecode_cache=COMPILED[language],
         )
         env.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
         env.filters |= {

@@ -16,6 +16,7 @@ from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
@@ -44,6 +45,7 @@ class Journey:
     inboxes: Inboxes
     boards: Boards
     aid: Aid
+    promises: Promises
     explaining: Explaining
     printing: Printing
     watch: Watch
@@ -57,7 +59,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     printing = Printing(house, calls)
     visits = Visits(house, calls, filling, following)
     openings = Openings(house, profile_of)
-    intakes = Intakes(house, openings)
+    promises = Promises(house)
+    intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
@@ -78,7 +81,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         inboxes=Inboxes(house, filling, following, printing),
         boards=boards,
         aid=aid,
+        promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, printing, aid, appointments),
+        watch=Watch(house, calls, visits, desks, printing, aid, appointments, promises),
     )

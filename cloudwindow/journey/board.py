@@ -12,8 +12,9 @@ from cloudwindow.domain.load import AgentPresence
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
 from cloudwindow.journey.lending import ENDS, end_of, may_lend
+from cloudwindow.journey.promises import PUBLISHED_DAYS, wait_record
 from cloudwindow.journey.views import AgentRow, BoardRow, BoardView, LendingRow
-from cloudwindow.records import figures, lendings
+from cloudwindow.records import figures, lendings, promises
 from cloudwindow.records.figures import WaitingGroup
 from cloudwindow.records.lendings import Lending
 from cloudwindow.records.people import Staff
@@ -53,6 +54,7 @@ class Boards:
             groups = await figures.waiting(conn, scope)
             today = await figures.today(conn, scope, since=midnight)
             mean = await figures.mean_wait_seconds(conn, scope, since=midnight)
+            kept = await promises.records(conn, since=now - PUBLISHED_DAYS * 86_400)
             lent = await lendings.not_over(conn, now)
             staff_list = {one.id: one for one in await house.people.all_staff(conn)}
         known, agents = await self._agents(scope)
@@ -83,6 +85,9 @@ class Boards:
             ],
             today=_summed(today),
             mean_wait_seconds=mean,
+            wait_records=[
+                wait_record(one, kept) for one in house.catalogue.districts if scope in (None, one.code)
+            ],
             lendings=[
                 self._lending_row(one, staff_list, now)
                 for one in lent

@@ -28,7 +28,7 @@ from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
@@ -122,8 +122,10 @@ class Calls:
         last = await house.visits.session_of_ticket(conn, ticket_id)
         if last is not None and last.epoch == epoch and last.agent == agent.id:
             return Live(ticket=ticket, session=last)
+        await self.must_be_free(conn, agent.id)
         called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
         await house.visits.save_ticket(conn, called, seen=ticket.version)
+        await promises.settle(conn, ticket.id, now=now, called=True)
         session = Session(
             id=SessionId(word(house.random(10))),
             ticket=ticket.id,
@@ -147,9 +149,25 @@ class Calls:
         await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
         return Live(ticket=called, session=session)
 
+    async def must_be_free(self, conn: Connection, agent: str) -> None:
+        """
+        Raise Conflict("call_not_closed") while the agent owes a call its outcome.
+
+        The line may not know: it was emptied in between, or the agent signed in anew.
+        """
+        if await self._house.visits.session_of_agent(conn, agent) is not None:
+            raise Conflict("call_not_closed")
+
     async def _give_back(self, agent: StaffId, ticket: str, error: CloudWindowError, now: float) -> None:
-        """The ledger did not take the call: the line forgets it, the agent is free again."""
+        """
+        The ledger did not take the call: the line forgets it, the agent is free again.
+
+        Who owes another call its outcome stays in wrap-up, and the ticket returns to its old place.
+        """
         line = self._house.line
+        if error.code == "call_not_closed":
+            await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=error.code))
+            return
         if error.status == 503:
             reason = "ledger_unavailable"
             await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=reason))
@@ -564,6 +582,8 @@ class Calls:
         if known.state in {Presence.IN_CALL, Presence.WRAP_UP} and session is None:
             await self._free(agent, now, "away")
             await self._tell_free(agent, "away")
+        if known.state in {Presence.IDLE, Presence.OFFERED} and session is not None:
+            await self._quietly(line.set_away(agent, reason="call_not_closed", now=now))
 
     # --- setting aside and passing on ---------------------------------------------------------------------
 
@@ -691,6 +711,7 @@ class Calls:
                 known.ticket, tickets.Event.HOLD, now, until=until, reason="citizen_asked"
             )
             await self._house.visits.save_ticket(conn, aside, seen=known.ticket.version)
+            await promises.forget(conn, aside.id)
             actor = Actor(kind="citizen", id=aside.citizen)
             payload = {"ticket": aside.id, "until": until}
             await note(conn, aside.application, "ticket.held", actor, now, payload)
@@ -900,6 +921,8 @@ class Calls:
     ) -> Ticket:
         moved, _ = tickets.advance(ticket, event, now)
         await self._house.visits.save_ticket(conn, moved, seen=ticket.version)
+        if event in {tickets.Event.LEAVE, tickets.Event.EXPIRE}:
+            await promises.settle(conn, moved.id, now=now, called=False)
         return moved
 
     async def _move_session(

@@ -18,13 +18,14 @@ from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, S
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
-from cloudwindow.domain.match import MODES, STAYS_SECONDS, Lane, ring_word
+from cloudwindow.domain.match import MODES, Lane
 from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
 from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
-from cloudwindow.journey.openings import Openings
+from cloudwindow.journey.openings import Openings, lane_at
+from cloudwindow.journey.promises import Promises
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
@@ -98,21 +99,16 @@ class Problems(CloudWindowError):
 
 def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
-    return Lane(
-        home_district=ticket.home_district,
-        skill=item.skill,
-        language=ticket.language,
-        mode=ticket.mode,
-        rings=ring_word(item.rings or STAYS_SECONDS),
-    )
+    return lane_at(item, ticket.home_district, ticket.language, ticket.mode)
 
 
 class Intakes:
     """The steps before the number."""
 
-    def __init__(self, house: House, openings: Openings) -> None:
+    def __init__(self, house: House, openings: Openings, promises: Promises) -> None:
         self._house = house
         self._openings = openings
+        self._promises = promises
 
     def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
         """
@@ -284,10 +280,11 @@ class Intakes:
         """Put a waiting ticket into the line; if the line is away the sweeper does it when it is back."""
         if ticket.state is not State.WAITING:
             return
+        lane = lane_of(self._house.item_of(ticket.item, ticket.item_version), ticket)
         try:
             await self._house.line.join(
                 ticket.id,
-                lane_of(self._house.item_of(ticket.item, ticket.item_version), ticket),
+                lane,
                 joined_at=ticket.joined_at,
                 credit_seconds=ticket.credit_seconds,
                 now=self._house.clock(),
@@ -297,6 +294,8 @@ class Intakes:
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise
+            return
+        await self._promises.make(ticket, lane)
 
     async def open(
         self,

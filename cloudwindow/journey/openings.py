@@ -12,6 +12,7 @@ from cloudwindow.domain import intake_rule
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import District, ServiceItem
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unavailable
+from cloudwindow.domain.ids import DistrictCode
 from cloudwindow.domain.intake_rule import TAKES_NUMBERS, Verdict
 from cloudwindow.domain.load import Crew, LaneLoad, crews
 from cloudwindow.domain.match import STAYS_SECONDS, AgentProfile, Lane, ring_of, ring_word
@@ -48,7 +49,7 @@ class Openings:
         now = self._house.clock()
         if not district.calendar.is_open(now):
             return Verdict.CLOSED
-        lane = lane_at(item, district, language, mode)
+        lane = lane_at(item, district.code, language, mode)
         city = await self._look(now)
         if city.profiles and not intake_rule.covered(lane, city.profiles):
             return Verdict.UNCOVERED
@@ -88,7 +89,7 @@ class Openings:
     def _able_now(
         self, item: ServiceItem, district: District, language: str, mode: str, city: City, now: float
     ) -> OtherDistrict | None:
-        lane = lane_at(item, district, language, mode)
+        lane = lane_at(item, district.code, language, mode)
         own = [crew for crew in city.crews if crew.profile.district == district.code]
         agents = intake_rule.able_agents(lane, own)
         if not agents or not district.calendar.is_open(now):
@@ -136,10 +137,10 @@ class Openings:
         return found
 
 
-def lane_at(item: ServiceItem, district: District, language: str, mode: str) -> Lane:
+def lane_at(item: ServiceItem, district: DistrictCode, language: str, mode: str) -> Lane:
     """Where a number for ``item`` at the windows of ``district`` queues."""
     return Lane(
-        home_district=district.code,
+        home_district=district,
         skill=item.skill,
         language=language,
         mode=mode,

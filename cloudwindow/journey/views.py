@@ -453,6 +453,20 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRecord:
+    """
+    How often a district's shown wait was right: ``share`` of ``cases``, None while they are too few to say.
+
+    ``shown``: whether the district shows a wait at all.
+    """
+
+    name: Text
+    shown: bool
+    cases: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
     """One agent on the board; ``leaving``: why they will be away after this call."""
 
@@ -502,6 +516,7 @@ class BoardView:
     agent_rows: Sequence[AgentRow]
     today: Mapping[str, int]
     mean_wait_seconds: float | None
+    wait_records: Sequence[WaitRecord] = ()
     lendings: Sequence[LendingRow] = ()
     lenders: Sequence[District] = ()
     borrowers: Sequence[District] = ()

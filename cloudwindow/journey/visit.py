@@ -5,6 +5,7 @@ from typing import Any
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.application import Application
+from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Gone, NotFound
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
@@ -29,6 +30,7 @@ from cloudwindow.journey.calls import PARK_REASONS, Calls, Live, agent_topic, ci
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
+from cloudwindow.journey.promises import as_shown
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Staff, WebSession
@@ -100,7 +102,7 @@ class Visits:
             capacity=case.capacity,
             principal=principal.name if principal else None,
             mobile=mask_mobile(citizen.mobile),
-            place=place,
+            place=None if place is None else as_shown(place, home),
             place_known=place is not None,
             waited_seconds=now - ticket.joined_at,
             open_now=home.calendar.is_open(now),
@@ -223,15 +225,16 @@ class Visits:
         """Tell the page its place and range."""
         place = await self._place(live.ticket, self._house.clock())
         if place is not None:
-            await self._house.hub.tell(citizen_topic(live.ticket.id), place_message(place))
+            message = place_message(place, self._house.catalogue.district(live.ticket.home_district))
+            await self._house.hub.tell(citizen_topic(live.ticket.id), message)
 
     async def tell_place_if_changed(self, ticket: str) -> None:
         """Tell a waiting page its place, unless it shows it already."""
         place = await self._house.line.place(TicketId(ticket), now=self._house.clock())
-        if place is None:
+        if place is None or place.home_district is None:
             self._shown.pop(ticket, None)
             return
-        message = place_message(place)
+        message = place_message(place, self._house.catalogue.district(place.home_district))
         if self._shown.get(ticket) != message:
             self._shown[ticket] = message
             await self._house.hub.tell(citizen_topic(ticket), message)
@@ -347,11 +350,12 @@ def _return_by(ticket: Ticket) -> float | None:
     return ticket.deadline + rings * tickets.RING_SECONDS
 
 
-def place_message(place: Place) -> PlaceChanged:
-    """A place as told to the page; minutes are rounded outwards, so the range stays honest."""
-    low, high = place.low_seconds, place.high_seconds
+def place_message(place: Place, home: District) -> PlaceChanged:
+    """A place as told to the page: what ``home`` shows of it, in minutes rounded outwards."""
+    shown = as_shown(place, home)
+    low, high = shown.low_seconds, shown.high_seconds
     return PlaceChanged(
-        ahead=place.ahead,
+        ahead=place.ahead if home.show_place else None,
         low_minutes=None if low is None else int(low // 60),
         high_minutes=None if high is None else max(1, -int(-high // 60)),
         agents=place.agents_on_duty,

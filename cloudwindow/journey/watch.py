@@ -22,6 +22,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
@@ -39,6 +40,7 @@ SETTLED_SECONDS = 10.0
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
+RECALIBRATE_SECONDS = 10.0
 RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
@@ -69,6 +71,7 @@ class Watch:
         printing: Printing,
         aid: Aid,
         appointments: AppointmentWatch,
+        promises: Promises,
     ) -> None:
         self._house = house
         self._aid = aid
@@ -76,6 +79,7 @@ class Watch:
         self._visits = visits
         self._desks = desks
         self._printing = printing
+        self._promises = promises
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
         self._moved = False
@@ -93,6 +97,7 @@ class Watch:
             "board": (BOARD_SECONDS, self._board),
             "places": (PLACE_SECONDS, self._places),
             "print": (PRINT_SECONDS, self._printing.print_pending),
+            "recalibrate": (RECALIBRATE_SECONDS, self._promises.recalibrate),
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from sqlalchemy import Row, Table, update
@@ -46,19 +47,25 @@ def _plain(value: Any) -> Any:
 
 def from_row(shape: type[T], row: Row[Any], **others: Any) -> T:
     """Build ``shape`` from the columns of the same names; ``others`` fills what is kept elsewhere."""
-    hints = get_type_hints(shape)
     columns = row._mapping
-    values = {
-        field.name: _typed(columns[field.name], hints[field.name])
-        for field in dataclasses.fields(shape)  # type: ignore[arg-type]
-        if field.name not in others
-    }
+    words: Mapping[str, type[StrEnum] | None] = _words_of(shape)  # type: ignore[arg-type]  # types hash
+    values = {name: _typed(columns[name], word) for name, word in words.items() if name not in others}
     return shape(**values, **others)
 
 
-def _typed(value: Any, hint: Any) -> Any:
+@cache
+def _words_of(shape: type[Any]) -> Mapping[str, type[StrEnum] | None]:
+    """The fields of a value, each with the enum its words come from; looked up once, as rows are many."""
+    hints = get_type_hints(shape)
+    return {field.name: _word_of(hints[field.name]) for field in dataclasses.fields(shape)}
+
+
+def _word_of(hint: Any) -> type[StrEnum] | None:
     kinds = [hint, *getattr(hint, "__args__", ())]
-    word = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
+
+
+def _typed(value: Any, word: type[StrEnum] | None) -> Any:
     if word is not None and value is not None:
         return word(value)
     return tuple(value) if isinstance(value, list) else value

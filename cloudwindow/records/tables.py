@@ -408,3 +408,32 @@ rating = Table(
     Column("reason", Text, nullable=False),
     Column("at", Double, nullable=False),
 )
+
+# --- what was promised about waiting ------------------------------------------------------------------------
+
+wait_promise = Table(
+    "wait_promise",
+    metadata,
+    Column("ticket", String(32), ForeignKey("ticket.id"), primary_key=True),
+    Column("district", String(6), nullable=False, comment="home district"),
+    Column("lane", String(400), nullable=False),
+    Column("at", Double, nullable=False, comment="when the range was shown"),
+    Column("expected", Double, nullable=False, comment="seconds, before what was learnt is applied"),
+    Column("low", Double, nullable=False, comment="seconds, as shown"),
+    Column("point", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("ended_at", Double, index=True, comment="first called, or left; null while it waits"),
+    Column("waited", Double, comment="seconds until then"),
+    Column("called", Boolean, comment="false: left before being called"),
+)
+
+# Rule: what past waits have taught, one row for each bucket of ``domain.estimate``; every node shows by it.
+wait_marks = Table(
+    "wait_marks",
+    metadata,
+    Column("bucket", String(16), primary_key=True, comment="home district and band of expected waits"),
+    Column("middle", Double, nullable=False),
+    Column("below", Double, nullable=False),
+    Column("above", Double, nullable=False),
+    Column("cases", Integer, nullable=False),
+)

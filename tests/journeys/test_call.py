@@ -358,7 +358,7 @@ async def test_the_next_call_waits_for_an_outcome(town: Town) -> None:
     await visitor.leave()
     assert (stage(visitor), stage(desk)) == ("ended", "wrap_up")
     assert await desk.offered() is None
-    with pytest.raises(Conflict, match="state_forbids"):
+    with pytest.raises(Conflict, match="call_not_closed"):
         await desk.say(AgentAvailable())
     await desk.finish("consulted")
     assert await desk.offered() == await number(town, following)

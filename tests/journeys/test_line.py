@@ -284,3 +284,44 @@ async def test_promises_outlive_the_loss_of_the_line(town: Town) -> None:
     await desk.say(CallHangUp())
     await desk.finish("consulted")
     assert await desk.offered() == await number(town, aside.ticket)
+
+
+async def test_an_agent_is_never_in_two_calls_even_if_the_line_forgot_the_first(town: Town) -> None:
+    """The line lets them be free after a loss; the ledger knows that an outcome is owed."""
+    first, desk = await town.in_call()
+    await desk.say(CallHangUp())
+    await town.redis.flushall()
+    town._heard = "0-0"
+    await town.sweep()
+    await desk.open()
+    with pytest.raises(Conflict, match="call_not_closed"):
+        await desk.say(AgentAvailable())
+    for by_hand in (town.made.desks.next(desk.staff), town.made.desks.start(desk.staff)):
+        with pytest.raises(Conflict, match="call_not_closed"):
+            await by_hand
+    second = await town.citizen()
+    await town.house.line.set_available(desk.staff.id, now=town.now)  # as if a race had let them
+    offer = await town.house.line.agents()
+    ringing = next(one.offer for one in offer if one.agent == desk.staff.id)
+    assert ringing is not None
+    with pytest.raises(Conflict, match="call_not_closed"):
+        await town.made.calls.accept(desk.staff, ringing)
+    assert (await town.ticket(second.ticket)).state is State.WAITING
+    other = await town.agent("lan")
+    assert await other.offered() == await number(town, second.ticket)
+    assert (await desk.view()).stage == "wrap_up"
+    await desk.finish("consulted")
+    assert (await town.session(first.ticket)).outcome is Outcome.CONSULTED
+
+
+async def test_who_is_free_beside_an_open_call_is_set_away_by_the_watch(town: Town) -> None:
+    _, desk = await town.in_call()
+    await desk.say(CallHangUp())
+    await town.redis.flushall()
+    town._heard = "0-0"
+    await town.sweep()
+    await desk.open()
+    await town.house.line.set_available(desk.staff.id, now=town.now)
+    await town.pass_time(15)
+    await town.sweep()
+    assert [one.state.value for one in await town.house.line.agents()] == ["away"]

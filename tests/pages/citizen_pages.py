@@ -1,5 +1,6 @@
 """Every page of citizens with its sample, by a short name."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -93,6 +94,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "verify": ("verify", {"found": None, "code": "", "tried": False}),
     "verify-found": ("verify", {"found": sample.DOCUMENT, "code": "7KQF-2M9X-P", "tried": True}),
     "verify-unknown": ("verify", {"found": None, "code": "AAAA", "tried": True}),
+    "waits": ("waits", {"records_shown": sample.WAIT_RECORDS}),
     "error": (
         "error",
         {
@@ -121,6 +123,11 @@ PAGES |= {
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
+HERE = VISITS["waiting"].home
+PAGES |= {
+    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], home=home)})
+    for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
+}
 
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{panel}": (f"panels/{panel}", {"visit": view})

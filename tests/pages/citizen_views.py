@@ -27,6 +27,7 @@ from cloudwindow.journey.views import (
     SectionView,
     VerifyView,
     VisitView,
+    WaitRecord,
 )
 from tests.pages.environment import ROOT
 
@@ -255,6 +256,11 @@ def aside(kind: str, *, named: bool) -> VisitView:
     return replace(visit("waiting", place=PLACE), set_aside=told)
 
 
+WAIT_RECORDS = [
+    WaitRecord(name=Text(zh="越秀区", en="Yuexiu District"), shown=True, cases=1240, share=0.806),
+    WaitRecord(name=Text(zh="天河区", en="Tianhe District"), shown=True, cases=12, share=None),
+    WaitRecord(name=Text(zh="花都区", en="Huadu District"), shown=False, cases=0, share=None),
+]
 PLACE = Place(ahead=3, of=9, agents_on_duty=4, low_seconds=360, high_seconds=600)
 NEXT = Place(ahead=0, of=1, agents_on_duty=0, low_seconds=None, high_seconds=None)
 DOCUMENT = VerifyView(

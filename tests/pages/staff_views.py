@@ -530,6 +530,11 @@ BOARD = views.BoardView(
         "handed_over": 29,
     },
     mean_wait_seconds=4.2 * MINUTE,
+    wait_records=(
+        views.WaitRecord(name=YUEXIU.name, shown=True, cases=412, share=0.81),
+        views.WaitRecord(name=HUADU.name, shown=True, cases=11, share=None),
+        views.WaitRecord(name=TIANHE.name, shown=False, cases=0, share=None),
+    ),
     lendings=(
         views.LendingRow(
             id="l1",

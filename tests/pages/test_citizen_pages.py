@@ -103,3 +103,19 @@ def test_a_document_that_is_unknown_is_never_called_genuine() -> None:
     assert genuine in render("verify-found", "zh-CN")
     assert genuine not in render("verify-unknown", "zh-CN")
     assert genuine not in render("verify", "zh-CN")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "wait"), [("waiting", 1, 1), ("hidden-place", 0, 1), ("hidden-wait", 1, 0)]
+)
+def test_a_hidden_place_or_wait_is_not_in_the_page(name: str, place: int, wait: int) -> None:
+    html = render(f"visit-{name}", "zh-CN")
+    assert (html.count('data-role="ahead"'), html.count("前面还有")) == (place, place)
+    assert (html.count('data-role="range"'), html.count("预计等候")) == (wait, wait)
+
+
+def test_a_share_that_says_nothing_is_replaced_by_words() -> None:
+    html = render("waits", "zh-CN")
+    assert "81%" in html
+    assert "次数太少" in html
+    assert "未公布" in html

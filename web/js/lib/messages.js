@@ -258,7 +258,8 @@
 // --- server → citizen ------------------------------------------------------------------------------------
 
 /**
- * How many are ahead among those one competes with, and the range of the wait; unknown is null.
+ * How many are ahead among those one competes with, and the range of the wait; unknown, or hidden by the
+ * district, is null.
  * @typedef {object} PlaceChanged
  * @property {"place.changed"} type
  * @property {number | null} ahead

@@ -1,0 +1,289 @@
+"""
+How long a ticket will wait: an expected time, and the range around it that is right for four in five.
+
+Rule 1: the work ahead is what the agents who can serve me will do first: each lane's tickets with an older
+score, times the part of that lane's agents who can serve me too. Divided by those agents it is the wait.
+Rule 2: with nobody on duty there is no honest waiting time, so none is given.
+Rule 3: a range is learnt from how long people really waited, for each district and length of wait, so that
+one in ten waits less and one in ten longer.
+After Ibrahim & Whitt (2011), fluid predictors for changing arrivals, staff and patience; the range after
+Gibbs & Candès (2021), adaptive conformal inference.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from math import exp, log1p
+from typing import NamedTuple
+
+from cloudwindow.domain.ids import DistrictCode
+from cloudwindow.domain.load import Crew, LaneLoad, Lenders, able_by_ring
+from cloudwindow.domain.match import NEIGHBOURS, Lane, openings, ring_of
+
+Opening = Callable[[Lane, DistrictCode], float]
+"""Seconds after the score at which agents of a district may serve a lane; infinite when they never may."""
+NEVER = float("inf")
+LONGEST_SECONDS = 4 * 3600.0
+"""No estimate goes beyond: nobody knows what the day brings after that."""
+
+
+class Sharing:
+    """
+    Which agents on duty serve which lanes; good until somebody comes or goes.
+
+    Lanes that the same agents serve are one ``pool``, a number.
+    """
+
+    def __init__(self, on_duty: Sequence[Crew], opening: Opening) -> None:
+        self._on_duty = on_duty
+        self._opening = opening
+        self._pools: dict[Lane, int] = {}
+        self._numbers: dict[frozenset[int], int] = {}
+        self._crews: list[frozenset[int]] = []
+        self._shares: dict[tuple[int, int], float] = {}
+
+    def pool(self, lane: Lane) -> int:
+        """The pool that serves ``lane``, now or when its rings have opened."""
+        known = self._pools.get(lane)
+        if known is None:
+            crews = frozenset(
+                number
+                for number, crew in enumerate(self._on_duty)
+                if crew.profile.able(lane) and self._opening(lane, crew.profile.district) < NEVER
+            )
+            known = self._numbers.setdefault(crews, len(self._crews))
+            if known == len(self._crews):
+                self._crews.append(crews)
+            self._pools[lane] = known
+        return known
+
+    def agents(self, pool: int) -> int:
+        """How many agents on duty are in ``pool``."""
+        return self._count(self._crews[pool])
+
+    def share(self, mine: int, other: int) -> float:
+        """The part of the agents of the pool ``other`` who are in ``mine`` too, 0 to 1."""
+        known = self._shares.get((mine, other))
+        if known is None:
+            theirs = self._crews[other]
+            known = self._count(theirs & self._crews[mine]) / max(1, self._count(theirs))
+            self._shares[mine, other] = known
+        return known
+
+    def _count(self, numbers: frozenset[int]) -> int:
+        return sum(self._on_duty[number].agents for number in numbers)
+
+
+def sharing_of(
+    on_duty: Sequence[Crew],
+    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,
+    lenders: Lenders | None = None,
+) -> Sharing:
+    """Who serves what by the rings of each lane."""
+
+    @cache
+    def openings_of(lane: Lane) -> tuple[float, ...]:
+        return openings(able_by_ring(lane, on_duty, neighbours, lenders), lane.stays)
+
+    def opening(lane: Lane, helping: DistrictCode) -> float:
+        return openings_of(lane)[ring_of(helping, lane.home_district, neighbours, lenders)]
+
+    return Sharing(on_duty, opening)
+
+
+class Shift(NamedTuple):
+    """From ``seconds`` on (from now) there are ``part`` times as many agents as now."""
+
+    seconds: float
+    part: float
+
+
+class Outlook:
+    """
+    The work that waits, as it stood at one moment; answers for any ticket how long it will wait.
+
+    ``mean_of``: seconds a case takes, by skill; ``usual_mean`` for the others. A lane's tickets are taken as
+    spread evenly over the time since its head joined.
+    """
+
+    def __init__(
+        self,
+        loads: Sequence[LaneLoad],
+        sharing: Sharing,
+        *,
+        at: float,
+        mean_of: Mapping[str, float],
+        usual_mean: float,
+    ) -> None:
+        self._sharing = sharing
+        self._at = at
+        self._mean_of = mean_of
+        self._usual_mean = usual_mean
+        self._heads: dict[Lane, float] = {}
+        self._work: list[tuple[float, float, int]] = []
+        self._curves: dict[int, _Curve] = {}
+        for load in loads:
+            age = max(1.0, at - load.longest_since)
+            self._heads[load.lane] = age
+            self._work.append((-age, load.waiting * self._mean(load.lane) / age, sharing.pool(load.lane)))
+        self._work.sort()
+
+    def expected_wait(
+        self, mine: Lane, score: float, *, roster: Sequence[Shift] = (), leaving_rate: float = 0.0
+    ) -> float | None:
+        """
+        Seconds until a waiting ticket of ``mine`` with this ``score`` (seconds since the epoch) is served.
+
+        ``roster``: how the number of agents will change, in order; without it those on duty now are taken to
+        stay. ``leaving_rate``: the part of those who wait that gives up, each second. ``None`` with nobody
+        on duty.
+        """
+        pool = self._sharing.pool(mine)
+        agents = self._sharing.agents(pool)
+        if not agents:
+            return None
+        before = min(0.0, score - self._at)
+        work = self._curve(pool).before(before) + self._mean(mine)
+        age = self._heads.get(mine)
+        if age is not None:  # the ticket itself is among those that wait in its lane
+            work -= self._mean(mine) * max(0.0, 1.0 + before / age)
+        return time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
+
+    def _mean(self, lane: Lane) -> float:
+        return self._mean_of.get(lane.skill, self._usual_mean)
+
+    def _curve(self, pool: int) -> "_Curve":
+        known = self._curves.get(pool)
+        if known is None:
+            known = self._curves[pool] = _Curve(
+                (since, density * self._sharing.share(pool, other)) for since, density, other in self._work
+            )
+        return known
+
+
+class _Curve:
+    """Work by score: each lane adds ``density`` seconds of work per second from ``since`` on."""
+
+    def __init__(self, lanes: Iterable[tuple[float, float]]) -> None:
+        self._sinces: list[float] = []
+        self._sums = [(0.0, 0.0)]
+        for since, density in lanes:
+            slope, base = self._sums[-1]
+            self._sinces.append(since)
+            self._sums.append((slope + density, base + density * since))
+
+    def before(self, score: float) -> float:
+        """Seconds of work of all tickets with an older score."""
+        slope, base = self._sums[bisect_left(self._sinces, score)]
+        return slope * score - base
+
+
+def time_for(work: float, agents: float, *, roster: Sequence[Shift] = (), leaving_rate: float = 0.0) -> float:
+    """Seconds in which ``agents`` do ``work`` seconds of cases, some of which leave before their turn."""
+    done_at, left = 0.0, work
+    shifts = [Shift(0.0, 1.0), *roster, Shift(LONGEST_SECONDS, 1.0)]
+    for shift, following in pairwise(shifts):
+        capacity = agents * shift.part
+        length = following.seconds - done_at
+        needed = _time(left, capacity, leaving_rate)
+        if needed <= length:
+            return done_at + needed
+        left = _left(left, capacity, leaving_rate, length)
+        done_at = following.seconds
+    return LONGEST_SECONDS
+
+
+def _time(work: float, capacity: float, leaving_rate: float) -> float:
+    if capacity <= 0:
+        return NEVER
+    return log1p(leaving_rate * work / capacity) / leaving_rate if leaving_rate else work / capacity
+
+
+def _left(work: float, capacity: float, leaving_rate: float, seconds: float) -> float:
+    if not leaving_rate:
+        return max(0.0, work - capacity * seconds)
+    gone = capacity / leaving_rate
+    return max(0.0, (work + gone) * exp(-leaving_rate * seconds) - gone)
+
+
+# --- the range --------------------------------------------------------------------------------------------
+
+BANDS_SECONDS = (60.0, 150.0, 300.0, 480.0, 720.0, 1200.0)
+"""Where one band of expected waits ends and the next begins."""
+LOWER, UPPER = 0.1, 0.9
+"""The parts of all people who shall wait less than the range says, and not more."""
+STEP, STEP_OF_ENDS = 0.08, 0.03
+"""How far one wait may move the middle and the ends, in units of ``spread``."""
+FIRST_CASES = 20
+"""While a bucket has learnt from fewer, it takes larger steps."""
+
+
+class Marks(NamedTuple):
+    """
+    What a bucket has learnt, in units of ``spread``: how far off the middle is, and how far the ends lie
+    below and above it; from so many ``cases``. The defaults are a guess for before anybody has waited.
+    """
+
+    middle: float = 0.0
+    below: float = 1.0
+    above: float = 1.3
+    cases: int = 0
+
+
+Calibration = Mapping[str, Marks]
+"""What past waits have taught, by bucket; plain numbers, so that it can be kept anywhere."""
+
+
+class Span(NamedTuple):
+    """A shown wait in seconds: the range that four in five find true, and what is expected."""
+
+    low: float
+    point: float
+    high: float
+
+
+def bucket(district: str, expected: float) -> str:
+    """Whose experience counts: the home district and the band of the expected wait."""
+    return f"{district}|{sum(expected >= end for end in BANDS_SECONDS)}"
+
+
+def spread(expected: float) -> float:
+    """The unit of an error, in seconds: longer waits are known less exactly."""
+    return 30.0 + 0.2 * expected
+
+
+def calibrated(calibration: Calibration, district: str, expected: float) -> Span:
+    """The range to show for an ``expected`` wait (seconds); its ends are whole minutes, as told."""
+    marks, unit = calibration.get(bucket(district, expected), Marks()), spread(expected)
+    point = max(0.0, expected + marks.middle * unit)
+    low = 60.0 * min(round((point - marks.below * unit) / 60), point // 60)
+    high = 60.0 * max(round((point + marks.above * unit) / 60), -(-point // 60), 1)
+    return Span(max(0.0, low), point, high)
+
+
+def learnt(marks: Marks, expected: float, shown: Span, waited: float) -> Marks:
+    """
+    ``marks`` after somebody with an ``expected`` wait, who was ``shown`` a range, has waited so many seconds.
+
+    Each mark moves up a little when the wait was beyond it and down when it was not, in the relation that
+    holds it where its part of all people is below. For the ends what was really shown is judged, so that
+    the parts come true in the long run however the city changes.
+    """
+    faster = max(1.0, 3.0 - 2.0 * marks.cases / FIRST_CASES)
+    less = waited - expected < marks.middle * spread(expected)
+    step, end = STEP * faster, STEP_OF_ENDS * faster
+    return Marks(
+        middle=_within(marks.middle + step * (0.5 - less), -FARTHEST, FARTHEST),
+        below=_within(marks.below - end * (LOWER - (waited < shown.low)), 0.0, FARTHEST),
+        above=_within(marks.above + end * (UPPER - (waited <= shown.high)), 0.0, FARTHEST),
+        cases=marks.cases + 1,
+    )
+
+
+FARTHEST = 20.0
+"""No mark goes beyond, whatever nonsense was reported."""
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)

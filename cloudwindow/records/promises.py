@@ -1,0 +1,107 @@
+"""What people were told about their wait, what became of it, and what that taught."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Integer, cast, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloudwindow.domain.estimate import Calibration, Marks, Span, bucket, learnt
+from cloudwindow.records import tables
+from cloudwindow.records.rows import as_row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A range shown to a ticket's holder ``at`` an instant; ``expected`` … ``high`` are seconds from then."""
+
+    ticket: str
+    district: str
+    lane: str
+    at: float
+    expected: float
+    low: float
+    point: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How many promises of a district came to an end, and how many of them came true."""
+
+    cases: int
+    kept: int
+
+
+async def add(conn: AsyncConnection, promise: Promise) -> None:
+    """Keep what was shown. A ticket is promised once: a second promise changes nothing."""
+    try:
+        async with conn.begin_nested():
+            await conn.execute(insert(tables.wait_promise).values(**as_row(promise)))
+    except IntegrityError:
+        return
+
+
+async def settle(conn: AsyncConnection, ticket: str, *, now: float, called: bool) -> None:
+    """
+    The ticket was ``called`` for the first time, or left: close its promise and learn from it.
+
+    Who leaves before the range is over has proved nothing, and nothing is learnt.
+    """
+    table = tables.wait_promise
+    open_one = select(table).where(table.c.ticket == ticket, table.c.ended_at.is_(None)).with_for_update()
+    row = (await conn.execute(open_one)).one_or_none()
+    if row is None:
+        return
+    waited = max(0.0, now - row.at)
+    closed = update(table).where(table.c.ticket == ticket)
+    await conn.execute(closed.values(ended_at=now, waited=waited, called=called))
+    if called or waited > row.high:
+        await _learn(conn, row.district, row.expected, Span(row.low, row.point, row.high), waited)
+
+
+async def forget(conn: AsyncConnection, ticket: str) -> None:
+    """The citizen asked for another time: a promise that is still open binds nobody any more."""
+    table = tables.wait_promise
+    await conn.execute(delete(table).where(table.c.ticket == ticket, table.c.ended_at.is_(None)))
+
+
+async def _learn(conn: AsyncConnection, district: str, expected: float, shown: Span, waited: float) -> None:
+    table, name = tables.wait_marks, bucket(district, expected)
+    row = (await conn.execute(select(table).where(table.c.bucket == name).with_for_update())).one_or_none()
+    before = Marks() if row is None else Marks(row.middle, row.below, row.above, row.cases)
+    values = learnt(before, expected, shown, waited)._asdict()
+    if row is not None:
+        await conn.execute(update(table).where(table.c.bucket == name).values(**values))
+        return
+    try:
+        async with conn.begin_nested():
+            await conn.execute(insert(table).values(bucket=name, **values))
+    except IntegrityError:
+        return  # another node was first: one lesson less
+
+
+async def calibration(conn: AsyncConnection) -> Calibration:
+    """All that was learnt so far."""
+    rows = await conn.execute(select(tables.wait_marks))
+    return {row.bucket: Marks(row.middle, row.below, row.above, row.cases) for row in rows}
+
+
+async def records(conn: AsyncConnection, *, since: float) -> Mapping[str, Record]:
+    """
+    How often the shown range was right, by home district, over promises that ended since ``since``.
+
+    Counted are those who were called, and those who left when their range was already over: it was wrong.
+    """
+    table = tables.wait_promise
+    right = table.c.called & (table.c.waited >= table.c.low) & (table.c.waited <= table.c.high)
+    query = (
+        select(table.c.district, func.count(), func.sum(cast(right, Integer)))
+        .where(table.c.ended_at >= since, or_(table.c.called, table.c.waited > table.c.high))
+        .group_by(table.c.district)
+    )
+    return {
+        district: Record(cases=cases, kept=int(kept or 0))
+        for district, cases, kept in await conn.execute(query)
+    }

@@ -1,0 +1,158 @@
+"""The expected wait and the range around it."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudwindow.domain.estimate import (
+    FARTHEST,
+    LONGEST_SECONDS,
+    Marks,
+    Outlook,
+    Shift,
+    bucket,
+    calibrated,
+    learnt,
+    sharing_of,
+    time_for,
+)
+from cloudwindow.domain.ids import DistrictCode, StaffId
+from cloudwindow.domain.load import Crew, LaneLoad
+from cloudwindow.domain.match import CLOSED, AgentProfile, Lane, ring_word
+
+TIANHE, HUADU = DistrictCode("440106"), DistrictCode("440114")
+NOW = 1_780_000_000.0
+ALONE = ring_word((CLOSED, 0.0, 0.0))
+
+
+def lane(skill: str = "HR", home: DistrictCode = HUADU, rings: str | None = None) -> Lane:
+    more = {} if rings is None else {"rings": rings}
+    return Lane(home_district=home, skill=skill, language="zh", mode="video", **more)
+
+
+def crew(agents: int, *skills: str, home: DistrictCode = HUADU) -> Crew:
+    profile = AgentProfile(
+        agent=StaffId(f"{home}-{'-'.join(skills)}"), district=home, skills=frozenset(skills)
+    )
+    return Crew(profile=profile, agents=agents)
+
+
+def load(waiting: int, since: float = 600.0, of: Lane | None = None) -> LaneLoad:
+    return LaneLoad(lane=of or lane(), waiting=waiting, longest_since=NOW - since)
+
+
+def outlook(loads: Sequence[LaneLoad], on_duty: Sequence[Crew]) -> Outlook:
+    return Outlook(loads, sharing_of(on_duty), at=NOW, mean_of={"HR": 300.0}, usual_mean=600.0)
+
+
+def wait(loads: Sequence[LaneLoad], on_duty: Sequence[Crew], *, score: float = NOW) -> float:
+    found = outlook(loads, on_duty).expected_wait(lane(), score)
+    assert found is not None
+    return found
+
+
+def test_with_nobody_on_duty_no_wait_is_estimated() -> None:
+    assert outlook([load(3)], []).expected_wait(lane(), NOW) is None
+    assert outlook([load(3)], [crew(4, "PS")]).expected_wait(lane(), NOW) is None
+
+
+def test_those_whose_ring_never_opens_do_not_count() -> None:
+    mine = lane(rings=ALONE)
+    far = [crew(4, "HR", home=TIANHE)]
+    assert outlook([], far).expected_wait(mine, NOW) is None
+    assert outlook([], far).expected_wait(lane(), NOW) == 75.0
+
+
+def test_the_work_ahead_is_shared_by_the_agents_on_duty() -> None:
+    assert wait([load(5)], [crew(1, "HR")]) == pytest.approx(1500.0)
+    assert wait([load(5)], [crew(5, "HR")]) == pytest.approx(300.0)
+
+
+def test_the_head_of_the_line_waits_for_one_case_only() -> None:
+    assert wait([load(5)], [crew(1, "HR")], score=NOW - 600) == pytest.approx(300.0)
+
+
+def test_a_priority_ticket_is_promised_the_wait_of_the_place_its_credit_gives() -> None:
+    loads, on_duty = [load(20, of=lane()), load(20, of=lane("HR", TIANHE))], [crew(5, "HR")]
+    plain, priority = wait(loads, on_duty), wait(loads, on_duty, score=NOW - 300)
+    assert priority < 0.6 * plain
+    assert wait(loads, on_duty, score=NOW - 3600) == pytest.approx(60.0)
+
+
+def test_only_the_part_of_the_work_that_my_agents_will_do_counts() -> None:
+    other = load(10, of=lane("PS"))
+    shared = [crew(2, "HR", "PS"), crew(8, "PS")]
+    assert wait([other], shared) == pytest.approx((10 * 600 * 0.2 + 300) / 2)
+    assert wait([other], [crew(2, "HR"), crew(8, "PS")]) == pytest.approx(150.0)
+
+
+def test_a_shrinking_roster_lengthens_the_wait() -> None:
+    assert time_for(3600.0, 10) == 360.0
+    assert time_for(3600.0, 10, roster=[Shift(180.0, 0.5)]) == 180.0 + 360.0
+    assert time_for(3600.0, 10, roster=[Shift(60.0, 0.0), Shift(600.0, 1.0)]) == 60.0 + 540.0 + 300.0
+    assert time_for(3600.0, 10, roster=[Shift(60.0, 0.0)]) == LONGEST_SECONDS
+
+
+def test_who_gives_up_shortens_the_wait_of_the_others() -> None:
+    assert 0 < time_for(7200.0, 2, leaving_rate=1 / 3600) < time_for(7200.0, 2)
+    assert time_for(7200.0, 2, leaving_rate=1e-12) == pytest.approx(3600.0, rel=1e-3)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.floats(0, 7200)), max_size=4),
+    st.integers(1, 50),
+    st.floats(-7200, 7200),
+)
+def test_an_estimate_is_never_negative_and_always_finite(
+    lanes: list[tuple[int, float]], agents: int, late: float
+) -> None:
+    loads = [
+        load(waiting, since, of=lane(skill))
+        for skill, (waiting, since) in zip(("HR", "PS", "CA", "XX"), lanes, strict=False)
+    ]
+    assert 0 <= wait(loads, [crew(agents, "HR", "PS", "CA")], score=NOW + late) <= LONGEST_SECONDS
+
+
+def test_a_range_contains_its_point_and_ends_on_whole_minutes() -> None:
+    draw = Random(4)
+    for _ in range(2000):
+        marks = Marks(draw.uniform(-9, 9), draw.uniform(0, 9), draw.uniform(0, 9), 50)
+        expected = draw.uniform(0, 7200)
+        span = calibrated({bucket(HUADU, expected): marks}, HUADU, expected)
+        assert 0 <= span.low <= span.point <= span.high
+        assert (span.low % 60, span.high % 60) == (0, 0)
+        assert span.high >= 60
+
+
+@pytest.mark.parametrize("spoilt", [1.0, 1.6, 0.5])
+def test_ranges_learn_to_hold_for_eight_in_ten(spoilt: float) -> None:
+    """Waits are lognormal around ``spoilt`` times the estimate; neither is known beforehand."""
+    draw, calibration = Random(11), dict[str, Marks]()
+    held = []
+    for number in range(12_000):
+        expected = draw.uniform(60, 1500)
+        waited = expected * spoilt * draw.lognormvariate(0.0, 0.3)
+        name = bucket(HUADU, expected)
+        shown = calibrated(calibration, HUADU, expected)
+        calibration[name] = learnt(calibration.get(name, Marks()), expected, shown, waited)
+        if number >= 2000:
+            held.append(shown.low <= waited <= shown.high)
+    assert 0.78 <= sum(held) / len(held) <= 0.82
+
+
+def test_one_district_learns_nothing_from_another() -> None:
+    shown = calibrated({}, HUADU, 300.0)
+    calibration = {bucket(HUADU, 300.0): learnt(Marks(), 300.0, shown, 3000.0)}
+    assert calibrated(calibration, HUADU, 300.0) != shown
+    assert calibrated(calibration, TIANHE, 300.0) == shown
+
+
+def test_nonsense_moves_no_mark_without_bounds() -> None:
+    marks = Marks()
+    for _ in range(5000):
+        shown = calibrated({bucket(HUADU, 10.0): marks}, HUADU, 10.0)
+        marks = learnt(marks, 10.0, shown, 1e9)
+    assert max(marks[:3]) <= FARTHEST

@@ -20,6 +20,7 @@ from benchmarks.city import DISTRICTS, LANGUAGES
 from benchmarks.measure import EVERY_WRITE, cpu_ns, machine, main, report, server_version, valkey
 from cloudwindow import app as product
 from cloudwindow import journey
+from cloudwindow.attendance import Attendance
 from cloudwindow.bus import Workers
 from cloudwindow.config import Config
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, TicketId
@@ -101,7 +102,7 @@ async def _opened(config: Config, url: str) -> AsyncIterator[tuple[Journey, Redi
             config,
             redis,
             ledger,
-            Hub(_nothing),
+            Hub(_nothing, Attendance("rebuild"), time.monotonic),
             workers,
             media,
             passwords,

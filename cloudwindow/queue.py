@@ -68,7 +68,7 @@ FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 REBUILD_BATCH = 500
-PARTS = re.compile(r"^-- Parts: ([a-z ]+)\.$", re.MULTILINE)
+PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
 BORDERS = "local NEIGHBOURS -- handed in"
 """Where the rings want to know which districts border on each other."""

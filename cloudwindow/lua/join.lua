@@ -19,6 +19,12 @@ if where == "behind" and call("EXISTS", K .. "idle") == 0 then return 1 end
 -- Parts: rings lanes.
 if where == "head" then new_head(lane) end
 if call("EXISTS", K .. "idle") == 0 then return 1 end
--- Parts: states agents offers choosing seeking matching.
-match(ticket, lane)
+-- Parts: states agents offers choosing.
+if where == "mine" then
+  -- Parts: seeking.
+  seek(t.preferred)
+  return 1
+end
+-- Parts: matching.
+match_lane(lane)
 return 1

@@ -22,7 +22,7 @@
 --   presence, passes, shifts  zset  agent -> end of lease, of the pass on a declined ticket, of the shift (ms)
 --   agent:<agent>         hash    district skills languages modes serves pull; state since reason free_from;
 --                                 ticket offer; leaving; passed passed_lane passed_until ...
---   profiles              hash    agent -> "skills|languages|modes|serves", as a match reads it
+--   profiles              hash    agent -> ",skill,skill,|languages|modes|serves", as a match reads it
 --   agents                set     everybody signed in
 --   idle:<district>       zset    agent who may be offered something -> free since (ms)
 --   duty                  hash    "<district>|<skill>|<language>|<mode>" -> agents at work who help every district;

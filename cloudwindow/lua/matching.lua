@@ -1,21 +1,25 @@
--- Matching: a ticket looks for a free agent. Needs tickets, rings, lanes, agents, offers, choosing, seeking.
+-- Matching: a ticket looks for a free agent. Needs tickets, rings, lanes, agents, offers, choosing.
 
 -- The longest idle agent of one district who may serve the lane, better than best if there is one already.
 -- Second answer: somebody passed on this ticket.
 local function idle_in(district, ring, lane, ticket, best, seen)
   local home, skill, language, mode = parts(lane)
+  local word = "," .. (string.match(skill, "^([^+]+)")) .. ","
   local from, page, more, passed = 0, 6, true, false
   while more do
     local free = call("ZRANGE", K .. "idle:" .. district, from, from + page - 1, "WITHSCORES")
-    more, from, page = #free == 2 * page, from + page, 32
+    more, from, page = #free == 2 * page, from + page, 16
     local ids = {}
     for i = 1, #free, 2 do ids[#ids + 1] = free[i] end
     local profiles = #ids > 0 and call("HMGET", K .. "profiles", unpack(ids)) or {}
     for i, id in ipairs(ids) do
       local since = tonumber(free[2 * i])
       if best and (since > best.since or (since == best.since and id > best.id)) then return best, passed end
-      local skills, languages, modes, serves = string.match(profiles[i], "^([^|]+)|([^|]+)|([^|]+)|([^|]+)$")
-      if masters(skills, skill) and among(languages, language) and among(modes, mode)
+      local skills, languages, modes, serves
+      if string.find(profiles[i], word, 1, true) then -- most lack the skill: look closer at the others only
+        skills, languages, modes, serves = string.match(profiles[i], "^,([^|]+),|([^|]+)|([^|]+)|([^|]+)$")
+      end
+      if skills and masters(skills, skill) and among(languages, language) and among(modes, mode)
           and reaches(serves, district, home) then
         local pass = call("HMGET", K .. "agent:" .. id, "passed", "passed_until")
         if pass[1] == ticket and passes(pass[2]) then
@@ -82,10 +86,4 @@ local function match_lane(lane)
     end
   end
   return offered
-end
-
--- A ticket has come to wait: to its old agent if that one is free, else to whoever may serve its lane.
-local function match(ticket, lane)
-  local reserved = call("HGET", K .. "ticket:" .. ticket, "reserved")
-  if reserved then seek(reserved) else match_lane(lane) end
 end

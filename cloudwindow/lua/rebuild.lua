@@ -8,10 +8,9 @@ for i = 2, #ARGV, 11 do
   local ticket, lane = ARGV[i], ARGV[i + 1]
   if call("EXISTS", K .. "ticket:" .. ticket, K .. "ended:" .. ticket) == 0 then
     local t = keep_ticket(ticket, i + 1)
-    if t.state == "waiting" then
-      push(ticket, t)
-      local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")[2]
-      if head then call("ZADD", K .. "widen", head, lane) end
+    if t.state == "waiting" and stand(ticket, t) == "head" then
+      new_head(lane)
+      call("ZADD", K .. "widen", t.score, lane)
     end
     added = added + 1
   end

@@ -20,7 +20,7 @@ for i, name in ipairs(names) do
   a[name] = ARGV[2 + i]
   call("HSET", key, name, a[name])
 end
-call("HSET", K .. "profiles", id, table.concat({a.skills, a.languages, a.modes, a.serves}, "|"))
+call("HSET", K .. "profiles", id, "," .. table.concat({a.skills .. ",", a.languages, a.modes, a.serves}, "|"))
 call("SADD", K .. "agents", id)
 if not state then
   move(id, a, "away", "signed_in")

@@ -1,6 +1,12 @@
 -- Turns of fate: citizens who come back, offers that end, agents who come and go.
 -- Needs tickets, rings, lanes, agents, offers, choosing, seeking, matching.
 
+-- A ticket has come to wait: to its old agent if that one is free, else to whoever may serve its lane.
+local function match(ticket, lane)
+  local reserved = call("HGET", K .. "ticket:" .. ticket, "reserved")
+  if reserved then seek(reserved) else match_lane(lane) end
+end
+
 -- The citizen is there again, or need not be: the ticket takes its old place.
 local function come_back(ticket, t)
   call("HDEL", K .. "ticket:" .. ticket, "detached")

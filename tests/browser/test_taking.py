@@ -68,6 +68,7 @@ async def test_a_call_put_aside_tells_the_citizen_when_and_frees_the_agent(
     await agent.accepts()
     await citizen.joins()
     await frames_advance(agent.page)
+    await agent.page.wait_for_selector("#open-park")
     await agent.page.keyboard.press("Alt+KeyP")
     form = agent.page.locator("form[data-role=park]")
     chosen = form.locator(".choice", has_text="30 分钟")

@@ -30,7 +30,19 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.embedded import EmbeddedServer, start_embedded
-from cloudwindow.handlers import admin, approver, booking, citizen, desk, health, routes, staff, visit
+from cloudwindow.handlers import (
+    admin,
+    approver,
+    booking,
+    citizen,
+    desk,
+    health,
+    lendings,
+    routes,
+    staff,
+    taking,
+    visit,
+)
 from cloudwindow.handlers.door import GUEST, JOURNEY, PAGES, SETTINGS, Settings, answer, harden, route_of
 from cloudwindow.handlers.framing import Doorman
 from cloudwindow.handlers.pages import Pages
@@ -58,7 +70,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, approver, admin, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0

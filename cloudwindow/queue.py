@@ -442,6 +442,11 @@ class Line:
         """Every agent who is signed in."""
         return [_presence(one) for one in json.loads(await self._run("roster", 0.0))]
 
+    async def agent(self, agent: StaffId) -> AgentPresence | None:
+        """One agent; ``None`` when not signed in."""
+        found = [_presence(one) for one in json.loads(await self._run("roster", 0.0, agent))]
+        return found[0] if found else None
+
     async def agent_counts(self) -> Mapping[DistrictCode, Mapping[State, int]]:
         """How many agents of each district are in each state, from counters."""
         counts: dict[DistrictCode, dict[State, int]] = {}
@@ -854,6 +859,9 @@ def _presence(parts: Mapping[str, Any]) -> AgentPresence:
         ticket=TicketId(parts["ticket"]) if parts["ticket"] else None,
         offer=OfferId(parts["offer"]) if parts["offer"] else None,
         present=bool(parts["present"]),
+        pull=bool(parts.get("pull")),
+        leaving=parts.get("leaving", ""),
+        shift_ends_at=float(parts["shift_ms"]) / 1000 if parts.get("shift_ms") else None,
     )
 
 

@@ -170,6 +170,7 @@ SENTENCES: dict[str, str] = {
     "root_key_unknown": N_("This was sealed under another root key. Add the older key."),
     "sealed_value_damaged": N_("A stored value was altered. Please tell the operator."),
     "second_correction": N_("A correction list was sent before. A second one needs a supervisor."),
+    "shift_end_unusable": N_("Please choose a time that is still to come today."),
     "sign_in_busy": N_("Many people are signing in. Please try again in a few seconds."),
     "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
     "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
@@ -194,6 +195,9 @@ SENTENCES: dict[str, str] = {
         "%(most)s appointments are booked with this phone already. Please cancel one, or take a number."
     ),
     "too_many_pages": N_("At most %(most)s photos for one paper. Remove one first."),
+    "transfer_unchanged": N_(
+        "Nothing would change. Please choose a language, a way of talking, a district or a colleague."
+    ),
     "unknown_action": N_("This step is not known. Please reload the page."),
     "unknown_agent": N_("This agent cannot be asked. Please choose another one."),
     "unknown_appointment": N_("This appointment was not found. Please book a new time."),

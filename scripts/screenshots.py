@@ -202,7 +202,7 @@ async def product(folder: Path, log: list[str]) -> AsyncIterator[str]:
     environment = os.environ | {
         "PORT": str(port),
         "DATA_DIR": str(folder / "data"),
-        "CW_RING_DELAYS_SECONDS": "0,0,0",  # the city's agents at once, so that nobody waits for a picture
+        "CW_RING_STAYS_SECONDS": "0,0,0",  # the city's agents at once, so that nobody waits for a picture
         "CW_OFFER_SECONDS": "60",
     }
     process = await asyncio.create_subprocess_exec(

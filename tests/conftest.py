@@ -2,6 +2,11 @@
 
 import gc
 
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # time is no test's outcome: a busy machine is not a mistake
+settings.load_profile("here")
+
 
 def pytest_collection_finish() -> None:
     """Freeze the modules and the collected tests; measured: a fifth of the processor time of a run."""

@@ -34,7 +34,11 @@ class LaneLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPresence:
-    """One agent as the line sees them; ``since`` is when ``state`` began, in seconds since the epoch."""
+    """
+    One agent as the line sees them; ``since`` is when ``state`` began, in seconds since the epoch.
+
+    ``pull``: takes tickets by hand. ``leaving``: why they are away after this call, if they asked for it.
+    """
 
     agent: StaffId
     district: DistrictCode
@@ -45,6 +49,9 @@ class AgentPresence:
     ticket: TicketId | None = None
     offer: OfferId | None = None
     present: bool = True
+    pull: bool = False
+    leaving: str = ""
+    shift_ends_at: float | None = None
 
 
 class Handling(NamedTuple):

@@ -147,9 +147,10 @@ class DeviceReport(FromCitizen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAvailable(FromAgent):
-    """The agent is ready for the next citizen."""
+    """The agent is ready for the next citizen; with ``pull`` only when they call one themselves."""
 
     type: ClassVar[str] = "agent.available"
+    pull: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -551,7 +551,7 @@ class Replica:
         ]
 
     def agents(self) -> Collection[AgentPresence]:
-        """Every agent who is signed in."""
+        """Every agent who is signed in; ``pull``, ``leaving`` and the end of the shift are not followed."""
         return self._agents.values()
 
     def on_duty(self, lane: Lane) -> tuple[int, ...]:

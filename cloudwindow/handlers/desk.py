@@ -19,6 +19,8 @@ PANELS = frozenset(
     {
         "status",
         "offer",
+        "park",
+        "transfer",
         "citizen",
         "form",
         "progress",
@@ -49,15 +51,18 @@ async def desk_page(request: web.Request) -> web.Response:
 @route("POST", "/desk/start", "desk")
 async def start(request: web.Request) -> web.Response:
     """POST /desk/start — take calls from now on, pressed before the page's script has loaded."""
-    await read_form(request)
-    await request.app[JOURNEY].desks.start(staff_of(request))
+    typed = await read_form(request)
+    await request.app[JOURNEY].desks.start(staff_of(request), pull=typed.get("pull") == "1")
     return see_other("/desk")
 
 
 @route("GET", "/desk/panels", "desk")
 async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    wanted = frozenset(request.query.get("names", "").split(","))
+    view = await request.app[JOURNEY].desks.view(
+        staff_of(request), guest(request).look.language, panels=wanted
+    )
     return parts(request, "agent/panels", PANELS, desk=view)
 
 

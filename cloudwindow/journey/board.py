@@ -7,14 +7,16 @@ from datetime import time
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import NotFound, Unavailable
+from cloudwindow.domain.ids import StaffId
 from cloudwindow.domain.load import AgentPresence
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
-from cloudwindow.journey.places import Places
+from cloudwindow.journey.lending import ENDS, end_of, may_lend
 from cloudwindow.journey.promises import PUBLISHED_DAYS, wait_record
-from cloudwindow.journey.views import AgentRow, BoardRow, BoardView
-from cloudwindow.records import figures, promises
+from cloudwindow.journey.views import AgentRow, BoardRow, BoardView, LendingRow
+from cloudwindow.records import figures, lendings, promises
 from cloudwindow.records.figures import WaitingGroup
+from cloudwindow.records.lendings import Lending
 from cloudwindow.records.people import Staff
 
 COUNTS = ("taken", "served", "abandoned", "missed", "submitted", "issued", "handed_over")
@@ -28,9 +30,8 @@ def board_topic(scope: str | None) -> str:
 class Boards:
     """Reads the line and the ledger; changes nothing."""
 
-    def __init__(self, house: House, places: Places) -> None:
+    def __init__(self, house: House) -> None:
         self._house = house
-        self._places = places
 
     def scope_of(self, staff: Staff, wanted: str | None) -> str | None:
         """
@@ -54,6 +55,7 @@ class Boards:
             today = await figures.today(conn, scope, since=midnight)
             mean = await figures.mean_wait_seconds(conn, scope, since=midnight)
             kept = await promises.records(conn, since=now - PUBLISHED_DAYS * 86_400)
+            lent = await lendings.not_over(conn, now)
             staff_list = {one.id: one for one in await house.people.all_staff(conn)}
         known, agents = await self._agents(scope)
         states = Counter(one.state.value for one in agents)
@@ -75,6 +77,8 @@ class Boards:
                     district=house.catalogue.district(one.district),
                     state=one.state.value,
                     since=one.since,
+                    leaving=one.leaving,
+                    shift_ends_at=one.shift_ends_at,
                 )
                 for one in sorted(agents, key=lambda one: (one.state.value, one.since))
                 if one.agent in staff_list
@@ -84,11 +88,32 @@ class Boards:
             wait_records=[
                 wait_record(one, kept) for one in house.catalogue.districts if scope in (None, one.code)
             ],
+            lendings=[
+                self._lending_row(one, staff_list, now)
+                for one in lent
+                if scope in (None, one.lender, one.borrower)
+            ],
+            lenders=[one for one in house.catalogue.districts if may_lend(staff, one.code)],
+            borrowers=house.catalogue.districts,
+            lend_until=[(word, end_of(word, now)) for word in ENDS],
+        )
+
+    def _lending_row(self, one: Lending, staff: Mapping[StaffId, Staff], now: float) -> LendingRow:
+        district = self._house.catalogue.district
+        return LendingRow(
+            id=one.id,
+            lender=district(one.lender),
+            borrower=district(one.borrower),
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+            begun=one.starts_at <= now,
+            by=staff[one.agreed_by].name if one.agreed_by in staff else "",
+            reason=one.reason,
         )
 
     async def _agents(self, scope: str | None) -> tuple[bool, Sequence[AgentPresence]]:
         try:
-            agents = (await self._places.recent()).agents()
+            agents = await self._house.line.agents()
         except Unavailable:
             return False, []
         return True, [one for one in agents if scope in (None, one.district)]

@@ -616,11 +616,13 @@ class Calls:
         """
         Send the citizen on to other agents, at their old place: same number, same clock.
 
-        Raises BadInput unknown_reason, unknown_language, unknown_mode, unknown_agent or unknown_street,
-        NotFound unknown_district, Conflict as ``park``.
+        Raises BadInput unknown_reason, transfer_unchanged, unknown_language, unknown_mode, unknown_agent or
+        unknown_street, NotFound unknown_district, Conflict as ``park``.
         """
         if reason not in TRANSFER_REASONS:
             raise BadInput("unknown_reason", field="reason")
+        if onward == Onward():
+            raise BadInput("transfer_unchanged", field="to")
         async with self._house.ledger.read() as conn:
             other = await self._house.people.staff(conn, onward.agent) if onward.agent else None
         if onward.agent and (other is None or other.id == agent.id or "agent" not in other.roles):

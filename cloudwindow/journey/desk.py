@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import date, time
 from typing import Any
 
@@ -10,7 +10,7 @@ from cloudwindow.domain import session as sessions
 from cloudwindow.domain.application import Application, State
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.catalogue import Mode, ServiceItem, skill_word
-from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
 from cloudwindow.domain.fields import mask_idno, mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import OfferId, StaffId, TicketId
@@ -35,14 +35,22 @@ from cloudwindow.domain.messages import (
     StageChanged,
 )
 from cloudwindow.domain.presence import State as Presence
-from cloudwindow.domain.session import Session
-from cloudwindow.journey import showing
+from cloudwindow.domain.session import Outcome, Session
+from cloudwindow.journey import showing, taking
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.printing import Printing
-from cloudwindow.journey.views import ChatLine, DecisionView, DeskView, OfferView, SessionView, StaffCard
+from cloudwindow.journey.views import (
+    ChatLine,
+    ChoiceRow,
+    DecisionView,
+    DeskView,
+    OfferView,
+    SessionView,
+    StaffCard,
+)
 from cloudwindow.records import Connection, figures, keys
 from cloudwindow.records.keys import StoredReply
 from cloudwindow.records.people import Staff
@@ -76,12 +84,16 @@ class Desks:
         await self._house.line.sign_in(profile_of(agent, self._today()), now=self._house.clock())
         await self.tell_stage(agent)
 
-    async def start(self, agent: Staff) -> None:
-        """Take calls from now on; if the desk is not connected yet it has its lease's time to come."""
+    async def start(self, agent: Staff, *, pull: bool = False) -> None:
+        """
+        Take calls from now on, by hand with ``pull``.
+
+        If the desk is not connected yet it has its lease's time to come.
+        """
         now = self._house.clock()
         await self._must_be_free(agent)
         await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
-        await self._house.line.set_available(agent.id, now=now)
+        await self._house.line.set_available(agent.id, pull=pull, now=now)
         await self.tell_stage(agent)
 
     async def _must_be_free(self, agent: Staff) -> None:
@@ -134,8 +146,7 @@ class Desks:
 
     async def presence(self, agent: str) -> AgentPresence | None:
         """What the line knows of this agent."""
-        agents = await self._house.line.agents()
-        return next((one for one in agents if one.agent == agent), None)
+        return await self._house.line.agent(StaffId(agent))
 
     async def tell_stage(self, agent: Staff) -> None:
         """Tell the desk where it stands."""
@@ -157,20 +168,24 @@ class Desks:
         )
         await self._house.hub.tell(agent_topic(agent.id), told)
 
-    async def _idle_stage(self, agent: str) -> str:
+    async def _known(self, agent: str) -> AgentPresence | None:
+        """What the line knows of this agent; nothing while it is away."""
         try:
-            known = await self.presence(agent)
+            return await self.presence(agent)
         except CloudWindowError as error:
             if error.status != 503:
                 raise
-            return "away"
-        state = known.state if known else Presence.AWAY
-        return state.value if state in {Presence.IDLE, Presence.OFFERED} else "away"
+            return None
+
+    async def _idle_stage(self, agent: str) -> str:
+        return _stage_of(await self._known(agent))
 
     # --- the page ----------------------------------------------------------------------------------------
 
-    async def view(self, agent: Staff, language: str) -> DeskView:
-        """Everything the desk shows."""
+    async def view(
+        self, agent: Staff, language: str, *, panels: frozenset[str] = frozenset({"offer"})
+    ) -> DeskView:
+        """Everything the desk shows; lists to choose from only for the ``panels`` that hold them."""
         house, now = self._house, self._house.clock()
         day = moment(day_of(now), time())
         async with house.ledger.read() as conn:
@@ -184,22 +199,38 @@ class Desks:
             None: "",
             sessions.State.WRAPPING_UP: "wrap_up",
         }.get(session.state if session else None, "in_call")
+        known = await self._known(agent.id)
+        stage = stage or _stage_of(known)
+        shown = await self._session(agent, language) if session else None
+        away = known is not None and known.state is Presence.AWAY
         return DeskView(
             staff=card_of(house, agent),
-            stage=stage or await self._idle_stage(agent.id),
+            stage=stage,
             version=round(now * 1000),
-            offer=None if session else await self._offer(agent, language),
-            session=await self._session(agent, language) if session else None,
+            offer=None if session else await self._offer(agent, known),
+            session=shown,
             waiting=waiting,
             served_today=served,
+            pull=known is not None and known.pull,
+            away_reason=known.reason if known is not None and away else "",
+            leaving=known.leaving if known is not None else "",
+            shift_ends_at=known.shift_ends_at if known is not None else None,
+            choices=await self._choices(agent, known) if "offer" in panels and not session else (),
+            onward=await taking.onward(house, agent, shown.ticket)
+            if shown and panels & {"park", "transfer"}
+            else None,
         )
 
-    async def _offer(self, agent: Staff, language: str) -> OfferView | None:
+    async def _choices(self, agent: Staff, known: AgentPresence | None) -> Sequence[ChoiceRow]:
+        """Who can be taken by hand: for those who do, and for those who are away."""
+        if known is None or not (
+            known.state is Presence.AWAY or (known.pull and known.state is Presence.IDLE)
+        ):
+            return ()
+        return await taking.choices(self._house, profile_of(agent, self._today()))
+
+    async def _offer(self, agent: Staff, running: AgentPresence | None) -> OfferView | None:
         house, now = self._house, self._house.clock()
-        try:
-            running = await self.presence(agent.id)
-        except Unavailable:
-            return None
         if running is None or running.offer is None or running.ticket is None:
             return None
         if running.state is not Presence.OFFERED:
@@ -209,7 +240,9 @@ class Desks:
             case = await house.cases.case(conn, ticket.application)
             devices = await house.visits.devices(conn, ticket.id)
             booked = await house.appointments.of_ticket(conn, ticket.id)
+            last = await house.visits.last_session(conn, ticket.application)
         item = house.item_of(ticket.item, ticket.item_version)
+        passed_on = last is not None and last.ticket == ticket.id and last.outcome is Outcome.TRANSFERRED
         return OfferView(
             offer=running.offer,
             expires_at=running.since + house.offer_seconds,
@@ -217,7 +250,7 @@ class Desks:
             item=item,
             home=house.catalogue.district(ticket.home_district),
             own_district=ticket.home_district == agent.district,
-            ring=ring_of(agent.district, ticket.home_district),
+            ring=ring_of(agent.district, ticket.home_district, lenders=await house.line.lenders()),
             waited_seconds=now - ticket.joined_at,
             language=ticket.language,
             mode=ticket.mode,
@@ -226,6 +259,12 @@ class Desks:
                 case, item, devices, online=house.hub.online(citizen_topic(ticket.id))
             ),
             appointment=showing.appointment_mark(booked),
+            priority=ticket.priority,
+            preferred=ticket.preferred_agent == agent.id,
+            served_before=last is not None and last.agent == agent.id,
+            promised_at=ticket.not_before,
+            aside_reason=ticket.aside_reason,
+            passed_on=last.outcome_note if last is not None and passed_on else "",
         )
 
     async def _session(self, agent: Staff, language: str) -> SessionView | None:
@@ -317,7 +356,7 @@ class Desks:
         match message:
             case AgentAvailable():
                 await self._must_be_free(agent)
-                await self._house.line.set_available(agent.id, now=now)
+                await self._house.line.set_available(agent.id, pull=message.pull, now=now)
                 await self.tell_stage(agent)
             case AgentAway():
                 reason = message.reason if message.reason in AWAY_REASONS else ""
@@ -385,6 +424,7 @@ class Desks:
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
         await self._must_be_free(agent)
+        await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
         return offered
@@ -398,8 +438,15 @@ class Desks:
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
         await self._must_be_free(agent)
+        await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)
+
+    async def _by_hand(self, agent: Staff) -> None:
+        """Who was away and takes somebody is rung by nobody else: they go on taking by hand."""
+        known = await self.presence(agent.id)
+        if known is not None and known.state is Presence.AWAY:
+            await self._house.line.set_available(agent.id, pull=True, now=self._house.clock())
 
     async def park(self, agent: Staff, minutes: int, reason: str) -> None:
         """End the call for now; the citizen is rung in so many minutes. Raises as ``Calls.park``."""
@@ -410,6 +457,16 @@ class Desks:
     async def transfer(self, agent: Staff, onward: Onward, reason: str) -> None:
         """Send the citizen on to other agents, clock and number kept. Raises as ``Calls.transfer``."""
         await self._calls.transfer(agent, onward, reason=reason)
+        await self.tell_stage(agent)
+
+    async def end_shift(self, agent: Staff, clock: str) -> None:
+        """
+        The agent's shift ends at ``clock`` today, a running call finished first; without a word it does not.
+
+        Raises BadInput("shift_end_unusable"), Conflict("agent_not_signed_in").
+        """
+        now = self._house.clock()
+        await self._house.line.end_shift_at(agent.id, taking.shift_end(clock, now), now=now)
         await self.tell_stage(agent)
 
     # --- submission and decision -------------------------------------------------------------------------
@@ -525,6 +582,12 @@ class Desks:
         async with self._house.ledger.read() as conn:
             case = await self._house.cases.case(conn, application)
         return await self._following.document(case, document)
+
+
+def _stage_of(known: AgentPresence | None) -> str:
+    """The stage of a desk without a call."""
+    state = known.state if known else Presence.AWAY
+    return state.value if state in {Presence.IDLE, Presence.OFFERED} else "away"
 
 
 def profile_of(agent: Staff, today: date) -> AgentProfile:

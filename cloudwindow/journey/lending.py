@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import time, timedelta
 
+from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.errors import BadInput, Conflict, NotFound
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import DistrictCode, StaffId, word
@@ -14,6 +16,9 @@ from cloudwindow.records.story import note
 
 LENDING_SECONDS = (600.0, 14 * 86_400.0)
 """Shortest and longest lending."""
+HOURS = {"1h": 1, "2h": 2}
+ENDS = (*HOURS, "day")
+"""Ends that are offered in a word: in so many hours, at midnight."""
 
 
 class Aid:
@@ -34,7 +39,7 @@ class Aid:
         """
         house, now = self._house, self._house.clock()
         giver, taker = house.catalogue.district(lender).code, house.catalogue.district(borrower).code
-        if "city_admin" not in admin.roles and giver != admin.district:
+        if not may_lend(admin, giver):
             raise NotFound("unknown_district")
         if giver == taker:
             raise BadInput("lending_to_itself", field="borrower")
@@ -107,6 +112,20 @@ class Aid:
                 lenders[one.borrower].add(one.lender)
         helping = {home: frozenset(some) for home, some in lenders.items()}
         await self._house.line.lend(helping, now=now)
+
+
+def may_lend(admin: Staff, lender: DistrictCode) -> bool:
+    """Whether ``admin`` may lend the agents of ``lender``: their own district's, a city admin everybody's."""
+    return "city_admin" in admin.roles or lender == admin.district
+
+
+def end_of(word: str, now: float) -> float:
+    """When a lending made now ends by one of ENDS. Raises BadInput("lending_time_unusable")."""
+    if word == "day":
+        return moment(day_of(now) + timedelta(days=1), time())
+    if word not in HOURS:
+        raise BadInput("lending_time_unusable", field="ends")
+    return now + HOURS[word] * 3600.0
 
 
 def _overlap(one: Lending, other: Lending) -> bool:

@@ -234,11 +234,31 @@ class VisitView:
     held_seconds: float = 0.0
     nearly: bool = False
     ring_minutes: int = callback_minutes()
+    set_aside: "AsideView | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsideView:
+    """
+    A citizen who waits again after a call. ``kind`` is parked or passed_on.
+
+    ``agent`` rings first, if one was named; ``until`` is the promised time of who is parked.
+    """
+
+    kind: str
+    agent: AgentCard | None
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferView:
-    """What an agent sees before answering."""
+    """
+    What an agent sees before answering; ``ring`` as in ``domain.match``.
+
+    ``preferred``: it asks for this very agent. ``served_before``: their last call was with this agent.
+    ``promised_at``: when its citizen was to be rung, for ``aside_reason``. ``passed_on``: why another agent
+    sent it here.
+    """
 
     offer: str
     expires_at: float
@@ -253,6 +273,50 @@ class OfferView:
     capacity: str
     readiness: Readiness
     appointment: AppointmentMark | None = None
+    priority: str = ""
+    preferred: bool = False
+    served_before: bool = False
+    promised_at: float | None = None
+    aside_reason: str = ""
+    passed_on: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRow:
+    """Somebody who waits, as an agent who takes by hand sees them: no name. ``priority`` may be empty."""
+
+    ticket: str
+    number: str
+    item: Text
+    home: District
+    waited_seconds: float
+    priority: str
+    promised_at: float | None
+    language: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColleagueRow:
+    """Another agent at work; ``state`` as in ``domain.presence``."""
+
+    id: str
+    name: str
+    number: str
+    district: District
+    state: str
+    languages: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnwardView:
+    """Where a call can go on; ``parks`` are (minutes, the promised time)."""
+
+    parks: Sequence[tuple[int, float]]
+    languages: Sequence[str]
+    modes: Sequence[str]
+    districts: Sequence[District]
+    colleagues: Sequence[ColleagueRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,7 +378,12 @@ class StaffCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskView:
-    """The agent's page. ``stage`` as in StageChanged; ``drafts`` are cases this agent still owns."""
+    """
+    The agent's page. ``stage`` as in StageChanged.
+
+    ``pull``: takes by hand, from ``choices``. ``away_reason``: why the line holds them away. ``leaving``: why
+    they will be away after this call. ``onward`` and ``choices`` are looked up only when asked for.
+    """
 
     staff: StaffCard
     stage: str
@@ -323,6 +392,12 @@ class DeskView:
     session: SessionView | None
     waiting: int
     served_today: int
+    pull: bool = False
+    away_reason: str = ""
+    leaving: str = ""
+    shift_ends_at: float | None = None
+    choices: Sequence[ChoiceRow] = ()
+    onward: OnwardView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,7 +477,7 @@ class WaitRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """One agent on the board."""
+    """One agent on the board; ``leaving``: why they will be away after this call."""
 
     id: str
     name: str
@@ -410,6 +485,22 @@ class AgentRow:
     district: District
     state: str
     since: float
+    leaving: str = ""
+    shift_ends_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LendingRow:
+    """The agents of ``lender`` help ``borrower``; ``begun`` tells whether it is in force already."""
+
+    id: str
+    lender: District
+    borrower: District
+    starts_at: float
+    ends_at: float
+    begun: bool
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,6 +508,7 @@ class BoardView:
     """
     The admin's live figures for ``scope`` (one district, or None for the whole city).
 
+    ``lenders`` are the districts whose agents this admin may lend; ``lend_until`` offers (word, time) to end.
     ``today`` counts: taken, served, abandoned, missed, submitted, issued, handed_over; ``mean_wait_seconds``
     is over today's answered tickets.
     """
@@ -434,6 +526,10 @@ class BoardView:
     today: Mapping[str, int]
     mean_wait_seconds: float | None
     wait_records: Sequence[WaitRecord] = ()
+    lendings: Sequence[LendingRow] = ()
+    lenders: Sequence[District] = ()
+    borrowers: Sequence[District] = ()
+    lend_until: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,14 +28,14 @@ from cloudwindow.domain.messages import (
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.gather import Gathering
 from cloudwindow.journey import showing
-from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
+from cloudwindow.journey.calls import PARK_REASONS, Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.places import Places, as_shown, place_message
-from cloudwindow.journey.views import AgentCard, ChatLine, VisitView
+from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, VisitView
 from cloudwindow.records import Connection
-from cloudwindow.records.people import WebSession
+from cloudwindow.records.people import Staff, WebSession
 from cloudwindow.records.story import note
 
 STARS = range(1, 6)
@@ -94,6 +94,7 @@ class Visits:
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
+            aside = await self._set_aside(conn, ticket)
         item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         place = await self._place(ticket)
@@ -117,11 +118,7 @@ class Visits:
             recording_allowed=consents.get("recording", False),
             recorded=call is not None and call.recording,
             session=call.id if call else None,
-            agent=AgentCard(
-                name=agent.name, number=agent.number, district=house.catalogue.district(agent.district)
-            )
-            if agent
-            else None,
+            agent=self._card(agent) if agent else None,
             peer_online=call is not None and house.hub.online(agent_topic(call.agent)),
             sections=showing.sections(case, item, side="citizen", language=language),
             materials=showing.materials(case, item, url="/visit/materials"),
@@ -150,6 +147,27 @@ class Visits:
             held_seconds=max(0.0, (ticket.not_before or now) - now),
             nearly=ticket.nearly_told_at is not None,
             appointment=showing.appointment_mark(booked),
+            set_aside=aside,
+        )
+
+    def _card(self, agent: Staff) -> AgentCard:
+        home = self._house.catalogue.district(agent.district)
+        return AgentCard(name=agent.name, number=agent.number, district=home)
+
+    async def _set_aside(self, conn: Connection, ticket: Ticket) -> AsideView | None:
+        """How a citizen waits whom an agent has sent back into the line."""
+        if ticket.state is not tickets.State.WAITING:
+            return None
+        last = await self._house.visits.session_of_ticket(conn, ticket.id)
+        parked = ticket.aside_reason in PARK_REASONS
+        if not parked and (last is None or last.outcome is not sessions.Outcome.TRANSFERRED):
+            return None
+        wanted = ticket.preferred_agent
+        agent = await self._house.people.staff(conn, wanted) if wanted else None
+        return AsideView(
+            kind="parked" if parked else "passed_on",
+            agent=self._card(agent) if agent else None,
+            until=ticket.not_before,
         )
 
     async def _case(self, case: Application, ticket: Ticket, language: str) -> Any:

@@ -130,8 +130,9 @@ async def test_a_closed_window_is_told_with_the_next_opening_before_a_code_is_se
         async with page.expect_navigation():
             await page.click("form[data-start] .actions button")
         said = await page.locator("#main").inner_text()
-        assert "现在不在服务时间" in said
-        assert " 09:00 再次开放" in said
+        assert "窗口现在不开放" in said
+        assert "09:00 重新开放" in said
+        await page.get_by_role("link", name="修改填写的内容").click()
         assert await page.input_value("input[name=name]") == applicant(78).name
         kept = town.journey.house.demo_sms
         assert kept is not None

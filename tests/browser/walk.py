@@ -64,7 +64,7 @@ async def city(data_dir: Path, **settings: str) -> AsyncIterator[City]:
         **os.environ,
         "PORT": "0",
         "DATA_DIR": str(data_dir),
-        "CW_RING_DELAYS_SECONDS": "0,1,2",
+        "CW_RING_STAYS_SECONDS": "1,0,1",
         **settings,
     }
     process = await asyncio.create_subprocess_exec(

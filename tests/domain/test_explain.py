@@ -30,7 +30,7 @@ def row(ring: int = 0, **why: Any) -> Assignment:
         epoch=1,
         agent="mei",
         agent_district="440114" if ring == 0 else "440106",
-        lane="440114|HR|zh|video",
+        lane="440114|HR|zh|video|120-60-180",
         ring=ring,
         rule=str(why.get("rule", "unknown")),
         made_at=MADE_AT,
@@ -39,7 +39,7 @@ def row(ring: int = 0, **why: Any) -> Assignment:
 
 
 def ticket(at_ms: float, name: str = "t2") -> dict[str, Any]:
-    return {"lane": "440106|HR|zh|video", "ticket": name, "at_ms": at_ms}
+    return {"lane": "440106|HR|zh|video|120-60-180", "ticket": name, "at_ms": at_ms}
 
 
 def agent(idle_ms: float, ring: int = 0, name: str = "lan") -> dict[str, Any]:
@@ -75,7 +75,7 @@ WRONG = {
     "ring_differs": replace(waiting(), ring=2),
 }
 UNJUDGED = {
-    "the first version named lanes only": waiting("440106|HR|zh|video", score_ms=None),
+    "the first version named lanes only": waiting("440106|HR|zh|video|120-60-180", score_ms=None),
     "the first version named agents only": idle("lan"),
     "no figure of the winner": waiting(score_ms=None),
     "no idle time of the winner": idle(idle_ms=None),

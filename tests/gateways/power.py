@@ -9,9 +9,11 @@ was cut once, or a mount that still is, gives errors of its own.
 import fcntl
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,24 @@ IMAGE_BYTES = 96 * 1024 * 1024
 EXT4_IOC_SHUTDOWN = 0x8004587D
 """_IOR('X', 125, __u32) of the kernel's ext4."""
 NO_LOG_FLUSH = 2
+FREEZE_SECONDS = 20.0
+
+
+def freeze(process: int) -> None:
+    """
+    Stop a process between two system calls, so that no sync is halfway through when the power goes.
+
+    Without this a sync that the kernel is just cutting off may still be reported as done, and acknowledged.
+    """
+    os.kill(process, signal.SIGSTOP)
+    limit = time.monotonic() + FREEZE_SECONDS
+    while not all(_stopped(thread) for thread in Path(f"/proc/{process}/task").iterdir()):
+        assert time.monotonic() < limit, "the process does not stop"
+        time.sleep(0.001)
+
+
+def _stopped(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from cloudwindow.records.assignments import End
 from cloudwindow.records.ledger import Ledger
 from tests.gateways.records_world import HUADU, NOON, TIANHE, Kept, kept_in, session, ticket
 
-LANE = f"{HUADU}|HR|zh|video"
+LANE = f"{HUADU}|HR|zh|video|120-60-180"
 MADE = Assignment(
     ticket="t1",
     epoch=1,

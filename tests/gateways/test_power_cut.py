@@ -53,6 +53,7 @@ async def _written_until_the_cut(disk: power.Disk, url: str, after: int) -> list
     assert child.stdout is not None
     async with asyncio.timeout(LIMIT_SECONDS):
         lines = [await child.stdout.readline() for _ in range(after)]
+        await asyncio.to_thread(power.freeze, child.pid)
         disk.cut()
         child.kill()
         lines += (await child.stdout.read()).splitlines(keepends=True)
@@ -99,6 +100,8 @@ async def _counted_until_the_cut(disk: power.Disk, options: tuple[str, ...], aft
     counting = [asyncio.create_task(count(client, writer)) for writer in range(WRITERS)]
     async with asyncio.timeout(LIMIT_SECONDS):
         await enough.wait()
+    assert server.process is not None
+    await asyncio.to_thread(power.freeze, server.process.pid)
     disk.cut()
     server.kill()
     ended = await asyncio.gather(*counting, return_exceptions=True)

@@ -113,3 +113,22 @@ async def test_how_a_ticket_waits_survives_a_rebuild(hall: Hall) -> None:
     assert (await hall.offers())[1:] == [("rung", "free")]
     assert [await hall.line.knows(ticket) for ticket in terms] == ["held", "waiting", "offered"]
     assert await hall.line.rebuild(entries, now=hall.now, terms=terms) == 0  # type: ignore[arg-type]
+
+
+async def test_an_agent_is_seen_with_what_they_asked_for(hall: Hall) -> None:
+    mei = StaffId("mei")
+    assert await hall.line.agent(mei) is None
+    await hall.arrive(profile("mei"))
+    await hall.line.set_available(mei, pull=True, now=hall.now)
+    await hall.line.end_shift_at(mei, hall.now + 60, now=hall.now)
+    seen = await hall.line.agent(mei)
+    assert seen is not None
+    assert (seen.pull, seen.leaving, seen.shift_ends_at) == (True, "", hall.now + 60)
+    await hall.join("t1")
+    await hall.line.next_for(mei, now=hall.now)
+    await hall.accept()
+    await hall.line.set_away(mei, reason="meeting", now=hall.now)
+    seen = await hall.line.agent(mei)
+    assert seen is not None
+    assert (seen.ticket, seen.leaving) == ("t1", "meeting")
+    assert [seen] == list(await hall.line.agents())

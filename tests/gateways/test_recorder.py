@@ -276,7 +276,7 @@ def test_the_reasons_of_the_new_line_are_kept_as_they_are_told() -> None:
         "rule": "longest_waiting",
         "score_ms": 1.5,
         "opened_ms": 0,
-        "considered": [{"lane": "440114|HR|zh|video", "ticket": "t2", "at_ms": 2}],
+        "considered": [{"lane": "440114|HR|zh|video|120-60-180", "ticket": "t2", "at_ms": 2}],
     }
     made = offer_told(
         Announcement(
@@ -286,7 +286,7 @@ def test_the_reasons_of_the_new_line_are_kept_as_they_are_told() -> None:
             ticket=TicketId("t1"),
             agent=profile("mei").agent,
             epoch=1,
-            extra={"ring": 3, "lane": "440114|HR|zh|video", "why": why},
+            extra={"ring": 3, "lane": "440114|HR|zh|video|120-60-180", "why": why},
         )
     )
     assert made is not None
@@ -304,6 +304,6 @@ def test_missing_reasons_are_unknown() -> None:
 
 
 def test_an_end_carries_its_reason() -> None:
-    ended = end_told(news("offer.returned", reason="vanished", lane="440114|HR|zh|video"))
+    ended = end_told(news("offer.returned", reason="vanished", lane="440114|HR|zh|video|120-60-180"))
     assert ended is not None
     assert (ended.ending, ended.reason, ended.epoch, ended.at) == ("returned", "vanished", 3, 1_000.5)

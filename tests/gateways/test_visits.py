@@ -13,7 +13,7 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import Conflict, NotFound
 from cloudwindow.domain.ids import ItemId, StaffId
 from cloudwindow.domain.ticket import Event, State
-from cloudwindow.records import tables
+from cloudwindow.records import tables, waiting
 from cloudwindow.records.ledger import Ledger
 from tests.gateways.records_world import NOON, TIANHE, Kept, kept_in, session, ticket
 
@@ -222,3 +222,25 @@ async def test_the_last_lines_of_a_chat_come_oldest_first_and_are_sealed(kept: K
         ]
         assert await kept.visits.chat(conn, "a2") == []
         assert "句" not in repr((await conn.execute(select(tables.chat_line))).all())
+
+
+async def test_the_first_in_line_are_those_of_the_wanted_kinds_by_credit_and_time(kept: Kept) -> None:
+    await kept.take(ticket(1, joined_at=NOON + 5))
+    await kept.take(ticket(2, joined_at=NOON + 9, credit_seconds=60.0))
+    await kept.take(ticket(3, joined_at=NOON, mode="text"))
+
+    async def first(
+        limit: int = 9, modes: tuple[str, ...] = ("video", "text"), item: str = "HR01"
+    ) -> list[str]:
+        async with kept.ledger.read() as conn:
+            found = await waiting.first_in_line(
+                conn, items=[item], languages=["zh"], modes=modes, limit=limit
+            )
+        return [one.id for one in found]
+
+    assert await first() == ["t2", "t3", "t1"]
+    assert await first(modes=("video",)) == ["t2", "t1"]
+    assert await first(limit=1) == ["t2"]
+    assert await first(item="PS01") == []
+    await moved(kept, ticket(2, joined_at=NOON + 9, credit_seconds=60.0), Event.CALL)
+    assert await first() == ["t3", "t1"]

@@ -20,8 +20,8 @@ from cloudwindow.records.migrations import migrate
 from tests.gateways.records_world import HUADU, NOON, TIANHE, kept_in, session, ticket
 
 ROOT = Path(__file__).parents[2]
-LANE = f"{HUADU}|human_resources|zh|video"
-ELSEWHERE = f"{TIANHE}|human_resources|zh|video"
+LANE = f"{HUADU}|human_resources|zh|video|120-60-180"
+ELSEWHERE = f"{TIANHE}|human_resources|zh|video|120-60-180"
 DAY = day_of(NOON).isoformat()
 WHY = {
     "rule": "longest_idle",

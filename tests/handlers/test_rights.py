@@ -66,6 +66,7 @@ class Crowd:
             "material": self.case.materials[0],
             "rule": "id_card",
             "action": "acknowledge",
+            "lending": "nobody-lends",
             "path:.+": "css/base.css",
         }
         return re.sub(r"\{([^}]+)\}", lambda found: known[found[1]], path)
@@ -148,6 +149,7 @@ WRITERS = {
     "resume": "owner",
     "desk": "agent",
     "inbox": "approver_home",
+    "board": "district_admin",
     "staff": "agent",
 }
 TOKENLESS = {"/preferences": "changes only how pages look, and only from our own origin"}

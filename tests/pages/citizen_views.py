@@ -1,5 +1,6 @@
 """Sample views of the citizen's pages; nobody named here exists. Items and districts are the catalogue's."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.views import (
     AgentCard,
     AppointmentMark,
+    AsideView,
     CaseStep,
     CaseView,
     ChatLine,
@@ -253,6 +255,16 @@ def visit(
         held_seconds=held_until - NOW if held_until else 0.0,
         nearly=nearly,
     )
+
+
+def aside(kind: str, *, named: bool) -> VisitView:
+    """A visit that an agent has sent back into the line: parked or passed_on, for a named agent or any."""
+    agent = AgentCard(name="林志强", number="TH-027", district=catalogue().district(WINDOW))
+    told = AsideView(kind=kind, agent=agent if named else None, until=NOW + 900 if kind == "parked" else None)
+    parked = (
+        {"held_until": told.until, "callback": True, "aside_reason": "fetch_papers"} if told.until else {}
+    )
+    return replace(visit("waiting", place=PLACE, **parked), set_aside=told)  # type: ignore[arg-type]
 
 
 WAIT_RECORDS = [

@@ -25,7 +25,7 @@ PEOPLE = {
         Colleague(id="s6", name="欧阳婉婷", number="1407", district=HUADU.code),
     )
 }
-LANE = f"{HUADU.code}|human_resources|yue|video"
+LANE = f"{HUADU.code}|human_resources|yue|video|120-60-180"
 JOINED_MS = TICKET.joined_at * 1000
 NUMBERS = {"t2": "H049", "t3": "H051"}
 

@@ -62,6 +62,16 @@ PAGES: dict[str, Sample] = DESKS | {
             "staff": sample.DISTRICT_BOARD.staff,
         },
     ),
+    "board-refused": (
+        "admin/board.html",
+        {
+            "board": sample.BOARD,
+            "districts": DISTRICTS,
+            "staff": sample.CITY_ADMIN,
+            "errors": [("ends_at", "lending_time_unusable", "支援时间须在十分钟到十四天之间，请重新选择。")],
+            "typed": {"lender": "440106", "ends": "custom", "ends_at": "2026-11-23T15:30", "reason": "忙"},
+        },
+    ),
     "board-district": (
         "admin/board.html",
         {"board": sample.DISTRICT_BOARD, "staff": sample.DISTRICT_BOARD.staff},
@@ -82,6 +92,8 @@ PANELS: dict[str, Sample] = {
     for panel in (
         "status",
         "offer",
+        "park",
+        "transfer",
         "citizen",
         "form",
         "progress",
@@ -93,7 +105,7 @@ PANELS: dict[str, Sample] = {
     )
 } | {
     f"board-{panel}": (f"admin/panels/{panel}.html", {"board": sample.BOARD})
-    for panel in ("figures", "lines", "agents", "today")
+    for panel in ("figures", "lines", "agents", "today", "aid")
 }
 
 

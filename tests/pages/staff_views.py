@@ -6,7 +6,17 @@ from typing import Any
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, TicketId
 from cloudwindow.domain.ticket import State, Ticket
 from cloudwindow.journey import views
-from tests.pages.sample_catalogue import HUADU, ITEM, PERSON, READ_BACK_OPENING, TIANHE, WORK, YUEXIU, text
+from tests.pages.sample_catalogue import (
+    DISTRICTS,
+    HUADU,
+    ITEM,
+    PERSON,
+    READ_BACK_OPENING,
+    TIANHE,
+    WORK,
+    YUEXIU,
+    text,
+)
 
 NOW = 1_795_418_760.0
 """2026-11-23 15:26 in Guangzhou."""
@@ -250,6 +260,57 @@ CASE = views.CaseView(
 SUBMITTED = replace(CASE, state="received", mode="authorised", receiving=YUEXIU)
 
 
+CHOICES = (
+    views.ChoiceRow(
+        ticket="t7",
+        number="H051",
+        item=text("个人就业登记", "Registration of employment"),
+        home=HUADU,
+        waited_seconds=31 * MINUTE,
+        priority="",
+        promised_at=None,
+        language="zh",
+        mode="video",
+    ),
+    views.ChoiceRow(
+        ticket="t8",
+        number="J012",
+        item=text("长寿保健金信息确认", "Longevity allowance"),
+        home=YUEXIU,
+        waited_seconds=12 * MINUTE,
+        priority="age_80",
+        promised_at=None,
+        language="yue",
+        mode="audio",
+    ),
+    views.ChoiceRow(
+        ticket="t9",
+        number="P103",
+        item=text("居住证首次申领", "First residence permit"),
+        home=TIANHE,
+        waited_seconds=70 * MINUTE,
+        priority="resumed_drop",
+        promised_at=NOW + 12 * MINUTE,
+        language="en",
+        mode="sign",
+    ),
+)
+ONWARD = views.OnwardView(
+    parks=tuple((minutes, NOW + minutes * MINUTE) for minutes in (5, 10, 15, 30, 60, 120)),
+    languages=("zh", "yue", "en"),
+    modes=("video", "audio", "text", "sign"),
+    districts=DISTRICTS,
+    colleagues=(
+        views.ColleagueRow(
+            id="s7", name="林志强", number="TH-027", district=TIANHE, state="idle", languages=("zh", "en")
+        ),
+        views.ColleagueRow(
+            id="s8", name="黄丽华", number="HD-009", district=HUADU, state="in_call", languages=("zh", "yue")
+        ),
+    ),
+)
+
+
 def desk(
     stage: str, *, session: views.SessionView | None = SESSION, offer: views.OfferView | None = None
 ) -> views.DeskView:
@@ -267,13 +328,34 @@ def desk(
 
 
 DESKS = {
-    "away": desk("away"),
-    "idle": desk("idle"),
+    "away": replace(desk("away"), choices=CHOICES),
+    "missed": replace(desk("away"), away_reason="missed"),
+    "shift_over": replace(desk("away"), away_reason="end_of_shift", pull=True),
+    "idle": replace(desk("idle"), shift_ends_at=NOW + 2 * HOUR),
+    "by_hand": replace(desk("idle"), pull=True, choices=CHOICES),
+    "by_hand_alone": replace(desk("idle"), pull=True),
     "offered": desk("offered", offer=OFFER),
     "booked": desk("offered", offer=replace(OFFER, appointment=PUNCTUAL)),
     "booked_late": desk("offered", offer=replace(OFFER, appointment=replace(PUNCTUAL, late=True))),
     "in_booked_call": desk("in_call", session=replace(SESSION, appointment=PUNCTUAL)),
+    "offered_again": desk(
+        "offered",
+        offer=replace(
+            OFFER,
+            ring=3,
+            priority="resumed_drop",
+            preferred=True,
+            served_before=True,
+            promised_at=NOW,
+            aside_reason="fetch_papers",
+        ),
+    ),
+    "offered_by_name": desk(
+        "offered", offer=replace(OFFER, ring=2, mode="sign", preferred=True, passed_on="other_language")
+    ),
     "in_call": desk("in_call"),
+    "passing_on": replace(desk("in_call"), onward=ONWARD, leaving="break", shift_ends_at=NOW + 30 * MINUTE),
+    "passing_on_alone": replace(desk("in_call"), onward=replace(ONWARD, colleagues=())),
     "reading_back": desk(
         "in_call",
         session=replace(
@@ -315,6 +397,9 @@ DESKS = {
         ),
     ),
     "wrap_up": desk("wrap_up", session=replace(SESSION, state="wrapping_up", peer_online=False)),
+    "leaving": replace(
+        desk("wrap_up", session=replace(SESSION, state="wrapping_up", peer_online=False)), leaving="break"
+    ),
 }
 
 
@@ -421,7 +506,16 @@ BOARD = views.BoardView(
         views.AgentRow(
             id="s1", name="陈晓敏", number="0203", district=YUEXIU, state="in_call", since=NOW - 4 * MINUTE
         ),
-        views.AgentRow(id="s4", name="何家豪", number="1402", district=HUADU, state="idle", since=NOW - 30),
+        views.AgentRow(
+            id="s4",
+            name="何家豪",
+            number="1402",
+            district=HUADU,
+            state="in_call",
+            since=NOW - 30,
+            leaving="break",
+            shift_ends_at=NOW + HOUR,
+        ),
         views.AgentRow(
             id="s5", name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE
         ),
@@ -441,6 +535,31 @@ BOARD = views.BoardView(
         views.WaitRecord(name=HUADU.name, shown=True, cases=11, share=None),
         views.WaitRecord(name=TIANHE.name, shown=False, cases=0, share=None),
     ),
+    lendings=(
+        views.LendingRow(
+            id="l1",
+            lender=TIANHE,
+            borrower=HUADU,
+            starts_at=NOW - HOUR,
+            ends_at=NOW + HOUR,
+            begun=True,
+            by="梁颖",
+            reason="花都区居住证申领集中，等候超过二十分钟",
+        ),
+        views.LendingRow(
+            id="l2",
+            lender=YUEXIU,
+            borrower=TIANHE,
+            starts_at=NOW + 18 * HOUR,
+            ends_at=NOW + 22 * HOUR,
+            begun=False,
+            by="何婉仪",
+            reason="周二培训",
+        ),
+    ),
+    lenders=DISTRICTS,
+    borrowers=DISTRICTS,
+    lend_until=(("1h", NOW + HOUR), ("2h", NOW + 2 * HOUR), ("day", NOW + 8.5 * HOUR)),
 )
 DISTRICT_BOARD = replace(
     BOARD,
@@ -455,6 +574,8 @@ DISTRICT_BOARD = replace(
     agents={},
     today={},
     mean_wait_seconds=None,
+    lendings=(),
+    lenders=(HUADU,),
 )
 ACCOUNTS = (
     views.DemoAccount(

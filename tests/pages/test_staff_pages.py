@@ -6,9 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cloudwindow.domain import application, catalogue, notice, presence, session, ticket
+from cloudwindow.domain import application, catalogue, notice, presence, priority, session, ticket
+from cloudwindow.domain.match import MODES
 from cloudwindow.i18n import LANGUAGES, said, texts
-from cloudwindow.journey.desk import AWAY_REASONS, DECLINE_REASONS
+from cloudwindow.journey.calls import PARK_REASONS, TRANSFER_REASONS
+from cloudwindow.journey.desk import AWAY_REASONS, DECLINE_REASONS, PICK_REASONS
 from cloudwindow.journey.inbox import DUTIES
 from tests.pages.staff_pages import PAGES, PANELS, UNTRANSLATED, render
 
@@ -25,6 +27,11 @@ CLOSED_LISTS: dict[str, Iterable[str]] = {
     "verification": catalogue.Verification,
     "decline_reason": DECLINE_REASONS,
     "away_reason": [reason for reason in AWAY_REASONS if reason],
+    "pick_reason": PICK_REASONS,
+    "park_reason": (*PARK_REASONS, "citizen_asked"),
+    "transfer_reason": TRANSFER_REASONS,
+    "priority": priority.Reason,
+    "mode": MODES,
     "duty": DUTIES,
     "rating": "12345",
 }
@@ -131,6 +138,30 @@ def test_the_agent_can_never_tick_a_declaration_or_sign(state: str) -> None:
     html = render(f"desk-{state}", "zh-CN") + render("desk-reading_back", "zh-CN")
     assert 'name="key"' not in html
     assert 'data-role="signature"' not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [
+        ("by_hand-offer", PICK_REASONS),
+        ("passing_on-park", PARK_REASONS),
+        ("passing_on-transfer", TRANSFER_REASONS),
+    ],
+)
+def test_every_reason_of_a_closed_list_can_be_chosen(name: str, reasons: Iterable[str]) -> None:
+    html = render(name, "zh-CN")
+    assert [one for one in reasons if f'<option value="{one}">' not in html] == []
+
+
+def test_the_list_to_take_from_names_nobody() -> None:
+    html = render("by_hand-offer", "zh-CN")
+    assert "H051" in html
+    assert "李丽华" not in html
+
+
+def test_who_asked_for_a_break_is_not_offered_the_next_call() -> None:
+    assert 'value="available"' in render("wrap_up-outcome", "zh-CN")
+    assert 'value="available"' not in render("leaving-outcome", "zh-CN")
 
 
 def test_the_application_can_be_handed_in_only_once_everything_is_there() -> None:

@@ -2,8 +2,10 @@
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
 import { CountDownElement } from "./components/count-down.js";
+import { closeDialogue } from "./components/dialogue.js";
 import { enhanceKeys } from "./components/desk-keys.js";
 import { Lobby } from "./components/desk-lobby.js";
+import { DeskOnward } from "./components/desk-onward.js";
 import { DeskPapers } from "./components/desk-papers.js";
 import { DeskSteps } from "./components/desk-steps.js";
 import { LiveForm } from "./components/live-form.js";
@@ -25,6 +27,8 @@ const call = new CallView(stage, socket);
 const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-panel="chat"]')), socket, "agent");
 const papers = new DeskPapers(desk, socket);
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
+
+const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
@@ -53,6 +57,7 @@ async function followStage({ stage: next, version, peer_online }) {
   missed = false;
   desk.dataset.stage = next;
   if (next !== "in_call" && call.running) call.leave();
+  if (next !== "in_call") for (const name of ["park", "transfer"]) closeDialogue(name);
   if (next === "in_call") enterCall();
   if (next === "wrap_up") steps.refresh();
   if (next === "offered") setTimeout(lookAgain, LOOK_AGAIN_MS);
@@ -109,6 +114,7 @@ function refreshPanel(event) {
   if (name === "materials") papers.refresh();
   if (name === "chat") chat.toEnd();
   if (name === "offer") lobby.refresh();
+  if (name === "park" || name === "transfer") onward.refresh(name);
   if (name === "status") showLine();
   if (name === "read_back" || name === "decision") showDueStep();
 }
@@ -126,6 +132,14 @@ function renew(names) {
   // Whether one may read back or hand in depends on the form, the papers and the identity check.
   const due = names.some((name) => name === "progress" || name === "materials" || name === "citizen");
   void panels.renew(due ? [...names, "progress", "read_back", "decision"] : names);
+}
+
+/** Who waits changes without a word to this desk; a list in which a reason is being chosen stays. */
+function count() {
+  if (desk.dataset.stage === "in_call" || socket.state !== "open") return;
+  const choosing = document.activeElement instanceof HTMLSelectElement;
+  const listed = desk.querySelector(".taking") && !choosing;
+  void panels.renew(listed ? LOBBY : ["status"]);
 }
 
 function tick() {
@@ -148,7 +162,7 @@ desk.addEventListener("submit", (event) => {
 });
 enhanceKeys(desk);
 setInterval(tick, TICK_MS);
-setInterval(() => desk.dataset.stage !== "in_call" && socket.state === "open" && void panels.renew(["status"]), COUNT_EVERY_MS);
+setInterval(count, COUNT_EVERY_MS);
 lobby.follow(desk.dataset.stage ?? "");
 lobby.refresh();
 if (desk.dataset.stage === "in_call") enterCall();

@@ -1,9 +1,10 @@
-// desk-lobby — before and between calls: see and hear oneself, go available, answer or give back an offer.
+// desk-lobby — before and between calls: see and hear oneself, go available, take a citizen by hand, answer or
+// give back an offer.
 // Needs the lobby of agent/desk.html; its panel "offer" may be replaced at any time. Keyboard: Enter accepts.
 import { LevelMeter, openDevices } from "../lib/devices.js";
 import { t } from "../lib/texts.js";
 import { Bell } from "./desk-bell.js";
-import { part, video, write } from "./parts.js";
+import { ask, part, video, write } from "./parts.js";
 import { say } from "./toast.js";
 
 /** @import { OpenedDevices } from "../lib/devices.js" */
@@ -17,6 +18,8 @@ export class Lobby {
   /** @type {Promise<void> | null} */ #opening = null;
   #bell = new Bell();
   #stage = "";
+  /** The reason chosen for taking somebody out of turn outlives a renewed list. */
+  #pickReason = "";
 
   /**
    * @param {HTMLElement} root
@@ -27,6 +30,9 @@ export class Lobby {
     this.socket = socket;
     document.addEventListener("submit", (event) => this.#submitted(event));
     root.addEventListener("click", (event) => this.#clicked(event));
+    root.addEventListener("change", (event) => {
+      if (event.target instanceof HTMLSelectElement && event.target.id === "pick-reason") this.#pickReason = event.target.value;
+    });
     socket.on("offer.withdrawn", ({ reason }) => this.#withdrawn(reason));
   }
 
@@ -41,6 +47,8 @@ export class Lobby {
 
   /** Call after the panel "offer" was replaced: Enter must accept. */
   refresh() {
+    const reason = this.root.querySelector("#pick-reason");
+    if (reason instanceof HTMLSelectElement) reason.value = this.#pickReason;
     const accept = part(this.root, "accept");
     if (accept && !isTyping(document.activeElement)) accept.focus();
   }
@@ -105,15 +113,36 @@ export class Lobby {
     const wanted = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "";
     const reason = String(new FormData(form).get("reason") ?? "");
     const { role } = form.dataset;
-    if (role !== "start" && role !== "pause" && role !== "decline" && role !== "availability") return;
+    if (role !== "start" && role !== "pause" && role !== "decline" && role !== "availability" && role !== "next" && role !== "pick") return;
     event.preventDefault();
-    if (role === "start" || (role === "availability" && wanted === "available")) void this.#start();
+    if (role === "next" || role === "pick") void this.#take(form, event.submitter);
+    else if (role === "start" || (role === "availability" && wanted === "available")) void this.#start(new FormData(form).get("pull") === "1");
     else if (role === "decline") void this.#ask("offer.decline", { offer: this.#offer(), reason });
     else void this.#ask("agent.away", { reason });
   }
 
-  async #start() {
-    await this.#ask("agent.available");
+  /** @param {boolean} pull */
+  async #start(pull) {
+    await this.#ask("agent.available", { pull });
+  }
+
+  /**
+   * Ask for the next citizen, or for a chosen one; what then rings is an offer like any other.
+   * @param {HTMLFormElement} form
+   * @param {HTMLElement | null} submitter
+   */
+  async #take(form, submitter) {
+    if ("busy" in form.dataset) return;
+    form.dataset.busy = "";
+    submitter?.setAttribute("aria-busy", "true");
+    const body = new FormData(form);
+    if (submitter instanceof HTMLButtonElement && submitter.name) body.set(submitter.name, submitter.value);
+    const { problem, told } = await ask(form.action, new URLSearchParams(/** @type {any} */ (body)));
+    delete form.dataset.busy;
+    submitter?.removeAttribute("aria-busy");
+    if (problem !== null) say(problem || t("Not sent. Please try again."), "attention");
+    else if (told && !told.offered) say(t("Nobody is waiting whom you could take now."));
+    if (problem === null) this.#pickReason = "";
   }
 
   /** @param {MouseEvent} event */

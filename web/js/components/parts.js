@@ -42,9 +42,18 @@ export function csrf() {
  * @returns {Promise<string | null>}
  */
 export async function post(address, body) {
+  return (await ask(address, body)).problem;
+}
+
+/**
+ * As `post`, with what was answered.
+ * @param {string} address
+ * @param {BodyInit} body
+ * @returns {Promise<{ problem: string | null, told: any }>}
+ */
+export async function ask(address, body) {
   const headers = { "X-CSRF": csrf(), Accept: "application/json" };
   const answer = await fetch(address, { method: "POST", body, headers }).catch(() => null);
-  if (answer?.ok) return null;
-  const problem = await answer?.json().catch(() => null);
-  return problem?.title ?? "";
+  const told = await answer?.json().catch(() => null);
+  return { problem: answer?.ok ? null : told?.title ?? "", told };
 }

@@ -82,9 +82,10 @@
 // --- agent → server --------------------------------------------------------------------------------------
 
 /**
- * The agent is ready for the next citizen.
+ * The agent is ready for the next citizen; with `pull` only when they call one themselves.
  * @typedef {object} AgentAvailable
  * @property {"agent.available"} type
+ * @property {boolean} [pull]
  */
 
 /**

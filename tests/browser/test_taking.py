@@ -1,0 +1,87 @@
+"""Taking by hand and putting aside, for real: two browsers, the product in its own process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.walk import Agent, Citizen, City, chromium, city, frames_advance, identity_number
+
+pytestmark = pytest.mark.browser
+
+ABOUT = {"district": "440114", "street": "440114109", "name": "王小明"}
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[City]:
+    """The running product."""
+    async with city(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium; each person gets a profile of their own."""
+    async with chromium() as running:
+        yield running
+
+
+async def waiting(town: City, browser: Browser, serial: int) -> tuple[Citizen, str]:
+    """A citizen with a number."""
+    citizen = await Citizen.arrives(town, browser)
+    number = await citizen.takes_number(
+        "HR01",
+        words="登记工作",
+        id_number=identity_number(f"44011419900307{serial:03}"),
+        mobile=f"13800138{serial:03}",
+        **ABOUT,
+    )
+    return citizen, number
+
+
+async def test_an_agent_picks_one_from_the_list_and_is_rung_with_it(town: City, browser: Browser) -> None:
+    await waiting(town, browser, 1)
+    second, number = await waiting(town, browser, 3)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.page.locator("label", has_text="自己取号").click()
+    await agent.starts()
+    row = agent.page.locator(".taking__row", has_text=number)
+    await row.wait_for()
+    assert await agent.page.locator(".taking__row").count() == 2
+    await agent.page.select_option("#pick-reason", "urgent")
+    await row.locator("button").click()
+    await agent.page.wait_for_selector("[data-role=accept]")
+    assert number in await agent.page.locator(".offer-card").inner_text()
+    await agent.accepts()
+    await second.joins()
+    await frames_advance(second.page)
+
+
+async def test_a_call_put_aside_tells_the_citizen_when_and_frees_the_agent(
+    town: City, browser: Browser
+) -> None:
+    citizen, number = await waiting(town, browser, 5)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await agent.page.wait_for_selector("[data-role=accept]")
+    await agent.accepts()
+    await citizen.joins()
+    await frames_advance(agent.page)
+    await agent.page.wait_for_selector("#open-park")
+    await agent.page.keyboard.press("Alt+KeyP")
+    form = agent.page.locator("form[data-role=park]")
+    chosen = form.locator(".choice", has_text="30 分钟")
+    await chosen.click()
+    promised = (await chosen.locator(".choice__text").inner_text()).removeprefix("约").strip()
+    await form.locator("select").select_option("fetch_papers")
+    await form.locator("button[type=submit]").click()
+    await agent.page.wait_for_selector("#main[data-stage=idle]")
+    told = citizen.page.locator("[data-aside=parked]")
+    await told.wait_for()
+    words = await told.inner_text()
+    assert "短信" in words
+    hour, minute = promised.split(":")
+    assert f"{hour}:{minute}" in words or f"{hour}:{(int(minute) + 1) % 60:02}" in words
+    await citizen.page.wait_for_selector("#main[data-stage=waiting]")
+    assert (await citizen.page.locator(".ticket-card__number").first.inner_text()).strip() == number

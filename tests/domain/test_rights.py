@@ -10,6 +10,7 @@ CITIZENS_ONLY = {
     "case.follow",
     "case.correct",
     "visit",
+    "visit.wait",
     "visit.fill",
     "visit.sign",
     "visit.rate",
@@ -18,9 +19,13 @@ ONLY = {
     "desk": {Role.AGENT},
     "desk.submit": {Role.AGENT},
     "desk.decide": {Role.AGENT},
+    "desk.take": {Role.AGENT},
+    "desk.onward": {Role.AGENT},
+    "desk.shift": {Role.AGENT},
     "inbox": {Role.APPROVER},
     "inbox.case": {Role.APPROVER},
     "board": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
+    "board.lend": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "board.explain": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "staff.home": set(STAFF),
 } | {action: {Role.CITIZEN} for action in CITIZENS_ONLY}
@@ -52,8 +57,9 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    desks = {"desk", "desk.submit", "desk.decide", "inbox", "inbox.case", "staff.home"}
-    assert staffed == desks | {"board", "board.explain"}
+    desks = {"desk", "desk.submit", "desk.decide", "desk.take", "desk.onward", "desk.shift"}
+    offices = {"inbox", "inbox.case", "staff.home", "board", "board.lend", "board.explain"}
+    assert staffed == desks | offices
     assert all(not ACTIONS[action] & {Role.CITIZEN, Role.VISITOR} for action in staffed)
 
 

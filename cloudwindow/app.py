@@ -299,7 +299,6 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise StartError("aiohttp's C parser is missing; install aiohttp from its wheel.")
     application = web_application(config, made)
-    application[PAGES].warm()
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=3.0)
     await runner.setup()
     server, loop = runner.server, asyncio.get_running_loop()
@@ -311,11 +310,20 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
 
     listener = await loop.create_server(doorman, sock=door)
     settle()
+    warming = asyncio.create_task(_warmed(application[PAGES]), name="warm pages")
     try:
         yield
     finally:
+        await _ended(warming)
         listener.close()
         await runner.cleanup()
+
+
+async def _warmed(pages: Pages) -> None:
+    """Compile the pages between the first requests: a start need not wait for it."""
+    for _ in pages.warming():
+        await asyncio.sleep(0)
+    settle()
 
 
 def settle() -> None:

@@ -6,7 +6,7 @@ Autoescape is on and undefined names are errors; a template that asks for someth
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -77,11 +77,17 @@ class Pages:
         self._demo = demo
         self._environments = {language: self._environment(language) for language in LANGUAGES}
 
-    def warm(self) -> None:
-        """Compile every template now, so that the first visitors do not wait for that."""
+    def warming(self) -> Iterator[None]:
+        """Compile every template, one with each step, so that the first visitors do not wait for that."""
         for environment in self._environments.values():
             for name in environment.list_templates():
                 environment.get_template(name)
+                yield
+
+    def warm(self) -> None:
+        """Compile every template now."""
+        for _ in self.warming():
+            pass
 
     def render(self, template: str, look: Look, request_path: str, **values: Any) -> tuple[str, str]:
         """The page and the nonce its scripts carry."""

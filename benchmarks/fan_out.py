@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import wire
+from benchmarks import measure, wire
 from benchmarks.waiting_room import pushes_per_pairing
 
 BYTES = 100
@@ -47,7 +47,7 @@ async def bench(quick: bool, folder: Path) -> None:
     ratios["personal_message_to_c_floor"] = costs["cloud_window_personal"] / floor
     ratios.pop("cpu_per_push_to_cloud_window_personal")
     ratios |= {f"{name}_to_c_floor": costs[name] / floor for name in ("ws", "socketio") if name in costs}
-    wire.report(
+    measure.report(
         "fan_out",
         measured={
             "us_per_push": costs,
@@ -62,7 +62,7 @@ async def bench(quick: bool, folder: Path) -> None:
             for name, limit in REACH.items()
             if name in ratios or name == "pushes_per_pairing"
         },
-        machine=wire.machine(open_files=files, npm_peers=bool(peers)),
+        machine=measure.machine(open_files=files, npm_peers=bool(peers)),
     )
 
 

@@ -175,7 +175,7 @@ async def server_version(redis: Redis) -> str:
     return f"{told.get('server_name', 'redis')} {told.get('valkey_version', told['redis_version'])}"
 
 
-def machine(**servers: str) -> dict[str, Any]:
+def machine(**servers: Any) -> dict[str, Any]:
     """What the figures were taken on, with how loaded it was by then."""
     return {
         "cores": len(os.sched_getaffinity(0)),

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from benchmarks.machine import machine
+from benchmarks.measure import machine
 from benchmarks.simulation import City, Day, Policy, Result, city, demand_of_a_day, result
 
 POLICIES: tuple[Policy, ...] = ("silo", "widen", "pool")

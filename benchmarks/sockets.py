@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import wire
+from benchmarks import measure, wire
 from benchmarks.waiting_room import AGENTS, HUADU
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.application import Application
@@ -66,13 +66,13 @@ async def bench(quick: bool, folder: Path) -> None:
         "share_of_a_core": measured["share_pairing"],
         "reconnect_seconds": measured["reconnect_seconds"],
     }
-    wire.report(
+    measure.report(
         "sockets",
         measured=measured,
         ratios={name: figures[name] / limit for name, limit in REACH.items()},
         reach=REACH,
         reached={name: figures[name] <= limit for name, limit in REACH.items()},
-        machine=wire.machine(open_files=files),
+        machine=measure.machine(open_files=files),
     )
 
 

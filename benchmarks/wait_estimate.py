@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from benchmarks.machine import machine
+from benchmarks.measure import machine
 from benchmarks.simulation import (
     DISTRICTS,
     LANGUAGES,

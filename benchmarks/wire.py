@@ -6,15 +6,13 @@ Rule: a cost is the CPU time of the server's process; ratios are taken within on
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -133,43 +131,6 @@ def open_files() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
-
-
-def machine(**more: Any) -> dict[str, Any]:
-    """What the figures were taken on, and how busy it was besides."""
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
-        **more,
-    }
-
-
-def report(
-    bench: str,
-    *,
-    measured: Mapping[str, Any],
-    ratios: Mapping[str, Any],
-    reach: Mapping[str, Any],
-    reached: Mapping[str, bool],
-    machine: Mapping[str, Any],
-) -> None:
-    """Print the one line."""
-    told = {
-        "bench": bench,
-        "measured": measured,
-        "ratios": ratios,
-        "reach": reach,
-        "reached": reached,
-        "machine": machine,
-    }
-    print(json.dumps(_short(told), ensure_ascii=False), flush=True)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _short(one) for name, one in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main(bench: Callable[[bool, Path], Awaitable[None]], about: str) -> None:

@@ -13,6 +13,7 @@ from cloudwindow.handlers.citizen import (
     confirm_values,
     instead_page,
     item_of,
+    left_open,
     remember,
     see_other,
     start_page,
@@ -243,11 +244,7 @@ async def book(request: web.Request) -> web.Response:
     item = item_of(request)
     typed = await read_form(request)
     session, _ = await citizen_session(request)
-    errors = []
-    if not typed.get("consent_handling"):
-        errors.append(BadInput("consent_needed", field="consent_handling"))
-    if not typed.get("code", "").strip():
-        errors.append(BadInput("code_missing", field="code"))
+    errors = left_open(typed)
     if not errors:
         try:
             booked = await request.app[JOURNEY].bookings.book(

@@ -1,6 +1,7 @@
 """The public side and the way to a number: search, item page, about you, confirm, resume, cases, verify."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -210,17 +211,23 @@ async def send_code(request: web.Request) -> web.Response:
     return see_other(f"/items/{item.id}/confirm")
 
 
+def left_open(typed: Mapping[str, str]) -> list[BadInput]:
+    """What a confirmation lacks before a code is spent: consent to the handling, the code itself."""
+    errors = []
+    if not typed.get("consent_handling"):
+        errors.append(BadInput("consent_needed", field="consent_handling"))
+    if not typed.get("code", "").strip():
+        errors.append(BadInput("code_missing", field="code"))
+    return errors
+
+
 @route("POST", "/items/{item}/confirm", "intake")
 async def take_ticket(request: web.Request) -> web.Response:
     """POST /items/{item}/confirm — 303 to the visit with a number, 422 with what is wrong."""
     item = item_of(request)
     typed = await read_form(request)
     session, _ = await citizen_session(request)
-    errors = []
-    if not typed.get("consent_handling"):
-        errors.append(BadInput("consent_needed", field="consent_handling"))
-    if not typed.get("code", "").strip():
-        errors.append(BadInput("code_missing", field="code"))
+    errors = left_open(typed)
     if not errors:
         try:
             await request.app[JOURNEY].intakes.take_ticket(

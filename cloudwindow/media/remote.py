@@ -255,6 +255,16 @@ class RemoteMediaPlane:
         else:
             self._arrangements[room] = checked(change(self._arrangements.get(room, Arrangement())), ())
 
+    async def ask(self, room: str, call: str, values: dict[str, Any]) -> Any:
+        """
+        Ask the worker that holds ``room`` something beyond the plane; ``None`` if no worker holds it.
+
+        Raises what the worker raised, or Unavailable ``media_unavailable``.
+        """
+        if room not in self._rooms:
+            return None
+        return await (await self._line_to(self._rooms[room])).call(call, {"room": room, **values})
+
     async def drain(self, worker: str) -> None:
         """See ``MediaPlane.drain``."""
         await (await self._line_to(worker)).call("drain", {})

@@ -16,8 +16,10 @@ from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
+from cloudwindow.journey.playback import Playback
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
@@ -50,24 +52,27 @@ class Journey:
     promises: Promises
     explaining: Explaining
     printing: Printing
+    recordings: Recordings
+    playback: Playback
     watch: Watch
 
 
 def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     calls = Calls(house)
-    filling = Filling(house, calls)
+    recordings = Recordings(house, calls.place)
+    filling = Filling(house, calls, recordings)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
-    visits = Visits(house, calls, filling, following, places)
+    visits = Visits(house, calls, filling, following, places, recordings)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
-    desks = Desks(house, calls, filling, following, printing)
+    desks = Desks(house, calls, filling, following, printing, recordings)
     aid = Aid(house)
     return Journey(
         house=house,
@@ -88,5 +93,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
+        recordings=recordings,
+        playback=Playback(house, recordings),
+        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises, recordings),
     )

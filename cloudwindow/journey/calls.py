@@ -199,12 +199,12 @@ class Calls:
             room, member, echo = live.room, role, False
         else:
             raise BadInput("unknown_purpose")
-        await self._place(room)
+        await self.place(room)
         sdp = await self._house.media.answer(room, member, role=role, offer=message.sdp, echo=echo)
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
         await self._house.hub.tell(topic, answer)
 
-    async def _place(self, room: str) -> None:
+    async def place(self, room: str) -> None:
         """All nodes put one room on one worker."""
         media = self._house.media
         proposed = await media.place(room)

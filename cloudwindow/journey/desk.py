@@ -42,6 +42,7 @@ from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.views import (
     ChatLine,
     ChoiceRow,
@@ -64,9 +65,16 @@ class Desks:
     """What an agent does. A case is reached through the agent's own call, never by its number."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, printing: Printing
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        printing: Printing,
+        recordings: Recordings,
     ) -> None:
         self._house = house
+        self._recordings = recordings
         self._calls = calls
         self._filling = filling
         self._following = following
@@ -278,10 +286,10 @@ class Desks:
             citizen = await house.people.citizen(conn, session.citizen)
             principal = await house.cases.principal(conn, case.id)
             chat = await house.visits.chat(conn, case.id)
-            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
+            item = house.item_of(case.item, case.item_version)
+            recording = await self._recordings.mark(conn, session, item)
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
-        item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         done = case.submitted
         return SessionView(
@@ -298,8 +306,7 @@ class Desks:
             mobile=mask_mobile(citizen.mobile),
             capacity=case.capacity,
             principal=principal.name if principal else None,
-            recording_allowed=consents.get("recording", False),
-            recorded=session.recording,
+            recording=recording,
             peer_online=house.hub.online(citizen_topic(ticket.id)),
             identity_checked=case.identity_result == "confirmed",
             identity_result=case.identity_result,
@@ -475,13 +482,16 @@ class Desks:
         """
         Hand the signed application in, exactly once for each ``key``; the reply is JSON {receipt, mode}.
 
-        Raises Conflict not_signed, summary_moved_on, no_call; idempotency errors as ``keys.once``.
+        Raises Conflict not_signed, summary_moved_on, recording_needed, no_call;
+        idempotency errors as ``keys.once``.
         """
-        application = await self._application(agent)
+        session = await self._call_of(agent)
+        application = session.application
 
         async def effect(conn: Connection) -> Application:
             case = await self._house.cases.case(conn, application)
             item = self._house.item_of(case.item, case.item_version)
+            await self._recordings.demand(conn, case, item, session)
             principal = await self._house.cases.principal(conn, application)
             return await self._house.office.submit(
                 conn,

@@ -21,6 +21,7 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import CODE_TEXT, six_digits
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.showing import field_view
 from cloudwindow.journey.views import FieldView
 from cloudwindow.records import Connection
@@ -43,9 +44,10 @@ class Filler:
 class Filling:
     """The steps of filling together, each stored before anybody is told."""
 
-    def __init__(self, house: House, calls: Calls) -> None:
+    def __init__(self, house: House, calls: Calls, recordings: Recordings) -> None:
         self._house = house
         self._calls = calls
+        self._recordings = recordings
 
     # --- fields ------------------------------------------------------------------------------------------
 
@@ -90,8 +92,9 @@ class Filling:
         await self._show(live, item, changed)
 
     async def focus(self, filler: Filler, field: str | None) -> None:
-        """Tell the other side where the cursor is; nothing is stored."""
-        live, _ = await self._standing(filler)
+        """Tell the other side where the cursor is; in a sensitive field the recording pauses."""
+        live, item = await self._standing(filler)
+        await self._recordings.focus(live.session, item, field, filler.actor.kind)
         told = FormFocused(field=field, by=filler.actor.kind, seconds=FOCUS_SECONDS)
         await self._tell_other(live, filler, told)
 

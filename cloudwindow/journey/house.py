@@ -11,6 +11,8 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.recorder_archive import Archive
+from cloudwindow.media.recorder_remote import RecorderStatus
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
@@ -33,6 +35,20 @@ class Media(MediaPlane, Protocol):
 
     def adopt(self, room: str, worker: str) -> None:
         """Use the worker that all nodes agreed on."""
+
+
+class Recorder(Protocol):
+    """Recording as the media workers do it; None where it is switched off."""
+
+    async def start(self, room: str, *, recording: str, key: bytes, now: float) -> None: ...
+
+    async def pause(self, room: str, reason: str) -> None: ...
+
+    async def resume(self, room: str) -> None: ...
+
+    async def stop(self, room: str) -> None: ...
+
+    async def status(self, room: str) -> RecorderStatus | None: ...
 
 
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
@@ -59,6 +75,8 @@ class House:
     search: Search
     vault: Vault
     store: FileStore
+    archive: Archive
+    recorder: Recorder | None
     papers: Papers
     sms: SmsGateway
     demo_sms: DemoSms | None

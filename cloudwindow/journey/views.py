@@ -179,6 +179,7 @@ class CaseView:
     reasons: str
     can_rate: bool
     rating: int | None
+    recordings: Sequence[KeptRecording]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,102 @@ class AppointmentMark:
     starts_at: float
     arrived_at: float
     late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMark:
+    """
+    What both screens say of the recording.
+
+    ``state``: off, declined, starting, running, paused, broken (it stopped by itself, ``failure`` says why)
+    or unavailable (this site does not record). ``days``: how long it is kept.
+    """
+
+    state: str
+    days: int
+    may_decline: bool
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRecording:
+    """What a citizen is told of a recording of their call; ``deleted`` ones are gone but for their chain."""
+
+    started_at: float
+    seconds: float
+    keep_until: float | None
+    held: bool
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRow:
+    """One recording in the list that staff choose from."""
+
+    id: str
+    receipt: str
+    item: ServiceItem
+    home: District
+    state: str
+    started_at: float
+    seconds: float
+    keep_until: float | None
+    held: bool
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapRow:
+    """A stretch of a recording in which something is missing, with its reason; ``end`` None: to its end."""
+
+    reason: str
+    start: float
+    end: float | None
+    packets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChapterRow:
+    """A moment to jump to; ``clip``: the evidence clip cut from it, empty if there is none."""
+
+    name: str
+    at: float
+    clip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewingRow:
+    """Somebody was given leave to play it."""
+
+    at: float
+    name: str
+    number: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingView:
+    """
+    The page of one recording. ``film``: made, or why there is none; ``intact``: whether its chain is as written.
+
+    ``viewing`` is this person's leave to play it, if they have given a reason; ``watermark`` is laid over it.
+    """
+
+    row: RecordingRow
+    number: int
+    film: str
+    octets: int
+    intact: bool
+    findings: Sequence[str]
+    gaps: Sequence[GapRow]
+    chapters: Sequence[ChapterRow]
+    viewings: Sequence[ViewingRow]
+    may_play: bool
+    may_hold: bool
+    held_reason: str
+    viewing: str
+    clip: str
+    watermark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +312,7 @@ class VisitView:
     open_now: bool
     next_opening: float | None
     resume_link: str
-    recording_allowed: bool
-    recorded: bool
+    recording: RecordingMark
     session: str | None
     agent: AgentCard | None
     peer_online: bool
@@ -347,8 +443,7 @@ class SessionView:
     mobile: str
     capacity: str
     principal: str | None
-    recording_allowed: bool
-    recorded: bool
+    recording: RecordingMark
     peer_online: bool
     identity_checked: bool
     identity_result: str | None

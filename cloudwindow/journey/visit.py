@@ -33,6 +33,7 @@ from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.places import Places, as_shown, place_message
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Staff, WebSession
@@ -47,9 +48,16 @@ class Visits:
     """What a citizen does from the number to the receipt. Every lookup starts from their session."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, places: Places
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        places: Places,
+        recordings: Recordings,
     ) -> None:
         self._house = house
+        self._recordings = recordings
         self._calls = calls
         self._filling = filling
         self._following = following
@@ -91,11 +99,11 @@ class Visits:
             secret = await house.visits.resume_secret(conn, ticket.id)
             chat = await house.visits.chat(conn, case.id)
             agent = await house.people.staff(conn, call.agent) if call else None
-            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
+            item = house.item_of(case.item, case.item_version)
+            recording = await self._recordings.mark(conn, call, item)
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
             aside = await self._set_aside(conn, ticket)
-        item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         place = await self._place(ticket)
         return VisitView(
@@ -115,8 +123,7 @@ class Visits:
             open_now=home.calendar.is_open(now),
             next_opening=home.calendar.next_opening(now),
             resume_link=f"{house.origin}/resume#{secret}",
-            recording_allowed=consents.get("recording", False),
-            recorded=call is not None and call.recording,
+            recording=recording,
             session=call.id if call else None,
             agent=self._card(agent) if agent else None,
             peer_online=call is not None and house.hub.online(agent_topic(call.agent)),

@@ -26,6 +26,7 @@ from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
@@ -50,6 +51,7 @@ RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
+RECORDING_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -79,8 +81,10 @@ class Watch:
         aid: Aid,
         appointments: AppointmentWatch,
         promises: Promises,
+        recordings: Recordings,
     ) -> None:
         self._house = house
+        self._recordings = recordings
         self._aid = aid
         self._calls = calls
         self._visits = visits
@@ -113,6 +117,7 @@ class Watch:
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
+            "recordings": (RECORDING_SECONDS, self._recordings.look),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

@@ -409,6 +409,48 @@ rating = Table(
     Column("at", Double, nullable=False),
 )
 
+# --- recordings of calls --------------------------------------------------------------------------------------
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="also the name of its folder"),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False),
+    Column("application", String(32), ForeignKey("application.id"), nullable=False, index=True),
+    Column("district", String(6), nullable=False, comment="home district of the case when it began"),
+    Column("room", String(32), nullable=False, index=True),
+    Column("number", Integer, nullable=False, comment="1, 2 … of the call: one more after each break"),
+    Column("key_sealed", Text, nullable=False, comment="empty once everything was deleted"),
+    Column("state", String(12), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("paused_by", String(32), nullable=False, comment="sides in a sensitive field"),
+    Column("failure", String(32), nullable=False, comment="why it stopped by itself"),
+    Column("head", String(64), nullable=False, comment="last known hash of its chain"),
+    Column("seconds", Double, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("film", String(24), nullable=False, comment="made, or why there is none"),
+    Column("keep_until", Double),
+    Column("held_by", String(32), ForeignKey("staff.id")),
+    Column("held_at", Double),
+    Column("held_reason", Text, nullable=False),
+    Column("deadline", Double, index=True),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("session", "number"),
+    Index(None, "district", "started_at"),
+)
+
+recording_viewing = Table(
+    "recording_viewing",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("recording", String(32), ForeignKey("recording.id"), nullable=False, index=True),
+    Column("staff", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
 # --- what was promised about waiting ------------------------------------------------------------------------
 
 wait_promise = Table(

@@ -22,6 +22,7 @@ PANELS = frozenset(
         "park",
         "transfer",
         "citizen",
+        "company",
         "form",
         "progress",
         "materials",
@@ -44,8 +45,9 @@ def staff_of(request: web.Request) -> Staff:
 @route("GET", "/desk", "desk")
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
-    return render(request, "agent/desk.html", desk=view)
+    journey, staff = request.app[JOURNEY], staff_of(request)
+    view = await journey.desks.view(staff, guest(request).look.language)
+    return render(request, "agent/desk.html", desk=view, company=await journey.company.of_agent(staff))
 
 
 @route("POST", "/desk/start", "desk")
@@ -63,7 +65,9 @@ async def panels(request: web.Request) -> web.Response:
     view = await request.app[JOURNEY].desks.view(
         staff_of(request), guest(request).look.language, panels=wanted
     )
-    return parts(request, "agent/panels", PANELS, desk=view)
+    company = request.app[JOURNEY].company
+    others = await company.of_agent(staff_of(request)) if "company" in wanted else None
+    return parts(request, "agent/panels", PANELS, desk=view, company=others)
 
 
 def replied(request: web.Request, reply: StoredReply) -> web.Response:

@@ -25,11 +25,14 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
+from cloudwindow.domain.third_party import MEMBER as THIRD_MEMBER
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.nearly import text_to
 from cloudwindow.journey.ring_words import RING_TEXT
+from cloudwindow.journey.standing import arrangement
+from cloudwindow.media.plane import Arrangement
 from cloudwindow.records import Connection, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
@@ -48,6 +51,18 @@ def citizen_topic(ticket: str) -> str:
 def agent_topic(agent: str) -> str:
     """Who hears what concerns a desk."""
     return f"agent:{agent}"
+
+
+def third_topic(party: str) -> str:
+    """Who hears what concerns a third party's page."""
+    return f"third:{party}"
+
+
+def topic_of(session: Session, member: str) -> str:
+    """Where the page of a member of the call's media room listens."""
+    if member.startswith(THIRD_MEMBER):
+        return third_topic(member.removeprefix(THIRD_MEMBER))
+    return agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,18 +208,26 @@ class Calls:
         Conflict("no_call") when there is none, Unavailable("media_unavailable").
         """
         if message.purpose == "echo":
-            room, member, echo = f"echo-{ticket or agent}", "self", True
+            room, member, stands = f"echo-{ticket or agent}", "self", None
         elif message.purpose == "call":
             live = await self._joined(ticket, role, agent)
-            room, member, echo = live.room, role, False
+            room, member, stands = live.room, role, await self._stands(live)
         else:
             raise BadInput("unknown_purpose")
-        await self._place(room)
-        sdp = await self._house.media.answer(room, member, role=role, offer=message.sdp, echo=echo)
+        await self.place_room(room)
+        echo = message.purpose == "echo"
+        sdp = await self._house.media.answer(
+            room, member, role=role, offer=message.sdp, echo=echo, arrangement=stands
+        )
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
         await self._house.hub.tell(topic, answer)
 
-    async def _place(self, room: str) -> None:
+    async def _stands(self, session: Session) -> Arrangement:
+        async with self._house.ledger.read() as conn:
+            known = await self._house.third_parties.of_session(conn, session.id)
+        return arrangement(session, known)
+
+    async def place_room(self, room: str) -> None:
         """All nodes put one room on one worker."""
         media = self._house.media
         proposed = await media.place(room)
@@ -349,15 +372,14 @@ class Calls:
         if live is not None:
             await self.tell(live)
 
-    async def media_gone(self, room: str, member: str) -> None:
-        """A media worker died or a transport ended: both browsers are asked to offer again."""
+    async def media_gone(self, room: str, member: str, *, more: bool = False) -> None:
+        """A media worker died, a transport ended or (``more``) somebody joined: the browser offers again."""
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session_of_room(conn, room)
         if session is None or session.state not in sessions.OPEN:
             return
-        again = CallRenegotiate(purpose="call")
-        topic = agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
-        await self._house.hub.tell(topic, again)
+        again = CallRenegotiate(purpose="call", more=more)
+        await self._house.hub.tell(topic_of(session, member), again)
 
     # --- ending ------------------------------------------------------------------------------------------
 

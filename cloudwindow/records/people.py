@@ -67,6 +67,7 @@ class WebSession:
     seen_at: float
     expires_at: float
     appointment: str | None = None
+    third_party: str | None = None
 
 
 class People:
@@ -181,6 +182,7 @@ class People:
         kind: str,
         csrf: str,
         staff: StaffId | None = None,
+        third_party: str | None = None,
         now: float,
         seconds: float,
     ) -> WebSession:
@@ -196,6 +198,7 @@ class People:
             created_at=now,
             seen_at=now,
             expires_at=now + seconds,
+            third_party=third_party,
         )
         await conn.execute(
             insert(tables.web_session).values(
@@ -205,6 +208,7 @@ class People:
                 staff=staff,
                 ticket=None,
                 appointment=None,
+                third_party=third_party,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -273,6 +277,7 @@ class People:
             seen_at=row.seen_at,
             expires_at=row.expires_at,
             appointment=row.appointment,
+            third_party=row.third_party,
         )
 
     async def keep_intake(

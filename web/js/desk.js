@@ -1,6 +1,8 @@
 // desk.js — wires the agent's page: the lobby, the call, the shared form, papers, read-back, decision and outcome.
+import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
+import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
 import { closeDialogue } from "./components/dialogue.js";
 import { enhanceKeys } from "./components/desk-keys.js";
@@ -28,11 +30,13 @@ const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-pane
 const papers = new DeskPapers(desk, socket);
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 
+new CallTiles(stage, socket, call);
+enhanceCompany(desk, () => void panels.renew(["company"]));
 const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
-const IN_CALL = ["status", "citizen", "form", "materials", "read_back", "decision", "chat"];
+const IN_CALL = ["status", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
 const LOOK_AGAIN_MS = 2_500;

@@ -1,6 +1,8 @@
 // visit.js — wires the visit page: the line, the device test, the call, the shared form, papers, signature.
+import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
+import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
 import { DeviceTest } from "./components/device-test.js";
 import { openDialogue } from "./components/dialogue.js";
@@ -29,8 +31,10 @@ const IN_ROOM = new Set(["in_call", "on_hold"]);
 const EXACT_UP_TO = 10;
 const NEAR = "◔ ";
 /** Panels that look different in another stage. */
-const STAGED = ["ticket", "call_header", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
+const STAGED = ["ticket", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
+new CallTiles(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, call);
+enhanceCompany(page, () => void panels.renew(["company"]));
 enhanceUploads(page, () => void panels.renew(["materials", "devices"]));
 
 /** @param {StageChanged} message */

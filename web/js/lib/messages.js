@@ -225,12 +225,13 @@
  */
 
 /**
- * What the other side sends, and its reason if it does not.
+ * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} reason
+ * @property {string} [member]
  */
 
 /**
@@ -243,10 +244,18 @@
  */
 
 /**
- * Please offer again: the room has changed, or the media worker was replaced.
+ * Please offer again: with `more` on the same connection, because somebody joined; else on a new one, because the media worker was replaced.
  * @typedef {object} CallRenegotiate
  * @property {"call.renegotiate"} type
  * @property {string} purpose
+ * @property {boolean} [more]
+ */
+
+/**
+ * Who is in which of the receiving streams, in their order; null for an empty one. `kind` is citizen, agent or a third party's kind, `name` a third party's name.
+ * @typedef {object} CallSlots
+ * @property {"call.slots"} type
+ * @property {any[]} slots
  */
 
 /**

@@ -375,7 +375,7 @@ class Company:
             known = {one.member: one for one in await house.third_parties.of_session(conn, session.id)}
         stats = await house.media.stats(room)
         slots = next((one.slots for one in stats.members if one.member == member), ())
-        told = CallSlots(slots=tuple(None if name is None else _slot(name, known) for name in slots))
+        told = CallSlots(slots=tuple(_slot(name, known) for name in slots))
         await house.hub.tell(topic_of(session, member), told)
 
     # --- ending ------------------------------------------------------------------------------------------
@@ -412,7 +412,17 @@ class Company:
         moved = await house.ledger.write(work)
         await self.refresh(moved.session)
         await house.hub.tell(third_topic(id), PanelChanged(panels=("company",)))
+        await self._tell_slots(moved.session)
         return moved
+
+    async def _tell_slots(self, session: str) -> None:
+        """Tell the pages of a call who is in which stream; the media room may see no change."""
+        async with self._house.ledger.read() as conn:
+            call = await self._house.visits.session(conn, session)
+            known = await self._house.third_parties.of_session(conn, session)
+        with suppress(Unavailable):
+            for member in ("citizen", "agent", *(one.member for one in known)):
+                await self.slots(call.room, member)
 
     async def _note(self, conn: Connection, party: ThirdParty, said: str, actor: Actor, **more: str) -> None:
         session = await self._house.visits.session(conn, party.session)
@@ -508,10 +518,13 @@ def _row(party: ThirdParty, link: str = "") -> CompanyRow:
     )
 
 
-def _slot(member: str, known: dict[str, ThirdParty]) -> dict[str, str]:
-    party = known.get(member)
-    if party is None:
+def _slot(member: str | None, known: dict[str, ThirdParty]) -> dict[str, str] | None:
+    """Who is in a stream; a place that is kept for somebody who is away is empty."""
+    if member in {"citizen", "agent"}:
         return {"kind": member, "name": ""}
+    party = known.get(member or "")
+    if party is None or party.state is not State.PRESENT:
+        return None
     return {"kind": party.kind.value, "name": party.name}
 
 

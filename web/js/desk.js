@@ -55,7 +55,7 @@ async function followStage({ stage: next, version, peer_online }) {
   desk.dataset.version = String(version);
   lobby.follow(next);
   showPeer(peer_online);
-  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "status"] : LOBBY);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "company", "status"] : LOBBY);
   // The panels first, so that nothing of the citizen before is seen when the columns open.
   await panels.renew(panelsOf(next));
   missed = false;

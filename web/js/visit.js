@@ -43,7 +43,7 @@ function followStage(message) {
   const before = page.dataset.stage;
   page.dataset.version = String(message.version);
   page.dataset.stage = message.stage;
-  void panels.renew(before === message.stage ? ["call_header", "ticket"] : STAGED);
+  void panels.renew(before === message.stage ? ["call_header", "company", "ticket"] : STAGED);
   if (before !== message.stage) announceStage(message.stage);
   if (message.stage === "called" && test.open) void startCall();
   if (IN_ROOM.has(message.stage) && !call.running) rejoin();

@@ -13,7 +13,7 @@ const socket = new Socket(socketUrl(`/ws${here}`));
 const panels = new Panels(`${here}/panels`);
 const stage = /** @type {HTMLElement} */ (page.querySelector(".video-stage"));
 const call = new CallView(stage, socket);
-new CallTiles(stage, socket, call);
+new CallTiles(stage, socket, call, { namesFirst: true });
 
 function follow() {
   const standing = page.querySelector("[data-panel='company'] [data-stage]");

@@ -21,9 +21,11 @@ export class CallTiles {
    * @param {HTMLElement} stage
    * @param {import("../lib/socket.js").Socket} socket
    * @param {import("./call-view.js").CallView} call
+   * @param {{ namesFirst?: boolean }} [how] whether the large picture's name is the server's word as well
    */
-  constructor(stage, socket, call) {
+  constructor(stage, socket, call, { namesFirst = false } = {}) {
     this.stage = stage;
+    this.namesFirst = namesFirst;
     this.list = document.createElement("div");
     this.list.className = "call-tiles";
     this.list.hidden = true;
@@ -65,7 +67,7 @@ export class CallTiles {
     this.#slots = slots;
     this.#label();
     const first = slots[0];
-    if (first?.name) this.stage.querySelector(".video-stage__name")?.replaceChildren(words(first));
+    if (first && (first.name || this.namesFirst)) this.stage.querySelector(".video-stage__name")?.replaceChildren(words(first));
   }
 
   #label() {

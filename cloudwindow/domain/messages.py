@@ -251,7 +251,8 @@ class StageChanged(ToBoth):
 
     Citizen stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered,
     in_call, wrap_up. ``session`` is set from the call on; ``peer_online`` tells whether the other side's page
-    is connected. ``version`` grows; an older one is ignored.
+    is connected. ``version`` grows; an older one is ignored. ``keeps_room``: the call was passed on and the
+    citizen's connection stays as it is for the next agent.
     """
 
     type: ClassVar[str] = "stage.changed"
@@ -259,6 +260,7 @@ class StageChanged(ToBoth):
     version: int
     session: str | None
     peer_online: bool
+    keeps_room: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,8 @@ from cloudwindow.records.story import SYSTEM, note
 
 PARK_REASONS = ("fetch_papers", "wait_for_person", "technical", "other")
 TRANSFER_REASONS = ("other_language", "other_mode", "wrong_district", "special_knowledge", "other")
+KEPT_ROOM_SECONDS = 600.0
+"""So long the citizen of a call that was passed on may stay connected for the next agent."""
 AGENT_GRACE_SECONDS = 30.0
 """An agent's page may reload; after this the citizen goes back to the head of the line."""
 
@@ -86,7 +88,8 @@ class Live:
     A ticket and its last call as they stand.
 
     ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
-    ``rung``: the step called somebody who has to be told by text message.
+    ``rung``: the step called somebody who has to be told by text message. ``keeps_room``: the citizen stays
+    connected for the next agent.
     """
 
     ticket: Ticket
@@ -94,6 +97,7 @@ class Live:
     freed: StaffId | None = None
     absent: bool = False
     rung: bool = False
+    keeps_room: bool = False
 
     @property
     def stage(self) -> str:
@@ -106,6 +110,13 @@ class Live:
             tickets.State.CALLED: "called",
             tickets.State.MISSED: "missed",
         }.get(state, "ended")
+
+
+def _kept_room(last: Session | None, now: float) -> str:
+    """The media room in which the citizen of a call that was passed on still waits, if there is one."""
+    if last is None or last.outcome is not Outcome.TRANSFERRED or last.ended_at is None:
+        return ""
+    return last.room if now - last.ended_at < KEPT_ROOM_SECONDS else ""
 
 
 class Calls:
@@ -154,7 +165,7 @@ class Calls:
             citizen=ticket.citizen,
             agent=agent.id,
             epoch=epoch,
-            room=word(house.random(15)),
+            room=_kept_room(last, now) or word(house.random(15)),
             started_at=now,
             deadline=now + sessions.LIMITS_SECONDS[sessions.State.RINGING],
         )
@@ -714,11 +725,17 @@ class Calls:
             await note(conn, ticket.application, said, actor, now, about)
             told = {"session": session.id, "outcome": outcome.value}
             await note(conn, ticket.application, "session.closed", actor, now, told)
-            return Live(ticket=onward, session=closed)
+            return Live(
+                ticket=onward,
+                session=closed,
+                keeps_room=outcome is Outcome.TRANSFERRED and not onward.callback,
+            )
 
         live = await self._house.ledger.write(work)
         line = self._house.line
-        if live.session is not None:
+        if live.session is not None and live.keeps_room:
+            await self._quietly(self._house.media.remove(live.session.room, "agent"))
+        elif live.session is not None:
             await self._quietly(self._house.workers.forget(live.session.room))
             await self._quietly(self._house.media.close(live.session.room))
         # Out and in again: the lane, the terms or the time may be others now; the place is the old one.
@@ -931,6 +948,7 @@ class Calls:
             version=self._tick(),
             session=session.id if session else None,
             peer_online=session is not None and self._house.hub.online(agent_topic(session.agent)),
+            keeps_room=live.keeps_room,
         )
 
     def agent_stage(self, live: Live) -> StageChanged:

@@ -29,7 +29,11 @@ const signing = new Signing(page, () => void panels.renew(["signature"]));
 const IN_ROOM = new Set(["in_call", "on_hold"]);
 /** Beyond this the server tells a place in steps of about a tenth. */
 const EXACT_UP_TO = 10;
+/** As long as the server keeps the room of a call that was passed on. */
+const KEPT_MS = 600_000;
 const NEAR = "◔ ";
+let kept = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let keeping;
 /** Panels that look different in another stage. */
 const STAGED = ["ticket", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
@@ -45,9 +49,20 @@ function followStage(message) {
   page.dataset.stage = message.stage;
   void panels.renew(before === message.stage ? ["call_header", "company", "ticket"] : STAGED);
   if (before !== message.stage) announceStage(message.stage);
-  if (message.stage === "called" && test.open) void startCall();
+  if (message.stage === "called" && before !== "called" && call.running) void call.again();
+  else if (message.stage === "called" && test.open) void startCall();
   if (IN_ROOM.has(message.stage) && !call.running) rejoin();
-  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running) call.leave();
+  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running && !stays(message)) call.leave();
+}
+
+/** Whether the connection is kept for the next agent; somebody who waits longer is not held by an open camera. @param {StageChanged} message */
+function stays({ stage, keeps_room }) {
+  clearTimeout(keeping);
+  if (keeps_room) kept = true;
+  if (stage !== "waiting") kept = false;
+  page.toggleAttribute("data-kept", kept);
+  if (kept) keeping = setTimeout(() => { kept = false; page.removeAttribute("data-kept"); call.leave(); }, KEPT_MS);
+  return kept;
 }
 
 /** Who speaks is known only once the call has been accepted; the picture then bears the name. */

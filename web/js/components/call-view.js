@@ -63,6 +63,12 @@ export class CallView extends EventTarget {
     this.#tellDevices();
   }
 
+  /** Answer the next agent on the connection that was kept. */
+  async again() {
+    await this.#call?.again().catch(() => this.#showState("interrupted"));
+    this.#tellDevices();
+  }
+
   /** Leave and let go of camera and microphone. */
   leave() {
     clearInterval(this.#measuring);

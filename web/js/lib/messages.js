@@ -172,13 +172,14 @@
  * Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change. Citizen
  * stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered, in_call,
  * wrap_up. `session` is set from the call on; `peer_online` tells whether the other side's page is
- * connected. `version` grows; an older one is ignored.
+ * connected. `version` grows; an older one is ignored. `keeps_room`: the call was passed on and the citizen's connection stays as it is for the next agent.
  * @typedef {object} StageChanged
  * @property {"stage.changed"} type
  * @property {string} stage
  * @property {number} version
  * @property {string | null} session
  * @property {boolean} peer_online
+ * @property {boolean} [keeps_room]
  */
 
 /**

@@ -15,10 +15,10 @@ if t.state == "held" then
   return 1
 end
 local where = stand(ticket, t)
-if where == "behind" and call("EXISTS", K .. "idle") == 0 then return 1 end
+if where == "behind" and not free_for(lane) then return 1 end
 -- Parts: rings lanes.
 if where == "head" then new_head(lane) end
-if call("EXISTS", K .. "idle") == 0 then return 1 end
+if not free_for(lane) then return 1 end
 -- Parts: states agents offers choosing.
 if where == "mine" then
   -- Parts: seeking.

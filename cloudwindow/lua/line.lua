@@ -21,11 +21,13 @@
 --   offers, grace, held, prefers  zset  ticket -> deadline (ms) of its offer, of its citizen's absence,
 --                                 of its being held, of its waiting for one agent
 --   presence, passes, shifts  zset  agent -> end of lease, of the pass on a declined ticket, of the shift (ms)
---   agent:<agent>         hash    district skills languages modes serves pull; state since reason free_from;
---                                 ticket offer; leaving; passed passed_lane passed_until ...
+--   agent:<agent>         hash    district skills languages modes serves capacity pull; state since reason free_from;
+--                                 ticket offer (what rings); calls (ticket>state>accepted ms>skill>weight, ...);
+--                                 leaving; lost; passed passed_lane passed_until ...
 --   profiles              hash    agent -> ",skill,skill,|languages|modes|serves", as a match reads it
 --   agents                set     everybody signed in
---   idle:<district>       zset    agent who may be offered something -> free since (ms)
+--   idle, idle:<district> zset    agent who holds nothing and may be offered anything -> free since (ms)
+--   room, room:<district> zset    agent with calls and room for another -> load * 1e13 + free since (ms)
 --   duty                  hash    "<district>|<skill>|<language>|<mode>" -> agents at work who help every district;
 --                                 "<district>><home>|..." -> those who help only some
 --   handling              hash    "<skill>|n", "|t", "|s" -> cases, seconds, squared seconds
@@ -51,9 +53,18 @@ local function hash(key)
   return found
 end
 
--- Some fields of a hash by their names.
+-- Some fields of a hash by their names; an empty one is none.
 local function fields(key, ...)
   local names, found = {...}, {}
-  for i, value in ipairs(call("HMGET", key, ...)) do found[names[i]] = value or nil end
+  for i, value in ipairs(call("HMGET", key, ...)) do found[names[i]] = value ~= "" and value or nil end
   return found
+end
+
+-- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
+local function agent_of(id)
+  local a = hash(K .. "agent:" .. id)
+  for _, name in ipairs({"ticket", "offer", "calls", "leaving"}) do
+    if a[name] == "" then a[name] = nil end
+  end
+  return a
 end

@@ -111,7 +111,7 @@ local function learn(lane)
   call("SADD", K .. "rings", word)
   if not string.find(skill, "+", 1, true) or call("SADD", K .. "combinations", skill) == 0 then return end
   for _, id in ipairs(call("SMEMBERS", K .. "agents")) do
-    local a = hash(K .. "agent:" .. id)
+    local a = agent_of(id)
     if AT_WORK[a.state] and masters(a.skills, skill) then count_duty(a, skill, 1) end
   end
 end

@@ -295,6 +295,10 @@ class Line:
         """
         return State(_text(await self._run("set_away", now, agent, reason)))
 
+    async def stay(self, agent: StaffId, *, now: float) -> None:
+        """The wish to go away after this call is taken back. Raises Conflict("agent_not_signed_in")."""
+        await self._run("stay", now, agent)
+
     async def end_shift_at(self, agent: StaffId, ends_at: float | None, *, now: float) -> None:
         """From ``ends_at`` on the agent is away, a running call finished first. Raises as ``set_away``."""
         ends = "" if ends_at is None else str(round(ends_at * 1000))
@@ -717,6 +721,7 @@ class Line:
             str(round(terms.preferred_until * 1000)) if preferred else "",
             str(round(terms.not_before * 1000)) if terms.not_before > now else "",
             "1" if terms.callback else "",
+            ",".join(sorted(terms.passed_by)),
         )
 
     async def _latest(self, stream: str) -> str:

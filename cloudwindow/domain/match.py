@@ -186,7 +186,8 @@ class AgentProfile:
     """
     What an agent can do. ``serves_districts`` of ``None``: may help every district.
 
-    ``capacity``: what their calls may weigh together (``WEIGHTS``), from 1 to ``FULL``; a single call always fits.
+    ``capacity``: what their calls may weigh together (``WEIGHTS``), from 1 to ``FULL``; a single call always
+    fits.
     """
 
     agent: StaffId
@@ -228,7 +229,7 @@ class Terms:
 
     ``priority``: why it has credit. ``preferred``: the agent it waits for alone, until ``preferred_until``.
     ``not_before``: it is offered to nobody earlier, and keeps its place. ``callback``: its citizen need not
-    have the page open, they are rung.
+    have the page open, they are rung. ``passed_by``: agents it is not offered to while others could serve it.
     """
 
     priority: str = ""
@@ -236,6 +237,7 @@ class Terms:
     preferred_until: float = 0.0
     not_before: float = 0.0
     callback: bool = False
+    passed_by: tuple[StaffId, ...] = ()
 
 
 PLAIN = Terms()

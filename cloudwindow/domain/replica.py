@@ -657,6 +657,7 @@ FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     "agent.calls": Replica._moved,
     "agent.changed": Replica._back,
     "agent.leaving": Replica._as_before,
+    "agent.staying": Replica._as_before,
     "line.lending": Replica._lent,
     "agent.lost": Replica._lost,
     "agent.returned": Replica._back,

@@ -18,6 +18,7 @@ from cloudwindow.journey.calls import agent_topic
 PANELS = frozenset(
     {
         "status",
+        "calls",
         "offer",
         "park",
         "transfer",
@@ -44,7 +45,9 @@ def staff_of(request: web.Request) -> Staff:
 @route("GET", "/desk", "desk")
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
+    view = await request.app[JOURNEY].desks.view(
+        staff_of(request), guest(request).look.language, session=request.query.get("session", "")
+    )
     return render(request, "agent/desk.html", desk=view)
 
 
@@ -61,7 +64,10 @@ async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     wanted = frozenset(request.query.get("names", "").split(","))
     view = await request.app[JOURNEY].desks.view(
-        staff_of(request), guest(request).look.language, panels=wanted
+        staff_of(request),
+        guest(request).look.language,
+        panels=wanted,
+        session=request.query.get("session", ""),
     )
     return parts(request, "agent/panels", PANELS, desk=view)
 
@@ -86,7 +92,10 @@ async def submit(request: web.Request) -> web.Response:
     """POST /desk/submit — hand the signed application in, exactly once; JSON {receipt, mode, state}."""
     typed = await read_form(request)
     reply = await request.app[JOURNEY].desks.submit(
-        staff_of(request), key_of(request, typed), guest(request).look.language
+        staff_of(request),
+        key_of(request, typed),
+        guest(request).look.language,
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 
@@ -103,6 +112,7 @@ async def decide(request: web.Request) -> web.Response:
         guest(request).look.language,
         approve=typed["decision"] == "approve",
         reasons=typed.get("reasons", ""),
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 

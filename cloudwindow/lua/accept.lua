@@ -8,7 +8,9 @@ local id, offer = ARGV[2], ARGV[3]
 local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull",
   "calls", "capacity", "since", "leaving", "lost")
 local ticket = string.match(offer, "^(.+)/%d+$")
-if not a.state or not ticket then return redis.error_reply("OFFER_GONE not this agent's now") end
+if not a.state or not ticket or (a.offer ~= offer and not a.calls) then
+  return redis.error_reply("OFFER_GONE not this agent's now")
+end
 local key = K .. "ticket:" .. ticket
 local t = fields(key, "told", "expires", "detached", "lane", "epoch", "state", "offer")
 if t.offer == offer and t.state == "serving" and call_about(a, ticket) then return t.told end

@@ -4,7 +4,7 @@
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
 --   ticket:<ticket>       hash    lane score joined state epoch; if so: credit priority preferred prefer_until
---                                 not_before callback reserved detached; offered or serving: agent offer told
+--                                 not_before callback passed_by reserved detached; offered or serving: agent offer told
 --   lane:<lane>           zset    waiting ticket -> score (ms: joined less credit, fixed for life)
 --   own:<home>            zset    lane -> score of its head, what the district's own agents read
 --   skill:<skill>         zset    lane -> instant from which any other district may serve its head; a lane that
@@ -13,6 +13,9 @@
 --   waiting, staff        hash    lane -> tickets waiting; "<district>|<state>" -> agents (the board's counters)
 --   mine:<agent>          zset    ticket that waits for this agent alone -> score
 --   reserved:<lane>       zset    ticket of the lane that waits for one agent alone -> score
+--   shuns:<agent>         set     tickets this agent has passed on
+--   shunned               zset    lane with such a ticket that a free agent was not offered -> when to look again:
+--                                 never, until somebody leaves work
 --   manned                hash    "<home>|<skill>|<language>|<mode>" -> "101": own, lenders, neighbours at work
 --   rings                 set     the ring words of all lanes there have been
 --   combinations          set     the "CA+HR" of all lanes there have been

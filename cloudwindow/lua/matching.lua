@@ -3,7 +3,8 @@
 -- The longest idle agent of one district who may serve the lane, better than best if there is one already; of
 -- those with calls the least loaded. Second answer: somebody passes on this ticket.
 -- free: "idle:" or "room:".
-local function idle_in(free, district, ring, lane, ticket, best, seen)
+-- shunned: agents it is not offered to.
+local function idle_in(free, district, ring, lane, ticket, best, seen, shunned)
   local home, skill, language, mode = parts(lane)
   local word = "," .. (string.match(skill, "^([^+]+)")) .. ","
   local from, page, more, passed = 0, 6, true, false
@@ -23,7 +24,10 @@ local function idle_in(free, district, ring, lane, ticket, best, seen)
       if skills and masters(skills, skill) and among(languages, language) and among(modes, mode)
           and reaches(serves, district, home) then
         local a = fields(K .. "agent:" .. id, "passed", "passed_until", "calls", "capacity")
-        if (a.passed == ticket and passes(a.passed_until)) or (a.calls and call_about(a, ticket)) then
+        if shunned and among(shunned, id) then
+          passed = true
+          if #seen < 6 then seen[#seen + 1] = {agent = id, ring = ring - 1, passed_on = true} end
+        elseif (a.passed == ticket and passes(a.passed_until)) or (a.calls and call_about(a, ticket)) then
           passed = true
         elseif fits(a, weight_of(mode)) then
           if #seen < 6 then
@@ -69,6 +73,8 @@ end
 -- then who holds least, if the ticket fits beside it.
 local function free_agent(lane, ticket, score)
   local opens, home, around, passed = openings(lane), parts(lane), nil, false
+  local passed_by = call("HGET", K .. "ticket:" .. ticket, "passed_by")
+  local shunned = shunned_by(lane, passed_by) and passed_by
   local beside = light(lane) and call("EXISTS", K .. "room") == 1
   for ring = 1, 4 do
     if score + opens[ring] > now then break end
@@ -77,7 +83,7 @@ local function free_agent(lane, ticket, score)
     for _, free in ipairs(beside and {"idle:", "room:"} or {"idle:"}) do
       for _, district in ipairs(ring == 1 and {home} or around[ring]) do
         local skipped
-        best, skipped = idle_in(free, district, ring, lane, ticket, best, seen)
+        best, skipped = idle_in(free, district, ring, lane, ticket, best, seen, shunned)
         passed = passed or skipped
       end
       if best then return best.id, ring, opens[ring], seen end

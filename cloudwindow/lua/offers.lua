@@ -2,7 +2,7 @@
 
 local function make_offer(ticket, id, a, why, popped)
   local key = K .. "ticket:" .. ticket
-  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved")
+  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
   local lane, ring = t[1], why.ring - 1
   pull(ticket, {lane = lane, reserved = t[6] or nil}, popped)
   local epoch = call("HINCRBY", key, "epoch", 1)
@@ -12,6 +12,7 @@ local function make_offer(ticket, id, a, why, popped)
   why.priority, why.ring = t[5] or "", nil
   local _, load = calls_of(a)
   if load > 0 then why.load = load end
+  if t[7] and among(t[7], id) then why.passed_on = true end
   local told = cjson.encode({offer = name, ticket = ticket, agent = id, epoch = epoch, expires_ms = expires,
     ring = ring, lane = lane, why = why})
   call("HSET", key, "state", "offered", "agent", id, "offer", name, "expires", expires, "told", told)

@@ -98,7 +98,13 @@ local function count_duty(a, skill, step)
   end
 end
 
+-- Somebody less could take what others have passed on: look at those lanes again.
+local function look_at_shunned()
+  for _, lane in ipairs(call("ZRANGE", K .. "shunned", 0, -1)) do call("ZADD", K .. "shunned", now, lane) end
+end
+
 duty = function(a, step)
+  if step < 0 then look_at_shunned() end
   for skill in each(a.skills) do count_duty(a, skill, step) end
   for _, both in ipairs(call("SMEMBERS", K .. "combinations")) do
     if masters(a.skills, both) then count_duty(a, both, step) end

@@ -31,8 +31,21 @@ local function look_beside(a)
   for mode in pairs(a.talks) do
     if not fits(a, weight_of(mode)) then a.talks[mode] = nil end
   end
-  a.holds = {}
+  a.holds = a.holds or {}
   for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
+end
+
+-- What an agent has passed on is not offered to them again while others could take it.
+local function look_past_passed_on(id, a)
+  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
+    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
+    if not passed_by or not among(passed_by, id) then
+      call("SREM", K .. "shuns:" .. id, ticket)
+    elseif shunned_by(lane, passed_by) then
+      a.holds = a.holds or {}
+      a.holds[ticket] = true
+    end
+  end
 end
 
 -- The score of the first of a lane whom the agent does not pass by, and how many to skip for that.
@@ -146,6 +159,7 @@ local function seek(id, rule, known)
   local seen = {}
   ready_to_look(a)
   if a.calls then look_beside(a) end
+  look_past_passed_on(id, a)
   local best = better_abroad(a, best_own(a, seen), seen)
   if not best then return false end
   local head = best.skip == 0

@@ -5,7 +5,7 @@
 -- Announces agent.lost, agent.away, agent.leaving, agent.signed_out, offer.missed, offer.returned,
 -- agent.available, agent.calls, offer.withdrawn, ticket.ready, ticket.expired, offer.made.
 local waits = false
-for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen"}) do
+for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen", "shunned"}) do
   waits = waits or call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0
 end
 if not waits then return 0 end
@@ -95,6 +95,11 @@ local function expire(ticket)
   if t.state == "offered" then seek(t.agent) end
 end
 
+local function look_again(lane)
+  call("ZREM", K .. "shunned", lane)
+  match_lane(lane)
+end
+
 local function widen(lane)
   if match_lane(lane) == 100 then return end
   local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
@@ -104,7 +109,7 @@ end
 -- One by one, each looked at again before its turn: the one before may have changed it.
 local done = 0
 for _, step in ipairs({{"held", end_hold}, {"prefers", share}, {"presence", vanish}, {"shifts", end_shift},
-    {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}}) do
+    {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}, {"shunned", look_again}}) do
   for _, member in ipairs(due(step[1])) do
     local deadline = call("ZSCORE", K .. step[1], member)
     if deadline and tonumber(deadline) <= now then

@@ -31,8 +31,8 @@ end
 local function return_beside(id, a, reason)
   local ticket = a.ticket
   local t = hash(K .. "ticket:" .. ticket)
-  silence(id, a)
   give_back(ticket, t, reason)
+  silence(id, a)
   match_lane(t.lane)
 end
 

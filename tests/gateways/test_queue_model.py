@@ -96,6 +96,7 @@ class Waiting:
     preferred: StaffId | None = None
     preferred_until: float = 0.0
     reserved: StaffId | None = None
+    passed_by: frozenset[StaffId] = frozenset()
 
 
 @dataclass(slots=True)
@@ -131,6 +132,7 @@ class Replay:
     tickets: dict[TicketId, Waiting] = field(default_factory=dict)
     agents: dict[StaffId, Working] = field(default_factory=dict)
     lenders: dict[DistrictCode, frozenset[DistrictCode]] = field(default_factory=dict)
+    passed_by: dict[TicketId, frozenset[StaffId]] = field(default_factory=dict)
 
     def ring(self, agent: StaffId, lane: Lane) -> int:
         return ring_of(PROFILES[agent].district, lane.home_district, lenders=self.lenders)
@@ -159,10 +161,20 @@ class Replay:
         fitting = fits(there.load, lane.mode, PROFILES[agent].capacity)
         return fitting and not there.leaving and not there.lost
 
+    def shuns(self, agent: StaffId, waiting: Waiting) -> bool:
+        """Whether the agent has passed the ticket on, and somebody else at work could take it some time."""
+        return agent in waiting.passed_by and any(
+            other not in waiting.passed_by
+            and there.state in AT_WORK
+            and PROFILES[other].able(waiting.lane)
+            and self.opening(waiting.lane, other) < CLOSED
+            for other, there in self.agents.items()
+        )
+
     def due(self, agent: StaffId, ticket: TicketId, now: float) -> float | None:
         """The instant from which the agent may serve the waiting ticket, if that has come."""
         waiting = self.tickets[ticket]
-        if ticket in self.agents[agent].calls:
+        if ticket in self.agents[agent].calls or self.shuns(agent, waiting):
             return None
         if waiting.state != "waiting" or waiting.reserved or not PROFILES[agent].able(waiting.lane):
             return None
@@ -209,7 +221,8 @@ class Replay:
         for other, waiting in self.tickets.items():
             same = waiting.lane == here.lane and waiting.state == "waiting" and not waiting.reserved
             if same and waiting.score < here.score - 1e-6:
-                assert self.passes(chosen, other, told.at), f"{other} waited longer than {ticket}"
+                passed = self.passes(chosen, other, told.at) or other in self.agents[chosen].calls
+                assert passed or self.shuns(chosen, waiting), f"{other} waited longer than {ticket}"
 
     def take(self, told: Announcement) -> None:
         """Follow one announcement."""
@@ -244,6 +257,7 @@ class Replay:
             assert told.ticket not in self.tickets, "nobody joins twice"
             lane, score = Lane.parse(told.extra["lane"]), float(told.extra["score"]) / 1000
             here = self.tickets[told.ticket] = Waiting(lane, score)
+            here.passed_by = self.passed_by[told.ticket]
             here.preferred = told.extra.get("preferred")
             here.preferred_until = told.extra.get("prefer_until_ms", 0) / 1000
             self._wait(here, told.at)
@@ -391,9 +405,14 @@ class Machine(RuleBasedStateMachine):
     def somebody_joins(self, lane: Lane, credit: float) -> None:
         self.join(lane, credit)
 
+    @rule(lane=st.sampled_from(LANES), by=st.sets(st.sampled_from(AGENTS), min_size=1, max_size=2))
+    def one_passed_on_joins(self, lane: Lane, by: set[AgentProfile]) -> None:
+        self.join(lane, 0.0, Terms(passed_by=tuple(one.agent for one in by)))
+
     def join(self, lane: Lane, credit: float, terms: Terms = PLAIN) -> None:
         self.number += 1
         ticket = TicketId(f"t{self.number}")
+        self.truth.passed_by[ticket] = frozenset(terms.passed_by)
         for _ in range(2):
             joining = self.line.join(
                 ticket, lane, joined_at=self.now, credit_seconds=credit, now=self.now, terms=terms
@@ -683,6 +702,7 @@ BUGS = {
     "a hold never ends": ("tick", '{{"held", end_hold}, ', "{"),
     "a lease is missing": ("tick", '{"presence", vanish}, ', ""),
     "an agent carries more than they can": ("states", "load + weight <= ", "load <= "),
+    "who passed it on is offered it again": ("choosing", "or not others_could(", "or others_could("),
     "room beside a call is not used": ("accept", "if has_room(a) then", "if false then"),
     "a fence is missing": ("offers", 'call("HINCRBY", key, "epoch", 1)', 'call("HINCRBY", key, "epoch", 0)'),
 }

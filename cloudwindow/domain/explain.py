@@ -3,8 +3,8 @@ Why a ticket went to an agent: what an offer's ``why`` says, and whether it agre
 
 Rule 1: an agent who became free gets the ticket with the lowest ``score + opening``; no ticket considered has
 a lower one.
-Rule 2: a ticket goes to the agent of the nearest open ring who holds the fewest calls, and of those to whoever
-has been free longest; of the agents considered none stands nearer, and none in the same ring comes before them.
+Rule 2: a ticket goes to the agent of the nearest open ring who holds the fewest calls, and of those to
+whoever has been free longest; of the agents considered none stands nearer, and none in the same ring before.
 Whoever passed the ticket on comes last.
 Rule 3: what is not there is unknown, and what is unknown is not judged. Rows of every version can be read.
 """
@@ -91,8 +91,8 @@ class Why:
     """
     The reasons of an offer, read from its JSON; ``None`` is unknown.
 
-    ``load``: what the agent's other calls weighed. ``passed_on``: they had passed the ticket on themselves, and
-    nobody else at work could have taken it.
+    ``load``: what the agent's other calls weighed. ``passed_on``: they had passed the ticket on themselves,
+    and nobody else at work could have taken it.
     """
 
     rule: Rule = Rule.UNKNOWN
@@ -170,8 +170,8 @@ def lost_because(why: Why, one: Candidate, ring: int) -> str:
     """
     Why ``one`` did not win, as a code.
 
-    ``later``, ``ring_farther``, ``passed_on`` (passed this ticket on), ``holds_more`` (calls), ``freed_later`` or
-    ``unknown``.
+    ``later``, ``ring_farther``, ``passed_on`` (gave this ticket on), ``holds_more`` (calls), ``freed_later``
+    or ``unknown``.
 
     ``contradicted``: by these figures it should have won.
     """

@@ -282,7 +282,8 @@ class StageChanged(ToBoth):
 
     Citizen stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered,
     in_call, wrap_up; one message for each call an agent holds. ``session`` is set from the call on;
-    ``peer_online`` tells whether the other side's page is connected. ``version`` grows; an older one is ignored.
+    ``peer_online`` tells whether the other side's page is connected. ``version`` grows; an older one is
+    ignored.
     """
 
     type: ClassVar[str] = "stage.changed"

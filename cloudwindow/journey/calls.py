@@ -996,5 +996,5 @@ class Calls:
 
 
 def _passed_on(ticket: Ticket, by: StaffId, *, to: str) -> tuple[StaffId, ...]:
-    """Who is not offered the ticket again, once ``by`` has passed it on; ``to`` is, to whom it is sent by name."""
+    """Who is not offered the ticket again, once ``by`` has passed it on; ``to``, sent it by name, is."""
     return tuple(sorted({*(ticket.passed_by or ()), by} - {StaffId(to)}))

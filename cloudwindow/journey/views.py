@@ -401,8 +401,8 @@ class DeskView:
     The agent's page. ``stage`` as in StageChanged.
 
     ``pull``: takes by hand, from ``choices``. ``away_reason``: why the line holds them away. ``leaving``: why
-    they will be away after this call. ``session`` is in front of all ``calls``. ``onward`` and ``choices`` are
-    looked up only when asked for.
+    they will be away after this call. ``session`` is in front of all ``calls``. ``onward`` and ``choices``
+    are looked up only when asked for.
     """
 
     staff: StaffCard

@@ -39,25 +39,26 @@ table.remove(held, place)
 set_calls(a, held)
 call("HSET", key, "misses", 0, "finished", mine.ticket)
 -- Parts: tickets rings lanes.
-if held[1] or a.offer then
-  -- Parts: offers choosing seeking matching ending turning.
-  local before = a.state
-  if next_state == "away" then wish(id, a, "break") end
-  if a.leaving and a.offer then return_beside(id, a, a.leaving) end
-  if held[1] or a.offer then
-    busy(id, a, held[1] and standing(a) or "offered", a.reason)
-    renew(id, a)
-    tell_calls(id, a, before, mine.ticket)
-    seek(id, nil, a)
-    return 1
-  end
-end
-if next_state == "away" or a.leaving then
+local function leave()
   if a.leaving then call("HSET", key, "left_for", a.leaving) end
   go_away(id, a, a.leaving or "finished")
   return 1
 end
+
+if (next_state == "away" or a.leaving) and not held[1] and not a.offer then return leave() end
 -- Parts: offers choosing seeking.
+if held[1] or a.offer then
+  -- Parts: matching ending turning.
+  local before = a.state
+  if next_state == "away" then wish(id, a, "break") end
+  if a.leaving and a.offer then return_beside(id, a, a.leaving) end
+  if not held[1] and not a.offer then return leave() end
+  busy(id, a, held[1] and standing(a) or "offered", a.reason)
+  renew(id, a)
+  tell_calls(id, a, before, mine.ticket)
+  seek(id, nil, a)
+  return 1
+end
 -- Free for an instant: they enter the idle lists only if there is nothing for them.
 renew(id, a)
 local before = a.state

@@ -10,14 +10,13 @@ local a = agent_of(id)
 local names, same = {"district", "skills", "languages", "modes", "serves", "capacity"}, a.state ~= nil
 for i, name in ipairs(names) do same = same and a[name] == ARGV[2 + i] end
 local lost = a.state and (a.lost or not call("ZSCORE", K .. "presence", id))
+if same then renew(id, a) end
+if same and not lost then return a.state end
+-- Parts: tickets rings lanes agents offers choosing seeking.
 if same then
-  renew(id, a)
-  if not lost then return a.state end
-  -- Parts: tickets rings lanes agents offers choosing seeking.
   come_to_life(id, a)
   return a.state
 end
--- Parts: tickets rings lanes agents offers choosing seeking.
 local state, working = a.state, AT_WORK[a.state]
 if state == "idle" then rouse(id, a) end
 if a.calls then call("ZREM", K .. "room:" .. a.district, id) end

@@ -55,7 +55,7 @@ let turn = Promise.resolve();
 async function followStage({ stage: next, session, version, peer_online }) {
   if (version < Number(desk.dataset.version)) return;
   desk.dataset.version = String(version);
-  const known = calls.holds(session ?? "");
+  const known = calls.knew(session ?? "");
   await panels.renew(["calls"]);
   const front = socket.front;
   if (session && front && session !== front && known && calls.holds(front)) return panels.renew(["status"]);

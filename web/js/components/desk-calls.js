@@ -14,6 +14,8 @@ const KEYED = 3;
 export class DeskCalls extends EventTarget {
   /** @type {Map<string, Typed>} what was typed and not sent, by call */
   #drafts = new Map();
+  /** @type {Set<string>} calls that have had a stage */
+  #known = new Set();
 
   /**
    * @param {HTMLElement} root the desk
@@ -26,6 +28,7 @@ export class DeskCalls extends EventTarget {
     this.socket = socket;
     this.form = form;
     socket.front = root.dataset.session ?? "";
+    for (const session of [socket.front, ...this.listed]) this.#known.add(session);
     root.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
@@ -33,6 +36,13 @@ export class DeskCalls extends EventTarget {
   /** The calls of this desk, as the panel lists them; one alone is not listed. @returns {string[]} */
   get listed() {
     return [...new Set(this.#links().map((link) => link.dataset.call ?? ""))];
+  }
+
+  /** Whether this call has been told of before; from now on it has. @param {string} session */
+  knew(session) {
+    const known = this.#known.has(session);
+    this.#known.add(session);
+    return known;
   }
 
   /** @param {string} session */

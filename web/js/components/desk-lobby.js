@@ -128,7 +128,7 @@ export class Lobby {
     if (role === "next" || role === "pick") void this.#take(form, event.submitter);
     else if (role === "start" || (role === "availability" && wanted === "available")) void this.#start(new FormData(form).get("pull") === "1");
     else if (role === "stay") void this.#ask("agent.stay");
-    else if (role === "decline") void this.#ask("offer.decline", { offer: this.#offer(), reason });
+    else if (role === "decline") void this.#ask("offer.decline", { offer: offerAt(form), reason });
     else void this.#ask("agent.away", { reason });
   }
 
@@ -169,15 +169,10 @@ export class Lobby {
     button.disabled = true;
     button.setAttribute("aria-busy", "true");
     this.#bell.stop();
-    const taken = await this.#ask("offer.accept", { offer: this.#offer() });
+    const taken = await this.#ask("offer.accept", { offer: offerAt(button) });
     if (taken) return;
     button.disabled = false;
     button.removeAttribute("aria-busy");
-  }
-
-  #offer() {
-    const card = document.querySelector("[data-offer]");
-    return card instanceof HTMLElement ? card.dataset.offer ?? "" : "";
   }
 
   /**
@@ -200,6 +195,12 @@ export class Lobby {
     if (reason === "declined") return;
     say(reason === "missed" || reason === "expired" ? t("Not answered in time; the citizen is back in line.") : t("The citizen is no longer calling."));
   }
+}
+
+/** The offer of the card that a control stands in. @param {Element} control */
+function offerAt(control) {
+  const card = control.closest("[data-offer]");
+  return card instanceof HTMLElement ? card.dataset.offer ?? "" : "";
 }
 
 /** @param {Element | null} element */

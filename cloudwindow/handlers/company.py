@@ -35,7 +35,11 @@ async def invite(request: web.Request) -> web.Response:
     """POST /desk/company — invite somebody into the call: kind, name and, for a text message, mobile."""
     typed = await read_form(request)
     await company_of(request).invite(
-        staff_of(request), typed.get("kind", ""), typed.get("name", ""), typed.get("mobile", "")
+        staff_of(request),
+        typed.get("kind", ""),
+        typed.get("name", ""),
+        typed.get("mobile", ""),
+        call=typed.get("session", ""),
     )
     return done(request, "/desk")
 
@@ -52,7 +56,7 @@ async def remove(request: web.Request) -> web.Response:
 async def hold(request: web.Request) -> web.Response:
     """POST /desk/hold — put the call on hold for a reason of the closed list; an empty one ends it."""
     typed = await read_form(request)
-    await company_of(request).hold(staff_of(request), typed.get("reason", ""))
+    await company_of(request).hold(staff_of(request), typed.get("reason", ""), call=typed.get("session", ""))
     return done(request, "/desk")
 
 
@@ -63,7 +67,7 @@ async def side_room(request: web.Request) -> web.Response:
     wanted = typed.get("wanted", "")
     if wanted not in {"0", "1"}:
         raise BadInput("choice_unknown", field="wanted")
-    await company_of(request).side_room(staff_of(request), wanted == "1")
+    await company_of(request).side_room(staff_of(request), wanted == "1", call=typed.get("session", ""))
     return done(request, "/desk")
 
 

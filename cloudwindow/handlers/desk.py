@@ -18,6 +18,7 @@ from cloudwindow.journey.calls import agent_topic
 PANELS = frozenset(
     {
         "status",
+        "calls",
         "offer",
         "park",
         "transfer",
@@ -46,8 +47,10 @@ def staff_of(request: web.Request) -> Staff:
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
     journey, staff = request.app[JOURNEY], staff_of(request)
-    view = await journey.desks.view(staff, guest(request).look.language)
-    return render(request, "agent/desk.html", desk=view, company=await journey.company.of_agent(staff))
+    call = request.query.get("session", "")
+    view = await journey.desks.view(staff, guest(request).look.language, session=call)
+    company = await journey.company.of_agent(staff, call)
+    return render(request, "agent/desk.html", desk=view, company=company)
 
 
 @route("POST", "/desk/start", "desk")
@@ -63,10 +66,14 @@ async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     wanted = frozenset(request.query.get("names", "").split(","))
     view = await request.app[JOURNEY].desks.view(
-        staff_of(request), guest(request).look.language, panels=wanted
+        staff_of(request),
+        guest(request).look.language,
+        panels=wanted,
+        session=request.query.get("session", ""),
     )
     company = request.app[JOURNEY].company
-    others = await company.of_agent(staff_of(request)) if "company" in wanted else None
+    call = request.query.get("session", "")
+    others = await company.of_agent(staff_of(request), call) if "company" in wanted else None
     return parts(request, "agent/panels", PANELS, desk=view, company=others)
 
 
@@ -90,7 +97,10 @@ async def submit(request: web.Request) -> web.Response:
     """POST /desk/submit — hand the signed application in, exactly once; JSON {receipt, mode, state}."""
     typed = await read_form(request)
     reply = await request.app[JOURNEY].desks.submit(
-        staff_of(request), key_of(request, typed), guest(request).look.language
+        staff_of(request),
+        key_of(request, typed),
+        guest(request).look.language,
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 
@@ -107,6 +117,7 @@ async def decide(request: web.Request) -> web.Response:
         guest(request).look.language,
         approve=typed["decision"] == "approve",
         reasons=typed.get("reasons", ""),
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 

@@ -82,7 +82,7 @@ class Boards:
                     since=one.since,
                     leaving=one.leaving,
                     shift_ends_at=one.shift_ends_at,
-                    call=_running(calls.get(one.agent)),
+                    call=_running(calls.get(one.agent, ())),
                 )
                 for one in sorted(agents, key=lambda one: (one.state.value, one.since))
                 if one.agent in staff_list
@@ -169,9 +169,9 @@ class Boards:
         )
 
 
-def _running(call: Session | None) -> str:
-    """The call an admin may listen to, empty while none runs."""
-    return call.id if call is not None and call.state in RUNNING else ""
+def _running(calls: Sequence[Session]) -> str:
+    """The call an admin may listen to, empty while none runs: of written calls the oldest."""
+    return next((call.id for call in calls if call.state in RUNNING), "")
 
 
 def _longest(groups: Sequence[WaitingGroup], now: float) -> float | None:

@@ -49,7 +49,7 @@ class Company:
 
     # --- inviting ----------------------------------------------------------------------------------------
 
-    async def invite(self, agent: Staff, kind: str, name: str, mobile: str) -> ThirdParty:
+    async def invite(self, agent: Staff, kind: str, name: str, mobile: str, *, call: str = "") -> ThirdParty:
         """
         Invite somebody into the agent's call; with a ``mobile`` number the link goes there by text message.
 
@@ -61,7 +61,7 @@ class Company:
         secret = word(house.random(20))
 
         async def work(conn: Connection) -> ThirdParty:
-            session = await self._running(conn, agent)
+            session = await self._running(conn, agent, call)
             if len(await house.third_parties.of_session(conn, session.id)) >= parties.AT_MOST:
                 raise Conflict("third_party_too_many")
             made = parties.invite(
@@ -91,16 +91,19 @@ class Company:
         )
         await house.sms.send(mobile, text, now=house.clock())
 
-    async def _running(self, conn: Connection, agent: Staff) -> Session:
-        session = await self._house.visits.session_of_agent(conn, agent.id)
+    async def _running(self, conn: Connection, agent: Staff, call: str) -> Session:
+        session = await self._house.visits.session_of_agent(conn, agent.id, call)
         if session is None or session.state not in RUNNING:
             raise Conflict("no_call")
         return session
 
     async def remove(self, agent: Staff, id: str) -> None:
-        """Take somebody out of the agent's call. Raises NotFound("third_party_unknown"), Conflict."""
+        """Take somebody out of one of the agent's calls. Raises NotFound("third_party_unknown"), Conflict."""
         async with self._house.ledger.read() as conn:
-            session = await self._running(conn, agent)
+            party = await self._house.third_parties.one(conn, id)
+            session = await self._house.visits.session_of_agent(conn, agent.id, party.session)
+        if session is None:
+            raise NotFound("third_party_unknown")
         await self._end(id, Event.REMOVE, _agent(agent), "third_party.removed", session=session.id)
 
     # --- the citizen's say -------------------------------------------------------------------------------
@@ -319,7 +322,7 @@ class Company:
 
     # --- how the call stands -----------------------------------------------------------------------------
 
-    async def hold(self, agent: Staff, reason: str) -> None:
+    async def hold(self, agent: Staff, reason: str, *, call: str = "") -> None:
         """
         Put the agent's call on hold for ``reason``; without a word it goes on.
 
@@ -328,7 +331,7 @@ class Company:
         house, now = self._house, self._house.clock()
 
         async def work(conn: Connection) -> Session:
-            session = await self._running(conn, agent)
+            session = await self._running(conn, agent, call)
             held = sessions.hold(session, reason, now)
             await house.visits.save_session(conn, held, seen=session.version)
             said = "session.held" if reason else "session.unheld"
@@ -340,12 +343,12 @@ class Company:
         await self._arrange(held.id)
         await self.refresh(held.id)
 
-    async def side_room(self, agent: Staff, wanted: bool) -> None:
+    async def side_room(self, agent: Staff, wanted: bool, *, call: str = "") -> None:
         """Talk with the citizen alone, who translates included; or end that. Raises Conflict("no_call")."""
         house, now = self._house, self._house.clock()
 
         async def work(conn: Connection) -> Session:
-            session = await self._running(conn, agent)
+            session = await self._running(conn, agent, call)
             moved = replace(session, side_room=wanted, version=session.version + 1)
             await house.visits.save_session(conn, moved, seen=session.version)
             said = "session.side_room_opened" if wanted else "session.side_room_closed"
@@ -440,13 +443,14 @@ class Company:
             session = await self._house.visits.session(conn, session_id)
             known = await self._house.third_parties.of_session(conn, session_id)
         changed = PanelChanged(panels=("company",))
-        for topic in (*self._topics(session), *(third_topic(one.id) for one in known)):
+        await self._house.hub.tell(agent_topic(session.agent), replace(changed, session=session.id))
+        for topic in (citizen_topic(session.ticket), *(third_topic(one.id) for one in known)):
             await self._house.hub.tell(topic, changed)
 
-    async def of_agent(self, agent: Staff) -> CompanyView | None:
-        """Who else is in the agent's call, links not followed yet among it."""
+    async def of_agent(self, agent: Staff, call: str = "") -> CompanyView | None:
+        """Who else is in the agent's ``call``, or the newest of them, links not followed yet among it."""
         async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
+            session = await self._house.visits.session_of_agent(conn, agent.id, call)
             if session is None or session.state not in RUNNING:
                 return None
             known = await self._house.third_parties.of_session(conn, session.id)

@@ -377,12 +377,32 @@ class StaffCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallCard:
+    """
+    One of the calls of a desk; ``unanswered``: lines of the citizen since the agent's last one, the first of
+    them at ``unanswered_since``.
+    """
+
+    session: str
+    stage: str
+    number: str
+    applicant: str
+    item: Text
+    mode: str
+    in_front: bool
+    unanswered: int
+    unanswered_since: float | None
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeskView:
     """
     The agent's page. ``stage`` as in StageChanged.
 
     ``pull``: takes by hand, from ``choices``. ``away_reason``: why the line holds them away. ``leaving``: why
-    they will be away after this call. ``onward`` and ``choices`` are looked up only when asked for.
+    they will be away after this call. ``session`` is in front of all ``calls``. ``onward`` and ``choices``
+    are looked up only when asked for.
     """
 
     staff: StaffCard
@@ -398,6 +418,7 @@ class DeskView:
     shift_ends_at: float | None = None
     choices: Sequence[ChoiceRow] = ()
     onward: OnwardView | None = None
+    calls: Sequence[CallCard] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,9 +263,9 @@ class Watch:
         async with self._house.ledger.read() as conn:
             waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
             calls = await self._house.visits.open_calls(conn)
+        settled_at = now - SETTLED_SECONDS
         for agent in await self._house.line.agents():
-            if agent.since < now - SETTLED_SECONDS:
-                await self._calls.mend_agent(agent, calls.get(agent.agent), now)
+            await self._calls.mend_agent(agent, calls.get(agent.agent, ()), now, settled_at=settled_at)
         here = await self._places.catch_up()
         lost = [one for one in waiting if not here.knows(TicketId(one))]
         for ticket in await self._house.line.missing(lost):

@@ -34,7 +34,7 @@ class Staff:
     A member of staff; ``roles`` among agent, approver, district_admin, city_admin.
 
     ``levels``: skill to level, 1 where missing. ``certified_until``: skill to the last day (ISO date) of its
-    certificate, for good where missing.
+    certificate, for good where missing. ``text_calls``: how many they may hold at once, 1 to 3.
     """
 
     id: StaffId
@@ -49,6 +49,7 @@ class Staff:
     demo: bool
     active: bool
     levels: Mapping[str, int] = field(default_factory=dict)
+    text_calls: int = 3
     certified_until: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -130,6 +131,7 @@ class People:
                 modes=list(staff.modes),
                 levels=dict(staff.levels),
                 certified_until=dict(staff.certified_until),
+                text_calls=staff.text_calls,
                 password_hash=password_hash,
                 totp_sealed=self._sealer.seal(totp_secret, place=place("staff", "totp", staff.id)),
                 totp_counter=0,

@@ -111,6 +111,9 @@ staff = Table(
     Column("modes", JSON, nullable=False),
     Column("levels", JSON, comment="skill -> level, 1 if missing"),
     Column("certified_until", JSON, comment="skill -> last day of its certificate"),
+    Column(
+        "text_calls", Integer, nullable=False, server_default=text("3"), comment="how many at once, 1 to 3"
+    ),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -118,6 +121,15 @@ staff = Table(
     ),
     Column("demo", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("staff", String(32), ForeignKey("staff.id"), primary_key=True),
+    Column("pull", Boolean, nullable=False, comment="takes tickets by hand"),
+    Column("leaving", String(32), nullable=False, comment="why away after this call"),
+    Column("shift_ends_at", Double),
 )
 
 web_session = Table(
@@ -177,6 +189,7 @@ ticket = Table(
     Column("aside_reason", String(32), nullable=False, server_default=text("''")),
     Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
     Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
+    Column("passed_by", JSON, comment="agents who passed it on"),
     Column("version", Integer, nullable=False),
     Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),

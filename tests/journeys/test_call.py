@@ -3,7 +3,7 @@
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict
-from cloudwindow.domain.messages import AgentAvailable, CallDevices, CallHangUp, CallOffer, ChatSay
+from cloudwindow.domain.messages import AgentAvailable, CallDevices, CallHangUp, CallJoin, CallOffer, ChatSay
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome
 from cloudwindow.domain.session import State as Call
@@ -69,7 +69,7 @@ async def test_an_echo_test_needs_no_call_and_meets_nobody(town: Town) -> None:
 async def test_a_citizen_can_answer_without_camera_by_text_alone(town: Town) -> None:
     desk, visitor = await town.agent("mei"), await town.citizen()
     await desk.accept()
-    await town.made.visits.join(await visitor.filler())
+    await visitor.say(CallJoin())
     await visitor.say(ChatSay(text=" 我听不见，打字可以吗？ "))
     assert desk.page is not None
     assert desk.page.last("chat.said")["text"] == "我听不见，打字可以吗？"

@@ -100,6 +100,7 @@ function chime() {
 }
 
 async function startCall() {
+  if (page.dataset.mode === "text") return void socket.request("call.join").catch(() => say(t("Not sent. Please try again."), "attention"));
   const stream = test.takeStream();
   if (stream) call.use(stream);
   await call.join({ pictured: page.dataset.mode !== "audio" });

@@ -44,7 +44,7 @@ local function standing(a)
 end
 
 local function weight_of(mode)
-  return RULES["weight_" .. mode] or RULES.full
+  return tonumber(string.match(RULES.weights, mode .. "=(%d+)")) or RULES.full
 end
 
 -- Whether a call of this weight fits beside those the agent holds; the first always does.

@@ -67,8 +67,7 @@ end
 -- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
 local function agent_of(id)
   local a = hash(K .. "agent:" .. id)
-  for _, name in ipairs({"ticket", "offer", "calls", "leaving"}) do
-    if a[name] == "" then a[name] = nil end
-  end
+  if a.ticket == "" then a.ticket, a.offer = nil, nil end
+  if a.calls == "" then a.calls = nil end
   return a
 end

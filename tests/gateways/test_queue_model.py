@@ -707,7 +707,7 @@ BUGS = {
     "a lease is missing": ("tick", '{"presence", vanish}, ', ""),
     "an agent carries more than they can": ("states", "load + weight <= ", "load <= "),
     "who passed it on is offered it again": ("choosing", "or not others_could(", "or others_could("),
-    "room beside a call is not used": ("accept", "if has_room(a) then", "if false then"),
+    "room beside a call is not used": ("accept", "and has_room(a) then", "and false then"),
     "a fence is missing": ("offers", 'call("HINCRBY", key, "epoch", 1)', 'call("HINCRBY", key, "epoch", 0)'),
 }
 

@@ -283,7 +283,8 @@ class StageChanged(ToBoth):
     Citizen stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered,
     in_call, wrap_up; one message for each call an agent holds. ``session`` is set from the call on;
     ``peer_online`` tells whether the other side's page is connected. ``version`` grows; an older one is
-    ignored.
+    ignored. ``keeps_room``: the call was passed on and the citizen's connection stays as it is for the next
+    agent.
     """
 
     type: ClassVar[str] = "stage.changed"
@@ -291,6 +292,7 @@ class StageChanged(ToBoth):
     version: int
     session: str | None
     peer_online: bool
+    keeps_room: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,12 +347,13 @@ class ChatSaid(OfCall):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerDevices(OfCall):
-    """What the other side sends, and its reason if it does not."""
+    """What the other side sends, and its reason if it does not; ``member`` if it is a third party."""
 
     type: ClassVar[str] = "peer.devices"
     camera: bool
     microphone: bool
     reason: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,10 +368,26 @@ class CallAnswer(OfCall):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRenegotiate(OfCall):
-    """Please offer again: the room has changed, or the media worker was replaced."""
+    """
+    Please offer again: with ``more`` on the same connection, because somebody joined; else on a new one,
+    because the media worker was replaced.
+    """
 
     type: ClassVar[str] = "call.renegotiate"
     purpose: str
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSlots(ToBoth):
+    """
+    Who is in which of the receiving streams, in their order; null for an empty one.
+
+    ``kind`` is citizen, agent or a third party's kind, ``name`` a third party's name.
+    """
+
+    type: ClassVar[str] = "call.slots"
+    slots: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,6 +455,8 @@ def _all(base: type[Message]) -> list[type[Message]]:
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
+FROM_THIRD_PARTY = frozenset({CallOffer.type, CallDevices.type, CallHangUp.type})
+"""A third party talks; of form, papers and chat they have nothing."""
 
 TEXT_LIMIT = 2_000
 SDP_LIMIT = 32_768

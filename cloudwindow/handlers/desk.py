@@ -23,6 +23,7 @@ PANELS = frozenset(
         "park",
         "transfer",
         "citizen",
+        "company",
         "form",
         "progress",
         "materials",
@@ -45,10 +46,11 @@ def staff_of(request: web.Request) -> Staff:
 @route("GET", "/desk", "desk")
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
-    view = await request.app[JOURNEY].desks.view(
-        staff_of(request), guest(request).look.language, session=request.query.get("session", "")
-    )
-    return render(request, "agent/desk.html", desk=view)
+    journey, staff = request.app[JOURNEY], staff_of(request)
+    call = request.query.get("session", "")
+    view = await journey.desks.view(staff, guest(request).look.language, session=call)
+    company = await journey.company.of_agent(staff, call)
+    return render(request, "agent/desk.html", desk=view, company=company)
 
 
 @route("POST", "/desk/start", "desk")
@@ -69,7 +71,10 @@ async def panels(request: web.Request) -> web.Response:
         panels=wanted,
         session=request.query.get("session", ""),
     )
-    return parts(request, "agent/panels", PANELS, desk=view)
+    company = request.app[JOURNEY].company
+    call = request.query.get("session", "")
+    others = await company.of_agent(staff_of(request), call) if "company" in wanted else None
+    return parts(request, "agent/panels", PANELS, desk=view, company=others)
 
 
 def replied(request: web.Request, reply: StoredReply) -> web.Response:

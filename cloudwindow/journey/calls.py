@@ -25,17 +25,22 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
+from cloudwindow.domain.third_party import MEMBER as THIRD_MEMBER
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.nearly import text_to
 from cloudwindow.journey.ring_words import RING_TEXT
+from cloudwindow.journey.standing import arrangement
+from cloudwindow.media.plane import Arrangement
 from cloudwindow.records import Connection, duties, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
 PARK_REASONS = ("fetch_papers", "wait_for_person", "technical", "other")
 TRANSFER_REASONS = ("other_language", "other_mode", "wrong_district", "special_knowledge", "other")
+KEPT_ROOM_SECONDS = 600.0
+"""So long the citizen of a call that was passed on may stay connected for the next agent."""
 AGENT_GRACE_SECONDS = 30.0
 """An agent's page may reload; after this the citizen goes back to the head of the line."""
 
@@ -48,6 +53,18 @@ def citizen_topic(ticket: str) -> str:
 def agent_topic(agent: str) -> str:
     """Who hears what concerns a desk."""
     return f"agent:{agent}"
+
+
+def third_topic(party: str) -> str:
+    """Who hears what concerns a third party's page."""
+    return f"third:{party}"
+
+
+def topic_of(session: Session, member: str) -> str:
+    """Where the page of a member of the call's media room listens."""
+    if member.startswith(THIRD_MEMBER):
+        return third_topic(member.removeprefix(THIRD_MEMBER))
+    return agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +88,8 @@ class Live:
     A ticket and its last call as they stand.
 
     ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
-    ``rung``: the step called somebody who has to be told by text message.
+    ``rung``: the step called somebody who has to be told by text message. ``keeps_room``: the citizen stays
+    connected for the next agent.
     """
 
     ticket: Ticket
@@ -79,6 +97,7 @@ class Live:
     freed: StaffId | None = None
     absent: bool = False
     rung: bool = False
+    keeps_room: bool = False
 
     @property
     def stage(self) -> str:
@@ -91,6 +110,13 @@ class Live:
             tickets.State.CALLED: "called",
             tickets.State.MISSED: "missed",
         }.get(state, "ended")
+
+
+def _kept_room(last: Session | None, now: float) -> str:
+    """The media room in which the citizen of a call that was passed on still waits, if there is one."""
+    if last is None or last.outcome is not Outcome.TRANSFERRED or last.ended_at is None:
+        return ""
+    return last.room if now - last.ended_at < KEPT_ROOM_SECONDS else ""
 
 
 class Calls:
@@ -139,7 +165,7 @@ class Calls:
             citizen=ticket.citizen,
             agent=agent.id,
             epoch=epoch,
-            room=word(house.random(15)),
+            room=_kept_room(last, now) or word(house.random(15)),
             started_at=now,
             deadline=now + sessions.LIMITS_SECONDS[sessions.State.RINGING],
         )
@@ -195,19 +221,27 @@ class Calls:
         Conflict("no_call") when there is none, Unavailable("media_unavailable").
         """
         if message.purpose == "echo":
-            room, member, echo = f"echo-{ticket or agent}", "self", True
+            room, member, stands = f"echo-{ticket or agent}", "self", None
         elif message.purpose == "call":
             live = await self._joined(ticket, role)
-            room, member, echo = live.room, role, False
+            room, member, stands = live.room, role, await self._stands(live)
         else:
             raise BadInput("unknown_purpose")
-        await self._place(room)
-        sdp = await self._house.media.answer(room, member, role=role, offer=message.sdp, echo=echo)
+        await self.place_room(room)
+        echo = message.purpose == "echo"
+        sdp = await self._house.media.answer(
+            room, member, role=role, offer=message.sdp, echo=echo, arrangement=stands
+        )
         call = message.session or None
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp, session=call)
         await self._house.hub.tell(topic, answer)
 
-    async def _place(self, room: str) -> None:
+    async def _stands(self, session: Session) -> Arrangement:
+        async with self._house.ledger.read() as conn:
+            known = await self._house.third_parties.of_session(conn, session.id)
+        return arrangement(session, known)
+
+    async def place_room(self, room: str) -> None:
         """All nodes put one room on one worker."""
         media = self._house.media
         proposed = await media.place(room)
@@ -353,15 +387,14 @@ class Calls:
         if live is not None:
             await self.tell(live)
 
-    async def media_gone(self, room: str, member: str) -> None:
-        """A media worker died or a transport ended: both browsers are asked to offer again."""
+    async def media_gone(self, room: str, member: str, *, more: bool = False) -> None:
+        """A media worker died, a transport ended or (``more``) somebody joined: the browser offers again."""
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session_of_room(conn, room)
         if session is None or session.state not in sessions.OPEN:
             return
-        again = CallRenegotiate(purpose="call", session=session.id)
-        topic = agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
-        await self._house.hub.tell(topic, again)
+        again = CallRenegotiate(purpose="call", more=more, session=session.id)
+        await self._house.hub.tell(topic_of(session, member), again)
 
     # --- ending ------------------------------------------------------------------------------------------
 
@@ -729,11 +762,17 @@ class Calls:
             await note(conn, ticket.application, said, actor, now, about)
             told = {"session": session.id, "outcome": outcome.value}
             await note(conn, ticket.application, "session.closed", actor, now, told)
-            return Live(ticket=onward, session=closed)
+            return Live(
+                ticket=onward,
+                session=closed,
+                keeps_room=outcome is Outcome.TRANSFERRED and not onward.callback,
+            )
 
         live = await self._house.ledger.write(work)
         line = self._house.line
-        if live.session is not None:
+        if live.session is not None and live.keeps_room:
+            await self._quietly(self._house.media.remove(live.session.room, "agent"))
+        elif live.session is not None:
             await self._quietly(self._house.workers.forget(live.session.room))
             await self._quietly(self._house.media.close(live.session.room))
         # Out and in again: the lane, the terms or the time may be others now; the place is the old one.
@@ -953,6 +992,7 @@ class Calls:
             version=self._tick(),
             session=session.id if session else None,
             peer_online=session is not None and self._house.hub.online(agent_topic(session.agent)),
+            keeps_room=live.keeps_room,
         )
 
     def agent_stage(self, live: Live) -> StageChanged:

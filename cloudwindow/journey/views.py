@@ -498,7 +498,7 @@ class WaitRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """One agent on the board; ``leaving``: why they will be away after this call."""
+    """One agent on the board; ``leaving``: why they will be away after it; ``call``: the running one."""
 
     id: str
     name: str
@@ -508,6 +508,7 @@ class AgentRow:
     since: float
     leaving: str = ""
     shift_ends_at: float | None = None
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -578,3 +579,44 @@ class DemoAccount:
     district: Text
     role: str
     page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyRow:
+    """A third party of a call; ``link`` only for the agent, and until it is followed."""
+
+    id: str
+    kind: str
+    name: str
+    state: str
+    agreed: bool
+    refusable: bool
+    mode: str
+    link: str
+    invited_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyView:
+    """Who is in a call beside citizen and agent, and whether it is on hold or in a private talk."""
+
+    session: str
+    rows: Sequence[CompanyRow]
+    hold_reason: str
+    held_at: float | None
+    side_room: bool
+    may_invite: bool
+    kinds: Sequence[str]
+    hold_reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestView:
+    """What a third party's page shows: ``stage`` is waiting (for the citizen's word), in_call or ended."""
+
+    me: CompanyRow
+    stage: str
+    agent: str
+    district: Text | None
+    number: str
+    company: CompanyView

@@ -68,6 +68,7 @@ class WebSession:
     seen_at: float
     expires_at: float
     appointment: str | None = None
+    third_party: str | None = None
 
 
 class People:
@@ -183,6 +184,7 @@ class People:
         kind: str,
         csrf: str,
         staff: StaffId | None = None,
+        third_party: str | None = None,
         now: float,
         seconds: float,
     ) -> WebSession:
@@ -198,6 +200,7 @@ class People:
             created_at=now,
             seen_at=now,
             expires_at=now + seconds,
+            third_party=third_party,
         )
         await conn.execute(
             insert(tables.web_session).values(
@@ -207,6 +210,7 @@ class People:
                 staff=staff,
                 ticket=None,
                 appointment=None,
+                third_party=third_party,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -275,6 +279,7 @@ class People:
             seen_at=row.seen_at,
             expires_at=row.expires_at,
             appointment=row.appointment,
+            third_party=row.third_party,
         )
 
     async def keep_intake(

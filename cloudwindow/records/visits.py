@@ -224,8 +224,9 @@ class Visits:
         return from_row(Session, row) if row else None
 
     async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
-        """The call that meets in this media room."""
-        query = select(tables.session).where(tables.session.c.room == room)
+        """The last call that met in this media room: one that is passed on keeps it."""
+        table = tables.session
+        query = select(table).where(table.c.room == room).order_by(table.c.epoch.desc()).limit(1)
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
 

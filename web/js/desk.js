@@ -1,6 +1,8 @@
 // desk.js — wires the agent's page: the lobby, the call, the shared form, papers, read-back, decision and outcome.
+import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
+import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
 import { closeDialogue } from "./components/dialogue.js";
 import { DeskCalls } from "./components/desk-calls.js";
@@ -30,12 +32,14 @@ const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-pane
 const papers = new DeskPapers(desk, socket);
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 
+new CallTiles(stage, socket, call);
+enhanceCompany(desk, () => void panels.renew(["company"]));
 const calls = new DeskCalls(desk, socket, form);
 const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
-const IN_CALL = ["status", "citizen", "form", "materials", "read_back", "decision", "chat"];
+const IN_CALL = ["status", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
 const LOOK_AGAIN_MS = 2_500;
@@ -63,7 +67,7 @@ async function followStage({ stage: next, session, version, peer_online }) {
   const before = desk.dataset.stage;
   lobby.follow(next);
   showPeer(peer_online);
-  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "status"] : LOBBY);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "company", "status"] : LOBBY);
   // The panels first, so that nothing of the citizen before is seen when the columns open.
   await panels.renew(missed ? [...IN_CALL, ...panelsOf(next), "calls", "outcome"] : panelsOf(next));
   if (missed) calls.restore();

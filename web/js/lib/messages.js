@@ -194,13 +194,15 @@
  * Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change. Citizen
  * stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered, in_call,
  * wrap_up; one message for each call an agent holds. `session` is set from the call on; `peer_online` tells
- * whether the other side's page is connected. `version` grows; an older one is ignored.
+ * whether the other side's page is connected. `version` grows; an older one is ignored. `keeps_room`: the call was
+ * passed on and the citizen's connection stays as it is for the next agent.
  * @typedef {object} StageChanged
  * @property {"stage.changed"} type
  * @property {string} stage
  * @property {number} version
  * @property {string | null} session
  * @property {boolean} peer_online
+ * @property {boolean} [keeps_room]
  */
 
 /**
@@ -251,13 +253,14 @@
  */
 
 /**
- * What the other side sends, and its reason if it does not.
+ * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
  * @property {string | null} [session]
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} reason
+ * @property {string} [member]
  */
 
 /**
@@ -271,11 +274,19 @@
  */
 
 /**
- * Please offer again: the room has changed, or the media worker was replaced.
+ * Please offer again: with `more` on the same connection, because somebody joined; else on a new one, because the media worker was replaced.
  * @typedef {object} CallRenegotiate
  * @property {"call.renegotiate"} type
  * @property {string | null} [session]
  * @property {string} purpose
+ * @property {boolean} [more]
+ */
+
+/**
+ * Who is in which of the receiving streams, in their order; null for an empty one. `kind` is citizen, agent or a third party's kind, `name` a third party's name.
+ * @typedef {object} CallSlots
+ * @property {"call.slots"} type
+ * @property {any[]} slots
  */
 
 /**

@@ -14,6 +14,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.matters import Matters
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
@@ -42,6 +43,7 @@ class Journey:
     filling: Filling
     visits: Visits
     desks: Desks
+    matters: Matters
     following: Following
     inboxes: Inboxes
     boards: Boards
@@ -80,6 +82,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         filling=filling,
         visits=visits,
         desks=desks,
+        matters=Matters(house, openings, intakes, calls),
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
         boards=boards,

@@ -38,6 +38,7 @@ from cloudwindow.handlers import (
     desk,
     health,
     lendings,
+    matters,
     routes,
     staff,
     taking,
@@ -70,7 +71,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, matters, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0

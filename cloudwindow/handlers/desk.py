@@ -22,6 +22,7 @@ PANELS = frozenset(
         "park",
         "transfer",
         "citizen",
+        "matters",
         "form",
         "progress",
         "materials",

@@ -188,7 +188,7 @@ class Matters:
         """
         Give a matter that was not opened its outcome, before the call is closed.
 
-        Raises as ``go_on``, and BadInput("unknown_matter") for the present one: the call's outcome is its own.
+        Raises as ``go_on``, and BadInput("unknown_matter") for the present one: it has the call's outcome.
         """
         now = self._house.clock()
 

@@ -19,6 +19,7 @@ from cloudwindow.domain.catalogue import (
     Text,
 )
 from cloudwindow.domain.match import Place
+from cloudwindow.domain.session import CHOOSABLE, Outcome
 from cloudwindow.domain.ticket import Ticket, callback_minutes
 
 
@@ -398,6 +399,11 @@ class SessionView:
     def open_matters(self) -> Sequence[MatterView]:
         """What else this ticket is about and nobody has settled yet."""
         return [one for one in self.matters if one.state == "open"]
+
+    @property
+    def elsewhere_outcomes(self) -> Sequence[str]:
+        """How a matter that was not opened may end: it was not handed in."""
+        return [one.value for one in CHOOSABLE if one is not Outcome.SUBMITTED]
 
     @property
     def present_matter(self) -> MatterView | None:

@@ -61,5 +61,14 @@ def settle(matter: Matter, outcome: str, note: str, *, submitted: bool) -> Matte
 
 
 def same_paper(one: MaterialRule, other: MaterialRule) -> bool:
-    """Whether two items ask for the very same paper, so that one photograph serves both."""
-    return (one.id, one.name, one.form, one.count) == (other.id, other.name, other.form, other.count)
+    """
+    Whether two items ask for the very same paper, so that one photograph serves both: of the same kind, from
+    the same issuer, looking the same. The words for it may differ.
+    """
+    return (one.id, one.form, one.count, one.issued_by, one.sample) == (
+        other.id,
+        other.form,
+        other.count,
+        other.issued_by,
+        other.sample,
+    )

@@ -183,7 +183,7 @@ async def test_an_agent_without_all_skills_is_neither_rung_nor_shown_the_ticket(
     await partly.open()
     able = await town.desk("mei")
     visitor = await with_several(town, "HR01", "CA04")
-    assert (await partly.view()).choices == ()
+    assert not (await partly.view()).choices
     await able.open()
     names = [town.house.item_of(one).name.zh for one in ("HR01", "CA04")]
     assert [one.item.zh for one in (await able.view()).choices] == ["、".join(names)]
@@ -224,7 +224,7 @@ async def test_two_matters_are_handed_in_in_one_call(either_town: Town) -> None:
     assert carried.identity_result == "confirmed"
     assert {one.rule for one in carried.materials} == {"id_card"}, "the two ask for different portraits"
     assert {one.verdict for one in carried.materials} == {"pending"}
-    assert carried.values["delivery_method"].standing == "proposed", "nothing is confirmed silently"
+    assert "delivery_method" not in carried.values, "a permit does not come electronically: it is asked"
     assert "matter.opened" in await town.kinds(visitor.application)
     page = await visitor.view()
     assert [one.state for one in page.matters] == ["done", "now"]
@@ -273,6 +273,21 @@ async def test_a_call_is_not_closed_while_a_matter_has_no_outcome(town: Town) ->
         Outcome.ONSITE_REQUIRED,
         Outcome.CONSULTED,
     ]
+
+
+async def test_answers_to_the_same_question_come_along_as_proposals(town: Town) -> None:
+    visitor, desk = await talking(town, "CA04")
+    await visitor.fill({"delivery_method": "electronic"})
+    await visitor.photograph("id_card", "portrait")
+    await desk.judge_all(visitor.application)
+    await go_on(town, visitor, desk, "draft_owned", "还缺材料")
+    carried = await town.case(visitor.application)
+    value = carried.values["delivery_method"]
+    assert (value.value, value.standing) == ("electronic", "proposed"), "nothing is confirmed silently"
+    assert [(one.rule, one.verdict) for one in carried.materials] == [("id_card", "pending")]
+    assert carried.identity_result is None, "what was not checked is not carried over"
+    await visitor.confirm_all()
+    assert (await town.case(visitor.application)).values["delivery_method"].standing == "confirmed"
 
 
 async def test_the_next_matter_asks_how_the_present_one_ends(town: Town) -> None:

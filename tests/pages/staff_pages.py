@@ -95,6 +95,7 @@ PANELS: dict[str, Sample] = {
         "park",
         "transfer",
         "citizen",
+        "matters",
         "form",
         "progress",
         "materials",

@@ -124,6 +124,7 @@ class Ticket:
     ``rings`` are its lane's words, frozen when it was taken for several matters; empty for a single one.
     ``credit_seconds``: what ``priority`` gives, or a penalty below zero. ``preferred_agent`` alone is offered
     the ticket until ``preferred_until``; nobody before ``not_before``. ``callback``: the citizen is rung.
+    ``passed_by``: agents who passed it on; it is not offered to them again while others are there.
     """
 
     id: TicketId
@@ -151,6 +152,7 @@ class Ticket:
     nearly_told_at: float | None = None
     skill: str = ""
     rings: str = ""
+    passed_by: tuple[StaffId, ...] = ()
     version: int = 0
 
     @property
@@ -167,6 +169,7 @@ class Ticket:
             preferred_until=self.preferred_until or 0.0,
             not_before=self.not_before or 0.0,
             callback=self.callback,
+            passed_by=tuple(self.passed_by or ()),
         )
 
     @property

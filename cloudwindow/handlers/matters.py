@@ -52,7 +52,10 @@ async def go_on(request: web.Request) -> web.Response:
     """POST /desk/matters/next — the present matter gets its outcome, the next one opens in the same call."""
     typed = await read_form(request)
     await request.app[JOURNEY].matters.go_on(
-        staff_of(request), typed.get("outcome", ""), typed.get("note", "")
+        staff_of(request),
+        typed.get("outcome", ""),
+        typed.get("note", ""),
+        session=typed.get("session", ""),
     )
     return web.Response(status=204) if wants_json(request) else see_other("/desk")
 
@@ -66,5 +69,6 @@ async def settle(request: web.Request) -> web.Response:
         position_of(typed.get("position", "")),
         typed.get("outcome", ""),
         typed.get("note", ""),
+        session=typed.get("session", ""),
     )
     return web.Response(status=204) if wants_json(request) else see_other("/desk")

@@ -153,7 +153,7 @@ class Matters:
 
     # --- in the call -------------------------------------------------------------------------------------
 
-    async def go_on(self, agent: Staff, outcome: str, text: str) -> None:
+    async def go_on(self, agent: Staff, outcome: str, text: str, *, session: str = "") -> None:
         """
         Give the present matter its outcome (none is needed once it is handed in) and open the next one.
 
@@ -163,28 +163,30 @@ class Matters:
         now = self._house.clock()
 
         async def work(conn: Connection) -> Live:
-            session, ticket, found = await self._standing(conn, agent)
-            if session.state not in sessions.OPEN:
+            call, ticket, found = await self._standing(conn, agent, session)
+            if call.state not in sessions.OPEN:
                 raise Conflict("no_call")
-            mine = ticket_matters.here(found, session.application)
+            mine = ticket_matters.here(found, call.application)
             onward = following(found, mine.position)
             if onward is None:
                 raise Conflict("no_further_matter")
-            await self._settle(conn, session, mine, outcome, text, now)
+            await self._settle(conn, call, mine, outcome, text, now)
             moved = replace(ticket_matters.standing_at(ticket, onward), version=ticket.version + 1)
             await self._house.visits.save_ticket(conn, moved, seen=ticket.version)
-            turned = replace(session, application=onward.application, version=session.version + 1)
-            await self._house.visits.save_session(conn, turned, seen=session.version)
+            turned = replace(call, application=onward.application, version=call.version + 1)
+            await self._house.visits.save_session(conn, turned, seen=call.version)
             before = [one for one in found if one.position != onward.position and one.outcome] + [mine]
             await ticket_matters.carry_over(self._house, conn, before, onward, agent.id, now)
-            payload = {"session": session.id, "ticket": ticket.id, "position": onward.position}
+            payload = {"session": call.id, "ticket": ticket.id, "position": onward.position}
             actor = Actor(kind="agent", id=agent.id)
             await note(conn, onward.application, "matter.opened", actor, now, payload)
             return Live(ticket=moved, session=turned)
 
         await self._calls.refresh(await self._house.ledger.write(work), *OTHER_MATTER)
 
-    async def settle(self, agent: Staff, position: int, outcome: str, text: str) -> None:
+    async def settle(
+        self, agent: Staff, position: int, outcome: str, text: str, *, session: str = ""
+    ) -> None:
         """
         Give a matter that was not opened its outcome, before the call is closed.
 
@@ -193,18 +195,20 @@ class Matters:
         now = self._house.clock()
 
         async def work(conn: Connection) -> Live:
-            session, ticket, found = await self._standing(conn, agent)
+            call, ticket, found = await self._standing(conn, agent, session)
             wanted = _at(found, position)
-            if wanted.application == session.application:
+            if wanted.application == call.application:
                 raise BadInput("unknown_matter", field="position")
-            await self._settle(conn, session, wanted, outcome, text, now)
-            return Live(ticket=ticket, session=session)
+            await self._settle(conn, call, wanted, outcome, text, now)
+            return Live(ticket=ticket, session=call)
 
         await self._calls.refresh(await self._house.ledger.write(work), "matters", "outcome", "ended")
 
-    async def _standing(self, conn: Connection, agent: Staff) -> tuple[Session, Ticket, Sequence[Matter]]:
+    async def _standing(
+        self, conn: Connection, agent: Staff, call: str
+    ) -> tuple[Session, Ticket, Sequence[Matter]]:
         """The agent's call with its ticket, while the ticket is in this very call."""
-        session = await self._house.visits.session_of_agent(conn, agent.id)
+        session = await self._house.visits.session_of_agent(conn, agent.id, call)
         if session is None:
             raise Conflict("no_call")
         ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)

@@ -631,7 +631,9 @@ class Desks:
             held = await self._house.visits.sessions_of_agent(conn, agent.id)
             lives = [await self._calls.live(conn, one.ticket) for one in held]
         for live in lives:
-            await self._calls.refresh(live, "read_back", "signature", "decision", "case", "form", "materials")
+            await self._calls.refresh(
+                live, "read_back", "signature", "decision", "case", "form", "materials", "matters"
+            )
         return stored
 
     async def _application(self, agent: Staff, call: str = "") -> str:

@@ -39,6 +39,7 @@ from cloudwindow.handlers import (
     desk,
     health,
     lendings,
+    matters,
     routes,
     staff,
     taking,
@@ -72,7 +73,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, company, approver, admin, lendings, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, matters, company, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0

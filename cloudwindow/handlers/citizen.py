@@ -154,7 +154,9 @@ async def confirm_page(
     """The form with the code and the consents; beside it other ways while nobody who could serve is there."""
     journey = request.app[JOURNEY]
     session, _ = await citizen_session(request)
-    instead = await journey.bookings.instead(journey.intakes.of(session, item.id))
+    intake = journey.intakes.of(await journey.door.again(session), item.id)
+    instead = await journey.bookings.instead(intake)
+    basket = await journey.matters.basket(intake)
     shown = await confirm_values(request, item, session)
     return render(
         request,
@@ -163,6 +165,7 @@ async def confirm_page(
         **shown | {"instead": instead if instead.verdict == "unstaffed" else None},
         base=f"/items/{item.id}",
         booking=None,
+        basket=basket,
         **values,
     )
 
@@ -240,9 +243,9 @@ async def take_ticket(request: web.Request) -> web.Response:
         except CloudWindowError as error:
             if refuses(error) and not wants_json(request):
                 return await instead_page(request, item)
-            if error.field != "code" or wants_json(request):
+            if error.field not in {"code", "more"} or wants_json(request):
                 raise
-            errors.append(BadInput(error.code, error.values, field="code"))
+            errors.append(BadInput(error.code, error.values, field=error.field))
     if errors:
         rows = error_rows(errors, request)
         return await confirm_page(request, item, 422, errors=rows, typed=dict(typed))

@@ -22,6 +22,7 @@ from cloudwindow.journey.visit import Visits
 PANELS = frozenset(
     {
         "ticket",
+        "matters",
         "devices",
         "form",
         "materials",

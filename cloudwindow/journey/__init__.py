@@ -15,6 +15,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
 from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.matters import Matters
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
@@ -43,6 +44,7 @@ class Journey:
     filling: Filling
     visits: Visits
     desks: Desks
+    matters: Matters
     following: Following
     inboxes: Inboxes
     boards: Boards
@@ -83,6 +85,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         filling=filling,
         visits=visits,
         desks=desks,
+        matters=Matters(house, openings, intakes, calls),
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
         boards=boards,

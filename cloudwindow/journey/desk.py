@@ -41,7 +41,7 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
-from cloudwindow.journey import showing, taking
+from cloudwindow.journey import showing, taking, ticket_matters
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
@@ -297,6 +297,7 @@ class Desks:
             devices = await house.visits.devices(conn, ticket.id)
             booked = await house.appointments.of_ticket(conn, ticket.id)
             last = await house.visits.last_session(conn, ticket.application)
+            names = await ticket_matters.names(house, conn, ticket)
         item = house.item_of(ticket.item, ticket.item_version)
         passed_on = last is not None and last.ticket == ticket.id and last.outcome is Outcome.TRANSFERRED
         return OfferView(
@@ -321,6 +322,7 @@ class Desks:
             promised_at=ticket.not_before,
             aside_reason=ticket.aside_reason,
             passed_on=last.outcome_note if last is not None and passed_on else "",
+            matters=names,
         )
 
     async def _session(self, agent: Staff, language: str, call: str) -> SessionView | None:
@@ -333,7 +335,8 @@ class Desks:
             case = await house.cases.case(conn, session.application)
             citizen = await house.people.citizen(conn, session.citizen)
             principal = await house.cases.principal(conn, case.id)
-            chat = await house.visits.chat(conn, case.id)
+            about = await ticket_matters.views(house, conn, ticket)
+            chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
@@ -384,6 +387,7 @@ class Desks:
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
             appointment=showing.appointment_mark(booked),
+            matters=about,
         )
 
     def _decision(
@@ -627,7 +631,9 @@ class Desks:
             held = await self._house.visits.sessions_of_agent(conn, agent.id)
             lives = [await self._calls.live(conn, one.ticket) for one in held]
         for live in lives:
-            await self._calls.refresh(live, "read_back", "signature", "decision", "case", "form", "materials")
+            await self._calls.refresh(
+                live, "read_back", "signature", "decision", "case", "form", "materials", "matters"
+            )
         return stored
 
     async def _application(self, agent: Staff, call: str = "") -> str:

@@ -5,7 +5,7 @@ Nothing is stored under a name before the phone has answered; what was chosen wa
 session.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -19,6 +19,7 @@ from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
 from cloudwindow.domain.match import MODES, Lane
+from cloudwindow.domain.matter import Matter, joined_rings, joined_skill
 from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
 from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
@@ -42,7 +43,11 @@ ACTING_AS = {"own": "self", "delegate": "delegate"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a citizen chose and who they say they are; ``principal_…`` when acting for somebody."""
+    """
+    What a citizen chose and who they say they are; ``principal_…`` when acting for somebody.
+
+    ``more``: further items of the same number, as chosen.
+    """
 
     item: str
     item_version: int
@@ -61,6 +66,7 @@ class Intake:
     priority: str = ""
     window_district: str = ""
     slot_start: float = 0.0
+    more: tuple[str, ...] = ()
 
     @property
     def window(self) -> str:
@@ -99,7 +105,8 @@ class Problems(CloudWindowError):
 
 def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
-    return lane_at(item, ticket.home_district, ticket.language, ticket.mode)
+    lane = lane_at(item, ticket.home_district, ticket.language, ticket.mode)
+    return replace(lane, skill=ticket.skill, rings=ticket.rings) if ticket.several else lane
 
 
 class Intakes:
@@ -173,6 +180,7 @@ class Intakes:
             self._house.catalogue.district(intake.window),
             language=intake.call_language,
             mode=intake.mode,
+            more=[self._house.item_of(one) for one in intake.more],
         )
         await self.have_code(session, intake)
         return intake
@@ -195,7 +203,7 @@ class Intakes:
         """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
         if session.intake.get("item") != item_id:
             raise Gone("intake_gone")
-        return Intake(**session.intake)
+        return intake_of(session.intake)
 
     async def send_code(self, session: WebSession, intake: Intake) -> None:
         """Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour."""
@@ -228,7 +236,8 @@ class Intakes:
 
         One unit of the ledger: a code is never spent without a number. A citizen who already holds a live
         ticket for the item is brought back to it, and a button pressed again gives the same number. Raises
-        BadInput code_wrong, Gone code_expired or intake_gone, Conflict office_closed, TooOften code_locked.
+        BadInput code_wrong, Gone code_expired or intake_gone, Conflict office_closed or matter_has_number,
+        TooOften code_locked.
         """
         house, now = self._house, self._house.clock()
 
@@ -269,7 +278,8 @@ class Intakes:
         if session.intake or session.ticket is None:
             return None
         ticket = await self._house.visits.ticket(conn, session.ticket)
-        return ticket if ticket.live and ticket.item == item_id else None
+        held = await self._house.visits.live_ticket(conn, ticket.citizen, item_id)
+        return ticket if held is not None and held.id == ticket.id else None
 
     def _must_be_open(self, intake: Intake, now: float) -> None:
         calendar = self._house.catalogue.district(intake.window).calendar
@@ -319,24 +329,68 @@ class Intakes:
         last = await house.visits.last_session(conn, case.id) if case else None
         if case is None:
             case = await self._open_case(conn, intake, item, citizen, now)
-        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now, credit_seconds)
+        others = [house.item_of(one) for one in intake.more]
+        window = house.catalogue.district(intake.window)
+        serial = await next_ticket_number(conn, window.code, day_of(now))
+        items = [item, *others]
+        ticket = self._made_ticket(intake, items, citizen, case, last, serial, now, credit_seconds)
+        further = await self._further(conn, intake, others, citizen, ticket, now)
+        secret = word(house.random(20))
+        await house.visits.add_ticket(conn, ticket, resume_secret=secret, more=further)
         await house.people.bind_ticket(conn, session, ticket.id)
-        actor = Actor(kind="citizen", id=citizen.id)
-        await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
+        about: list[Ticket | Matter] = [ticket, *further]
+        for matter in about:
+            await self._note_taken(conn, matter, ticket, agreed, now)
+        return ticket
+
+    async def _further(
+        self,
+        conn: Connection,
+        intake: Intake,
+        items: Sequence[ServiceItem],
+        citizen: Citizen,
+        ticket: Ticket,
+        now: float,
+    ) -> list[Matter]:
+        """The other matters with their cases. Raises Conflict("matter_has_number") for what waits already."""
+        found = []
+        for position, item in enumerate(items, start=2):
+            if await self._house.visits.live_ticket(conn, citizen.id, item.id) is not None:
+                raise Conflict("matter_has_number", {"item": item.id}, field="more")
+            case = await self._go_on_with(conn, intake, item, citizen, now)
+            if case is None:
+                case = await self._open_case(conn, intake, item, citizen, now)
+            found.append(
+                Matter(
+                    ticket=ticket.id,
+                    position=position,
+                    application=case.id,
+                    item=item.id,
+                    item_version=item.version,
+                )
+            )
+        return found
+
+    async def _note_taken(
+        self, conn: Connection, matter: Ticket | Matter, ticket: Ticket, agreed: Agreed, now: float
+    ) -> None:
+        """Write into the story of one matter's case what was agreed to, and the number."""
+        house, case = self._house, matter.application
+        actor = Actor(kind="citizen", id=ticket.citizen)
+        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
         for consent in agreed.consents:
-            await house.cases.add_consent(conn, case.id, consent)
+            await house.cases.add_consent(conn, case, consent)
             said = "consent.given" if consent.given else "consent.refused"
             told = {"kind": consent.kind, "text_version": consent.text_version}
-            await note(conn, case.id, said, actor, now, told)
+            await note(conn, case, said, actor, now, told)
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
-            "item": item.id,
-            "item_version": item.version,
+            "item": matter.item,
+            "item_version": matter.item_version,
             "priority": ticket.priority,
         }
-        await note(conn, case.id, "ticket.taken", actor, now, payload)
-        return ticket
+        await note(conn, case, "ticket.taken", actor, now, payload)
 
     async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
         """The citizen whose phone has answered."""
@@ -396,14 +450,14 @@ class Intakes:
         await self._house.assist.prefill(conn, case, item, known_of(intake), actor, now, day_of(now))
         return case
 
-    async def _open_ticket(
+    def _made_ticket(
         self,
-        conn: Connection,
         intake: Intake,
-        item: ServiceItem,
+        items: Sequence[ServiceItem],
         citizen: Citizen,
         case: Application,
         last: Session | None,
+        serial: int,
         now: float,
         credit_seconds: float,
     ) -> Ticket:
@@ -412,14 +466,14 @@ class Intakes:
             intake, resumed=resumed, appointment_seconds=credit_seconds, today=day_of(now)
         )
         home = self._house.catalogue.district(intake.window)
-        serial = await next_ticket_number(conn, home.code, day_of(now))
-        ticket = Ticket(
+        several = len(items) > 1
+        return Ticket(
             id=TicketId(word(self._house.random(10))),
             number=f"{home.letter}{serial:03d}",
             citizen=citizen.id,
             application=case.id,
-            item=item.id,
-            item_version=item.version,
+            item=items[0].id,
+            item_version=items[0].version,
             home_district=home.code,
             language=intake.call_language,
             mode=intake.mode,
@@ -429,9 +483,9 @@ class Intakes:
             preferred_agent=last.agent if last and resumed else None,
             preferred_until=now + PREFER_SECONDS if resumed else None,
             deadline=deadline_of(State.WAITING, now),
+            skill=joined_skill(items) if several else "",
+            rings=joined_rings(items) if several else "",
         )
-        await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))
-        return ticket
 
 
 CODE_TEXT = Text(
@@ -462,6 +516,11 @@ def priority_of(
     reason = strongest(reasons)
     credit = CREDIT_SECONDS[reason] if reason else 0.0
     return (Reason.APPOINTMENT_DUE, appointment_seconds) if appointment_seconds > credit else (reason, credit)
+
+
+def intake_of(said: Mapping[str, Any]) -> Intake:
+    """What was kept of a choice, read back."""
+    return Intake(**{**said, "more": tuple(said.get("more", ()))})
 
 
 def principal_of(intake: Intake) -> Delegate | None:

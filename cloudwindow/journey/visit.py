@@ -28,7 +28,7 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.gather import Gathering
-from cloudwindow.journey import showing
+from cloudwindow.journey import showing, ticket_matters
 from cloudwindow.journey.calls import PARK_REASONS, Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
@@ -90,7 +90,8 @@ class Visits:
             principal = await house.cases.principal(conn, case.id)
             devices = await house.visits.devices(conn, ticket.id)
             secret = await house.visits.resume_secret(conn, ticket.id)
-            chat = await house.visits.chat(conn, case.id)
+            about = await ticket_matters.views(house, conn, ticket)
+            chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
             agent = await house.people.staff(conn, call.agent) if call else None
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
@@ -149,6 +150,7 @@ class Visits:
             nearly=ticket.nearly_told_at is not None,
             appointment=showing.appointment_mark(booked),
             set_aside=aside,
+            matters=about,
         )
 
     def _card(self, agent: Staff) -> AgentCard:

@@ -189,14 +189,29 @@ ticket = Table(
     Column("aside_reason", String(32), nullable=False, server_default=text("''")),
     Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
     Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
+    Column("skill", String(200), nullable=False, server_default=text("''"), comment="of several matters"),
+    Column("rings", String(32), nullable=False, server_default=text("''"), comment="of several matters"),
     Column("passed_by", JSON, comment="agents who passed it on"),
     Column("version", Integer, nullable=False),
-    Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),
     Column("resume_sealed", Text, nullable=False),
     Column("devices", JSON, nullable=False, comment="outcome of the device test"),
     Index(None, "state", "joined_at"),
     Index(None, "home_district", "joined_at"),
+)
+
+# Rule: one live ticket for each person and item: ``live_key`` of every matter, whichever ticket it is in.
+ticket_matter = Table(
+    "ticket_matter",
+    metadata,
+    Column("ticket", String(32), ForeignKey("ticket.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="from 1, as chosen"),
+    Column("application", String(32), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("outcome", String(24), comment="how this matter ended"),
+    Column("outcome_note", Text, nullable=False),
+    Column("live_key", String(96), unique=True, comment="citizen and item while the ticket is live"),
 )
 
 appointment = Table(

@@ -102,6 +102,7 @@ PANELS: dict[str, Sample] = {
         "park",
         "transfer",
         "citizen",
+        "matters",
         "company",
         "form",
         "progress",

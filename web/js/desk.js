@@ -7,6 +7,7 @@ import { CountDownElement } from "./components/count-down.js";
 import { closeDialogue } from "./components/dialogue.js";
 import { DeskCalls } from "./components/desk-calls.js";
 import { enhanceKeys } from "./components/desk-keys.js";
+import { DeskMatters } from "./components/desk-matters.js";
 import { Lobby } from "./components/desk-lobby.js";
 import { DeskOnward } from "./components/desk-onward.js";
 import { DeskPapers } from "./components/desk-papers.js";
@@ -32,6 +33,7 @@ const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-pane
 const papers = new DeskPapers(desk, socket);
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 
+new DeskMatters(desk, (names) => void panels.renew(names));
 new CallTiles(stage, socket, call);
 enhanceCompany(desk, () => void panels.renew(["company"]));
 const calls = new DeskCalls(desk, socket, form);
@@ -39,7 +41,7 @@ const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
-const IN_CALL = ["status", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
+const IN_CALL = ["status", "matters", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
 const LOOK_AGAIN_MS = 2_500;
@@ -67,7 +69,7 @@ async function followStage({ stage: next, session, version, peer_online }) {
   const before = desk.dataset.stage;
   lobby.follow(next);
   showPeer(peer_online);
-  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "company", "status"] : LOBBY);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["matters", "citizen", "company", "status"] : LOBBY);
   // The panels first, so that nothing of the citizen before is seen when the columns open.
   await panels.renew(missed ? [...IN_CALL, ...panelsOf(next), "calls", "outcome"] : panelsOf(next));
   if (missed) calls.restore();
@@ -152,6 +154,7 @@ function refreshPanel(event) {
   if (name === "form") form.refresh();
   if (name === "materials") papers.refresh();
   if (name === "chat") chat.toEnd();
+  if (name === "outcome" && desk.dataset.stage === "wrap_up") steps.refresh();
   if (name === "offer") lobby.refresh();
   if (name === "park" || name === "transfer") onward.refresh(name);
   if (name === "status") showLine();

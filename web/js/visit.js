@@ -35,7 +35,7 @@ const NEAR = "◔ ";
 let kept = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let keeping;
 /** Panels that look different in another stage. */
-const STAGED = ["ticket", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
+const STAGED = ["ticket", "matters", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
 new CallTiles(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, call);
 enhanceCompany(page, () => void panels.renew(["company"]));
@@ -147,7 +147,8 @@ async function followDeclarations(event) {
 async function stayOnPage(event) {
   const sent = event.target;
   if (!(sent instanceof HTMLFormElement)) return;
-  if (sent.dataset.role === "later") return askLater(event, sent);
+  if (sent.dataset.role === "later") return askLater(event, sent, ["ticket"]);
+  if (sent.dataset.role === "matter") return askLater(event, sent, ["matters", "form", "materials", "devices"]);
   const quiet = sent.dataset.role === "form" || sent.dataset.role === "declarations" || sent.action.endsWith("/remove");
   if (!quiet) return;
   event.preventDefault();
@@ -158,14 +159,14 @@ async function stayOnPage(event) {
   void panels.renew(["materials", "devices"]);
 }
 
-/** Held, rung back, or waiting here again: the panel says it. @param {SubmitEvent} event @param {HTMLFormElement} sent */
-async function askLater(event, sent) {
+/** Held, rung back, waiting here again, or another matter: the panels say it. @param {SubmitEvent} event @param {HTMLFormElement} sent @param {string[]} names */
+async function askLater(event, sent, names) {
   event.preventDefault();
   const body = new FormData(sent);
   if (event.submitter instanceof HTMLButtonElement && event.submitter.name) body.set(event.submitter.name, event.submitter.value);
   const problem = await post(sent.action, body);
   if (problem !== null) say(problem || t("Not sent. Please try again."), "attention");
-  void panels.renew(["ticket"]);
+  void panels.renew(names);
 }
 
 /** Said once: the title shows it in another tab too. */

@@ -4,10 +4,11 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from benchmarks.measure import child
 from cloudwindow.media.plane import MediaEvent, WorkerAddress
 from cloudwindow.media.remote import RemoteMediaPlane
 
-TOKEN = "a-token-for-benchmarks"
+TOKEN = "a-token-for-benchmarks"  # noqa: S105 - opens only a server of our own
 START_SECONDS = 20.0
 
 
@@ -33,11 +34,6 @@ class Server(Protocol):
 
     async def call(self, number: int, stream: Stream, *, measures: bool) -> list[End]:
         """Connect the two people of one call and return all their ends."""
-
-
-def pinned(core: int | None) -> Callable[[], None] | None:
-    """What to run in a child so that it stays on one core."""
-    return None if core is None else lambda: os.sched_setaffinity(0, {core})
 
 
 # --- ours ------------------------------------------------------------------------------------------------
@@ -93,7 +89,6 @@ def _pin(pid: int, core: int | None) -> None:
 
 # --- Janus -----------------------------------------------------------------------------------------------
 
-_LIBRARY = "/usr/lib/*/janus"
 _GENERAL = """general: {{
     configs_folder = "{folder}"
     plugins_folder = "{library}/plugins"
@@ -108,7 +103,6 @@ _GENERAL = """general: {{
 }}
 media: {{ ipv6 = false }}
 nat: {{ ice_lite = true
-    ice_enforce_list = "{host}"
     ignore_mdns = true }}
 plugins: {{ disable = "{plugins}" }}
 transports: {{ disable = "{transports}" }}
@@ -227,8 +221,12 @@ class _Handle:
 
 @asynccontextmanager
 async def janus(core: int | None = None, *, event_loops: int = 0) -> AsyncIterator[JanusRoom]:
-    """Start Janus headless on loopback, with a thread per handle or a number of event loops."""
-    library = next(Path("/usr/lib").glob("*/janus"))
+    """
+    Start Janus headless, with a thread per handle or a number of event loops.
+
+    It does not gather loopback: its media has the machine's own address, and takes the loopback all the same.
+    """
+    library = _library()
     with tempfile.TemporaryDirectory(prefix="cw-janus-") as folder:
         port = _free_port()
         _configure(Path(folder), library, port, event_loops)
@@ -244,14 +242,20 @@ async def janus(core: int | None = None, *, event_loops: int = 0) -> AsyncIterat
                 yield JanusRoom(process.pid, name, api, url)
 
 
+def _library() -> Path:
+    return next(Path("/usr/lib").glob("*/janus"))
+
+
 def _configure(folder: Path, library: Path, port: int, event_loops: int) -> None:
     plugins = ",".join(
         file.name for file in (library / "plugins").glob("*.so") if "videoroom" not in file.name
     )
-    transports = ",".join(file.name for file in (library / "transports").glob("*.so") if "http" not in file.name)
+    transports = ",".join(
+        file.name for file in (library / "transports").glob("*.so") if "http" not in file.name
+    )
     loops = f"event_loops = {event_loops}" if event_loops else ""
     general = _GENERAL.format(
-        folder=folder, library=library, host=HOST, plugins=plugins, transports=transports, event_loops=loops
+        folder=folder, library=library, plugins=plugins, transports=transports, event_loops=loops
     )
     (folder / "janus.jcfg").write_text(general)
     (folder / "janus.transport.http.jcfg").write_text(_HTTP.format(port=port, host=HOST))
@@ -270,8 +274,6 @@ async def _until_up(api: aiohttp.ClientSession, url: str) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -24,6 +24,7 @@ from cloudwindow.media.remote import RemoteMediaPlane
 
 TOKEN = "a-token-for-benchmarks"  # noqa: S105 - opens only a server of our own
 START_SECONDS = 20.0
+NO_SUCH_FEED = 428
 
 
 class Server(Protocol):
@@ -160,7 +161,11 @@ class JanusRoom:
                     "fir_freq": 0,
                 }
             )
-        await handle.ask({"request": "join", "ptype": "publisher", "room": room, "id": who}, event=True)
+        await handle.ask(
+            {"request": "join", "ptype": "publisher", "room": room, "id": who},
+            event=True,
+            ends_with_list=True,
+        )
         leg = Leg()
         told = await handle.ask(
             {"request": "publish"}, event=True, jsep={"type": "offer", "sdp": leg.offer("sendonly")}
@@ -171,9 +176,11 @@ class JanusRoom:
 
     async def _subscriber(self, room: int, feed: int) -> Leg:
         handle = await self._handle()
-        told = await handle.ask(
-            {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed}]}, event=True
-        )
+        join = {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed}]}
+        told = await handle.ask(join, event=True)
+        while told["plugindata"]["data"].get("error_code") == NO_SUCH_FEED:  # not up yet on Janus' side
+            await asyncio.sleep(0.1)
+            told = await handle.ask(join, event=True)
         leg = Leg()
         answer = leg.answer(told["jsep"]["sdp"])
         await handle.ask({"request": "start"}, event=True, jsep={"type": "answer", "sdp": answer})
@@ -206,16 +213,25 @@ class _Handle:
         self._janus, self._session, self._url = janus, session, url
 
     async def ask(
-        self, body: dict[str, Any], *, event: bool = False, jsep: dict[str, str] | None = None
+        self,
+        body: dict[str, Any],
+        *,
+        event: bool = False,
+        ends_with_list: bool = False,
+        jsep: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Send a request; wait for its event where Janus answers by one."""
         message: dict[str, Any] = {"janus": "message", "body": body}
         told = await self._janus._post(self._url, message | ({"jsep": jsep} if jsep else {}))
-        while event:
+        while event:  # others' comings and goings are told on the same way
             told = await self._janus.poll(self._session)
-            if told["janus"] == "event":
+            if (
+                "publishers" not in told.get("plugindata", {}).get("data", {"publishers": 0})
+                or ends_with_list
+            ):
                 break
-        assert "error" not in told.get("plugindata", {}).get("data", {}), told
+        data = told.get("plugindata", {}).get("data", {})
+        assert data.get("error_code") in (None, NO_SUCH_FEED), told
         return told
 
 

@@ -180,6 +180,7 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        quality_keep_days=config.quality_keep_days,
     )
 
 

@@ -6,6 +6,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -39,6 +40,7 @@ class Journey:
     bookings: Bookings
     appointments: AppointmentWatch
     calls: Calls
+    contact: Contact
     filling: Filling
     visits: Visits
     desks: Desks
@@ -57,17 +59,18 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     calls = Calls(house)
     filling = Filling(house, calls)
+    contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
-    visits = Visits(house, calls, filling, following, places)
+    visits = Visits(house, calls, filling, following, places, contact)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
-    desks = Desks(house, calls, filling, following, printing)
+    desks = Desks(house, calls, filling, following, printing, contact)
     aid = Aid(house)
     return Journey(
         house=house,
@@ -77,6 +80,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         bookings=bookings,
         appointments=appointments,
         calls=calls,
+        contact=contact,
         filling=filling,
         visits=visits,
         desks=desks,
@@ -88,5 +92,5 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
+        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises, contact),
     )

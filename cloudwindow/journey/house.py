@@ -69,6 +69,7 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    quality_keep_days: float = 30.0
 
     def item_of(self, item: str, version: int | None = None) -> ServiceItem:
         """The item in the version a ticket or case was opened with."""

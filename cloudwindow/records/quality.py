@@ -35,7 +35,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How long a ``side`` took to be in the call; ``occasion`` is join or repair, times are ms from its start."""
+    """How long a ``side`` took to be in the call, in ms; ``occasion`` is join or repair."""
 
     session: str
     side: str

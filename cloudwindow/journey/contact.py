@@ -58,7 +58,9 @@ class Contact:
             return
         match message:
             case ChatType():
-                typed = ChatTyped(author=filler.actor.kind, text=message.text[:DRAFT_CHARACTERS])
+                typed = ChatTyped(
+                    session=live.session.id, author=filler.actor.kind, text=message.text[:DRAFT_CHARACTERS]
+                )
                 other = agent_topic(live.session.agent)
                 if filler.actor.kind == "agent":
                     other = citizen_topic(live.ticket.id)

@@ -13,7 +13,10 @@ import { say } from "./toast.js";
 
 /** @import { CallState } from "../lib/call.js" */
 
-/** Events: "left" when the person chose to end the call, "joined", "stopped". */
+/**
+ * Events: "left" when the person chose to end the call, "joined", "further" for the stream of a third person (`detail`
+ * is `{slot, stream}`), "stopped" when nothing is shown any more.
+ */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
   /** @type {MediaStream | null} */ #stream = null;
@@ -25,7 +28,7 @@ export class CallView extends EventTarget {
   /**
    * @param {HTMLElement} stage
    * @param {import("../lib/socket.js").Socket} socket
-   * @param {"citizen" | "agent"} side
+   * @param {"citizen" | "agent" | "guest"} side
    */
   constructor(stage, socket, side) {
     super();
@@ -36,7 +39,7 @@ export class CallView extends EventTarget {
       changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.#play(),
     });
     this.#wire();
-    socket.on("call.renegotiate", ({ purpose }) => purpose === "call" && void this.#offerAgain());
+    socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
     addEventListener("online", () => this.#networkBack());
@@ -68,7 +71,7 @@ export class CallView extends EventTarget {
     const call = new Call({ sendOffer: offersOver(this.socket, "call") });
     this.#call = call;
     this.watch.begin();
-    call.addEventListener("remote", (event) => void this.#showRemote(/** @type {CustomEvent} */ (event).detail));
+    call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
     await this.#open(pictured);
     if (this.#call !== call) return;
@@ -79,6 +82,12 @@ export class CallView extends EventTarget {
     this.dispatchEvent(new Event("joined"));
   }
 
+  /** Answer the next agent on the connection that was kept. */
+  async again() {
+    await this.#call?.again().catch(() => this.#showState("interrupted"));
+    this.#tellDevices();
+  }
+
   /** Leave and let go of camera and microphone. */
   leave() {
     this.watch.stop();
@@ -87,13 +96,12 @@ export class CallView extends EventTarget {
     this.#call = null;
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
-    for (const role of ["remote", "self", "second"]) {
+    for (const role of ["remote", "self"]) {
       const picture = part(this.stage, role);
       if (!(picture instanceof HTMLVideoElement)) continue;
       picture.srcObject = null;
       picture.hidden = true;
     }
-    delete this.stage.dataset.second;
     closeDialogue("tap");
     this.dispatchEvent(new Event("stopped"));
   }
@@ -168,25 +176,34 @@ export class CallView extends EventTarget {
     return true;
   }
 
-  async #offerAgain() {
-    await this.#call?.rejoin().catch(() => this.#showState("interrupted"));
+  /** On the same connection if somebody joined, else on a new one. @param {boolean} [more] */
+  async #offerAgain(more) {
+    const again = more ? this.#call?.renegotiate() : this.#call?.rejoin();
+    await again?.catch(() => this.#showState("interrupted"));
+  }
+
+  /**
+   * @param {Call} call
+   * @param {MediaStream} stream
+   */
+  #place(call, stream) {
+    const slot = call.slotOf(stream);
+    if (slot > 0) this.dispatchEvent(new CustomEvent("further", { detail: { slot, stream } }));
+    else void this.#showRemote(stream);
   }
 
   /** @param {MediaStream} stream */
   async #showRemote(stream) {
-    const slot = this.#call?.slotOf(stream) ?? 0;
-    const place = part(this.stage, slot > 0 ? "second" : "remote");
-    if (!(place instanceof HTMLVideoElement)) return;
+    const place = video(this.stage, "remote");
     place.srcObject = stream;
     place.hidden = false;
-    if (slot > 0) this.stage.dataset.second = "";
-    else place.requestVideoFrameCallback?.(() => this.watch.pictureShown());
+    place.requestVideoFrameCallback?.(() => this.watch.pictureShown());
     await this.#play();
   }
 
   /** Browsers inside apps and phones after an interruption play only when told to, some only after a touch. */
   async #play() {
-    for (const role of ["remote", "second", "self"]) {
+    for (const role of ["remote", "self"]) {
       const place = part(this.stage, role);
       if (!(place instanceof HTMLVideoElement) || !place.srcObject) continue;
       try {
@@ -210,8 +227,9 @@ export class CallView extends EventTarget {
     this.#showWaiting();
   }
 
-  /** @param {{ camera: boolean, microphone: boolean, reason: string }} message */
-  #showPeer({ camera, microphone, reason }) {
+  /** @param {{ camera: boolean, microphone: boolean, reason: string, member?: string }} message */
+  #showPeer({ camera, microphone, reason, member }) {
+    if (member) return;
     this.#peerSends = { camera, microphone };
     this.watch.peer({ camera, microphone, reason });
     this.#showWaiting();

@@ -4,7 +4,7 @@ import { t } from "./texts.js";
 
 /**
  * @typedef {object} Circumstances
- * @property {"citizen" | "agent"} side whose page this is
+ * @property {"citizen" | "agent" | "guest"} side whose page this is
  * @property {import("./socket.js").SocketState} line
  * @property {import("./call.js").CallState} call
  * @property {boolean} peerHere whether the other side's page is connected

@@ -190,6 +190,7 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        quality_keep_days=config.quality_keep_days,
         shows_supervisors=config.shows_supervisors,
     )
 

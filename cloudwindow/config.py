@@ -46,6 +46,7 @@ class Config:
     turn_secret: str = ""
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
+    quality_keep_days: float = 30.0
     shows_supervisors: bool = True
     log_level: str = "INFO"
 
@@ -126,6 +127,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("without CW_DEMO the public address must be https")
     if len(config.ring_stays_seconds) != 3 or min(config.ring_stays_seconds) < 0:
         raise ConfigError("CW_RING_STAYS_SECONDS must be three numbers of seconds: own, lenders, neighbours")
+    if not 0 < config.quality_keep_days <= 3660:
+        raise ConfigError("CW_QUALITY_KEEP_DAYS must lie between 0 and 3660")
     if config.media_workers and not config.media_token:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
     if config.media_drain_seconds < 0:

@@ -57,6 +57,10 @@ SENTENCES: dict[str, str] = {
     ),
     "declarations_open": N_("Please confirm every declaration before you sign."),
     "delegation_forbidden": N_("Nobody else may apply for this. Please choose “for myself”."),
+    "device_code_needed": N_(
+        "A call is running on your other device. The agent reads you six digits; type them here to go on "
+        "on this device."
+    ),
     "district_unknown": N_("This account's district is not known. Please tell your admin."),
     "encoding_refused": N_("Compressed requests are not taken. Please send it plain."),
     "epoch_stale": N_(

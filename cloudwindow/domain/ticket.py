@@ -44,6 +44,7 @@ class Event(StrEnum):
     PARK = "park"
     TRANSFER = "transfer"
     HOLD = "hold"
+    SWITCH = "switch"
     FINISH = "finish"
     LEAVE = "leave"
     EXPIRE = "expire"
@@ -54,6 +55,7 @@ TRANSITIONS = {
     (State.WAITING, Event.LEAVE): State.ABANDONED,
     (State.WAITING, Event.EXPIRE): State.EXPIRED,
     (State.WAITING, Event.HOLD): State.WAITING,
+    (State.WAITING, Event.SWITCH): State.WAITING,
     (State.CALLED, Event.ANSWER): State.SERVING,
     (State.CALLED, Event.RECALL): State.CALLED,
     (State.CALLED, Event.RELEASE): State.WAITING,
@@ -108,6 +110,7 @@ EFFECTS: dict[Event, tuple[Effect, ...]] = {
     Event.PARK: (Effect.JOIN_LINE,),
     Event.TRANSFER: (Effect.JOIN_LINE,),
     Event.HOLD: (Effect.JOIN_LINE,),
+    Event.SWITCH: (Effect.JOIN_LINE,),
     Event.MISS: (Effect.LEAVE_LINE,),
     Event.FINISH: (Effect.LEAVE_LINE,),
     Event.LEAVE: (Effect.LEAVE_LINE,),

@@ -27,6 +27,10 @@ from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.openings import refuses
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
+RESUME_PROBLEMS = frozenset(
+    {"link_unknown", "device_code_needed", "code_wrong", "code_expired", "code_locked"}
+)
+"""What the page of a link can show beside its fields."""
 YEAR_SECONDS = 365 * 86_400
 OWN_PLACE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
 """A path of ours: browsers read backslashes as slashes and skip tabs, so neither may be in it."""
@@ -269,15 +273,19 @@ async def resume(request: web.Request) -> web.Response:
     place = "/visit"
     try:
         try:
-            await journey.visits.resume(session, secret)
+            await journey.visits.resume(session, secret, typed.get("code", ""))
         except Gone:
             await journey.bookings.resume(session, secret)
             place = "/appointment"
     except CloudWindowError as error:
-        if error.code != "link_unknown" or wants_json(request):
+        if error.code not in RESUME_PROBLEMS or wants_json(request):
             raise
-        rows = error_rows([BadInput(error.code, field="secret")], request)
-        return remember(render(request, "citizen/resume.html", status=410, errors=rows), token)
+        asked = error.code != "link_unknown"
+        rows = error_rows([BadInput(error.code, field="code" if asked else "secret")], request)
+        page = render(
+            request, "citizen/resume.html", status=error.status, errors=rows, secret=secret if asked else ""
+        )
+        return remember(page, token)
     return remember(see_other(place), token)
 
 

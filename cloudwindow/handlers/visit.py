@@ -117,6 +117,15 @@ async def call_back(request: web.Request) -> web.Response:
     return done(request)
 
 
+@route("POST", "/visit/mode", "visit.wait")
+async def switch_mode(request: web.Request) -> web.Response:
+    """POST /visit/mode — wait on by video, audio or text, number and clock kept."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    await visits_of(request).switch_mode(session, typed.get("mode", ""), typed.get("reason", ""))
+    return done(request)
+
+
 @route("POST", "/visit/form", "visit.fill")
 async def save_form(request: web.Request) -> web.Response:
     """POST /visit/form — keep what was typed; 422 shows what could not be kept, and keeps the rest."""

@@ -7,6 +7,7 @@ from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
 from cloudwindow.journey.company import Company
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -41,6 +42,7 @@ class Journey:
     bookings: Bookings
     appointments: AppointmentWatch
     calls: Calls
+    contact: Contact
     filling: Filling
     visits: Visits
     desks: Desks
@@ -61,17 +63,18 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     calls = Calls(house)
     filling = Filling(house, calls)
+    contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
-    visits = Visits(house, calls, filling, following, places)
+    visits = Visits(house, calls, filling, following, places, contact)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
-    desks = Desks(house, calls, filling, following, printing)
+    desks = Desks(house, calls, filling, following, printing, contact)
     aid = Aid(house)
     company = Company(house, calls)
     return Journey(
@@ -82,6 +85,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         bookings=bookings,
         appointments=appointments,
         calls=calls,
+        contact=contact,
         filling=filling,
         visits=visits,
         desks=desks,
@@ -95,5 +99,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises, company),
+        watch=Watch(
+            house, calls, visits, desks, places, printing, aid, appointments, promises, contact, company
+        ),
     )

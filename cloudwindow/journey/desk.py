@@ -25,8 +25,12 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallQuality,
+    CallSetup,
     ChatSay,
+    ChatType,
     FormFocus,
+    FormPoint,
     FormSet,
     FromBoth,
     IdentityCheck,
@@ -43,6 +47,7 @@ from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.journey import showing, taking, ticket_matters
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -71,13 +76,20 @@ class Desks:
     """What an agent does. A case is reached through the agent's own call, never by its number."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, printing: Printing
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        printing: Printing,
+        contact: Contact,
     ) -> None:
         self._house = house
         self._calls = calls
         self._filling = filling
         self._following = following
         self._printing = printing
+        self._contact = contact
         self._profiles_of: date | None = None
 
     def _today(self) -> date:
@@ -464,6 +476,8 @@ class Desks:
                 await self._filling.judge(filler, message.material, message.verdict)
             case ReadBackStart():
                 await self._filling.start_read_back(filler)
+            case CallQuality() | CallSetup() | ChatType() | FormPoint():
+                await self._contact.heard(filler, message)
             case CallHangUp():
                 call = await self._call_of(agent, message.session)
                 await self._calls.hang_up(call.id, by=filler.actor)

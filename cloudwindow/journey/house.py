@@ -71,6 +71,7 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    quality_keep_days: float = 30.0
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

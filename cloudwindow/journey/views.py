@@ -113,7 +113,12 @@ class ChatLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """What the citizen has done while waiting. ``devices`` is a code or ``unknown``."""
+    """
+    What the citizen has done while waiting. ``devices`` is a code or ``unknown``.
+
+    ``way``, ``kbit_up`` and ``silent`` as in DeviceReport; ``network`` sums them up: good, weak, blocked or
+    unknown.
+    """
 
     devices: str
     rtt_ms: int | None
@@ -123,6 +128,10 @@ class Readiness:
     papers_given: int
     papers_needed: int
     online: bool
+    way: str = "unknown"
+    kbit_up: int | None = None
+    silent: bool = False
+    network: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

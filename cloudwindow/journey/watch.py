@@ -18,6 +18,7 @@ from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn,
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.company import Company
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
@@ -51,6 +52,8 @@ RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
+MEASURED_SECONDS = 5.0
+FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
@@ -81,6 +84,7 @@ class Watch:
         aid: Aid,
         appointments: AppointmentWatch,
         promises: Promises,
+        contact: Contact,
         company: Company,
     ) -> None:
         self._house = house
@@ -92,6 +96,7 @@ class Watch:
         self._desks = desks
         self._printing = printing
         self._promises = promises
+        self._contact = contact
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
         self.nearly = Nearly(house, places.place)
@@ -117,6 +122,8 @@ class Watch:
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
+            "measured": (MEASURED_SECONDS, self._contact.keep_measured),
+            "forget measured": (FORGET_SECONDS, self._contact.forget_old),
             "company": (COMPANY_SECONDS, self._company.sweep),
         }
         async with asyncio.TaskGroup() as group:

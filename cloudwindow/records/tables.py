@@ -494,3 +494,39 @@ wait_marks = Table(
     Column("above", Double, nullable=False),
     Column("cases", Integer, nullable=False),
 )
+
+# --- how calls were ---------------------------------------------------------------------------------------
+
+call_quality = Table(
+    "call_quality",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("side", String(8), nullable=False, comment="citizen or agent"),
+    Column("at", Double, nullable=False, index=True, comment="end of the five seconds"),
+    Column("loss_up", Double, comment="percent of what was sent"),
+    Column("loss_down", Double, comment="percent of what was to come"),
+    Column("rtt_ms", Integer),
+    Column("kbit_up", Integer, nullable=False),
+    Column("kbit_down", Integer, nullable=False),
+    Column("width", Integer, nullable=False, comment="of the picture received"),
+    Column("height", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("limited_by", String(16), nullable=False, comment="none, network or device"),
+    Column("browser", String(32), nullable=False),
+)
+
+call_setup = Table(
+    "call_setup",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("side", String(8), nullable=False, comment="citizen or agent"),
+    Column("at", Double, nullable=False, index=True),
+    Column("occasion", String(8), nullable=False, comment="join or repair"),
+    Column("devices_ms", Integer),
+    Column("answer_ms", Integer),
+    Column("connected_ms", Integer),
+    Column("picture_ms", Integer),
+    Column("browser", String(32), nullable=False),
+)

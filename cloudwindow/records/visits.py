@@ -175,6 +175,13 @@ class Visits:
         await conn.execute(change)
         return from_row(Ticket, row)
 
+    async def ticket_of_link(self, conn: AsyncConnection, secret: str) -> str | None:
+        """The ticket that a link's secret belongs to; the secret is not spent."""
+        table = tables.ticket
+        query = select(table.c.id).where(table.c.resume_hash == self._sealer.hash_token(secret))
+        found: str | None = (await conn.execute(query)).scalar_one_or_none()
+        return found
+
     def _resume(self, ticket: str, secret: str) -> dict[str, str]:
         return {
             "resume_hash": self._sealer.hash_token(secret),

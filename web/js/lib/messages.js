@@ -39,6 +39,47 @@
  */
 
 /**
+ * The line being written, whole, again and again as it grows; shown to the other, kept nowhere.
+ * @typedef {object} ChatType
+ * @property {"chat.type"} type
+ * @property {string} [session]
+ * @property {string} text
+ */
+
+/**
+ * What the sender's browser measured in the last five seconds; unknown is null. Losses are percent of packets
+ * sent and received, `step` is the picture's step, `limit` what holds it back (`none`, `network`, `device`),
+ * `browser` its family.
+ * @typedef {object} CallQuality
+ * @property {"call.quality"} type
+ * @property {string} [session]
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ * @property {string} browser
+ */
+
+/**
+ * How long joining took, in ms from its start: devices open, answer here, connected, first picture shown.
+ * `occasion` is `join`, or `repair` after an interruption; a step that never came is null.
+ * @typedef {object} CallSetup
+ * @property {"call.setup"} type
+ * @property {string} [session]
+ * @property {string} occasion
+ * @property {number | null} devices_ms
+ * @property {number | null} answer_ms
+ * @property {number | null} connected_ms
+ * @property {number | null} picture_ms
+ * @property {string} browser
+ */
+
+/**
  * A field was edited: a proposal by the agent, final by the citizen. `base` is the version seen.
  * @typedef {object} FormSet
  * @property {"form.set"} type
@@ -81,7 +122,9 @@
  */
 
 /**
- * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard.
+ * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard. `way` is
+ * how media reach us (`direct`, `relayed`, `blocked`), `silent` that the microphone gave no sound, `speaker`
+ * whether the test tone was heard (`ok`, `no`, `unknown`).
  * @typedef {object} DeviceReport
  * @property {"device.report"} type
  * @property {string} camera
@@ -89,6 +132,10 @@
  * @property {boolean} echo
  * @property {number | null} rtt_ms
  * @property {number | null} loss_percent
+ * @property {string} [way]
+ * @property {number | null} [kbit_up]
+ * @property {boolean} [silent]
+ * @property {string} [speaker]
  */
 
 // --- agent → server --------------------------------------------------------------------------------------
@@ -151,6 +198,16 @@
  * @typedef {object} ReadBackStart
  * @property {"read_back.start"} type
  * @property {string} [session]
+ */
+
+/**
+ * The agent points at a place of the shared form: shares of the field's box, 0 to 1; null ends it.
+ * @typedef {object} FormPoint
+ * @property {"form.point"} type
+ * @property {string} [session]
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
  */
 
 /**
@@ -253,6 +310,15 @@
  */
 
 /**
+ * What `author` (citizen or agent) is writing at this moment; empty when it was sent or taken back.
+ * @typedef {object} ChatTyped
+ * @property {"chat.typed"} type
+ * @property {string | null} [session]
+ * @property {string} author
+ * @property {string} text
+ */
+
+/**
  * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
@@ -308,6 +374,15 @@
  * @property {number} agents
  */
 
+/**
+ * The agent points at a place of the form; null ends it.
+ * @typedef {object} FormPointed
+ * @property {"form.pointed"} type
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
+ */
+
 // --- server → agent --------------------------------------------------------------------------------------
 
 /**
@@ -316,6 +391,29 @@
  * @property {"offer.made"} type
  * @property {string} offer
  * @property {number} expires_in_seconds
+ */
+
+/**
+ * What the citizen's browser measured in the last five seconds, as in `call.quality`.
+ * @typedef {object} PeerQuality
+ * @property {"peer.quality"} type
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ */
+
+/**
+ * Somebody opened the citizen's link elsewhere: read `code` to the citizen if it was them.
+ * @typedef {object} DeviceCode
+ * @property {"device.code"} type
+ * @property {string} code
+ * @property {number} seconds
  */
 
 /**

@@ -51,6 +51,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
@@ -180,6 +181,7 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),
     )
 
 

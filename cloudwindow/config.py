@@ -43,6 +43,7 @@ class Config:
     media_advertised_hosts: tuple[str, ...] = ()
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
+    turn_only: bool = False
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
     log_level: str = "INFO"
@@ -128,4 +129,6 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
+    if config.turn_only and not config.turn_urls:
+        raise ConfigError("CW_TURN_ONLY needs CW_TURN_URLS: browsers would have no way to the workers")
     return config

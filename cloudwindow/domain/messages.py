@@ -67,6 +67,13 @@ class CallOffer(FromBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallPrepare(FromBoth):
+    """Please name the ways to the media server: sent before the first offer and when they have grown old."""
+
+    type: ClassVar[str] = "call.prepare"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDevices(FromBoth):
     """What the sender sends: camera and microphone on or off, and why not (``reason`` is a device code)."""
 
@@ -329,6 +336,19 @@ class CallAnswer(ToBoth):
     purpose: str
     attempt: int
     sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWays(ToBoth):
+    """
+    The ways to the media server: ``servers`` as the browser's ``iceServers`` take them, good for new ways
+    for ``good_for_seconds``. With ``relay_only`` no other way leads there.
+    """
+
+    type: ClassVar[str] = "call.ways"
+    servers: Any
+    relay_only: bool
+    good_for_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
     ChatSay,
     FormFocus,
     FormSet,
@@ -362,6 +363,8 @@ class Desks:
                 reason = message.reason if message.reason in AWAY_REASONS else ""
                 await self._house.line.set_away(agent.id, reason=reason or "break", now=now)
                 await self.tell_stage(agent)
+            case CallPrepare():
+                await self._calls.name_ways(agent_topic(agent.id))
             case OfferAccept():
                 await self._calls.accept(agent, message.offer)
             case OfferDecline():

@@ -11,6 +11,7 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.relay import Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
@@ -69,6 +70,7 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    relay: Relay = Relay()
 
     def item_of(self, item: str, version: int | None = None) -> ServiceItem:
         """The item in the version a ticket or case was opened with."""

@@ -15,6 +15,7 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
     ChatSay,
     DeclarationConfirm,
     DeviceReport,
@@ -273,6 +274,8 @@ class Visits:
     async def heard(self, filler: Filler, message: Message) -> None:
         """Carry out one message of the citizen's page."""
         match message:
+            case CallPrepare():
+                await self._calls.name_ways(citizen_topic(filler.ticket))
             case CallOffer():
                 await self._calls.offer_media(
                     message, ticket=filler.ticket, role="citizen", topic=citizen_topic(filler.ticket)

@@ -4,6 +4,7 @@ import { Call } from "../lib/call.js";
 import { openDevices } from "../lib/devices.js";
 import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
+import { waysOver } from "../lib/ways.js";
 import { closeDialogue, openDialogue } from "./dialogue.js";
 import { part, video, write } from "./parts.js";
 import { toggleTextSize } from "./preferences.js";
@@ -18,6 +19,7 @@ const POOR = { lossPercent: 10, rttMs: 700 };
 /** Events: "left" when the person chose to end the call. */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
+  /** @type {import("../lib/ways.js").FindWays} */ #findWays;
   /** @type {MediaStream | null} */ #stream = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #measuring;
   /** @type {CallState} */ #state = "connecting";
@@ -31,6 +33,7 @@ export class CallView extends EventTarget {
     super();
     this.stage = stage;
     this.socket = socket;
+    this.#findWays = waysOver(socket);
     this.#wire();
     socket.on("call.renegotiate", ({ purpose }) => purpose === "call" && void this.#offerAgain());
     socket.on("peer.devices", (message) => this.#showPeer(message));
@@ -49,7 +52,8 @@ export class CallView extends EventTarget {
   /** Open the devices if need be and join. @param {{ pictured?: boolean }} [wanted] */
   async join({ pictured = true } = {}) {
     if (this.#call) return;
-    const call = new Call({ sendOffer: offersOver(this.socket, "call") });
+    const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
+    void this.#findWays(); // while camera and microphone open
     this.#call = call;
     call.addEventListener("remote", (event) => void this.#showRemote(/** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));

@@ -4,6 +4,7 @@ import { Call } from "../lib/call.js";
 import { LevelMeter, openDevices } from "../lib/devices.js";
 import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
+import { waysOver } from "../lib/ways.js";
 import { part, video } from "./parts.js";
 
 /** How long the echo may take to come back, and how long it is measured. */
@@ -96,7 +97,7 @@ export class DeviceTest {
 
   /** @param {MediaStream} stream */
   async #tryEcho(stream) {
-    const call = new Call({ sendOffer: offersOver(this.socket, "echo") });
+    const call = new Call({ sendOffer: offersOver(this.socket, "echo"), findWays: waysOver(this.socket) });
     this.#call = call;
     const started = performance.now();
     call.addEventListener("remote", (event) => {

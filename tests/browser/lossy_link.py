@@ -23,6 +23,13 @@ class LossyLink:
         self.port: int = self._outer.getsockname()[1]
         self._loop.add_reader(self._outer, self._outward)
 
+    def lead_to(self, target: Place) -> None:
+        """Go on to another ``target``; whoever relayed before keeps no way back to the old one."""
+        if target != self._target:
+            self._target = target
+            for end in self._inner.values():
+                end.connect(target)
+
     def close(self) -> None:
         """Stop."""
         for end in (self._outer, *self._inner.values()):

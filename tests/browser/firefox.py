@@ -21,7 +21,6 @@ from tests.browser.machine import FIREFOX
 PREFERENCES = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
-    "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.autoplay.default": 0,
     "media.gmp-manager.updateEnabled": False,
@@ -35,7 +34,7 @@ PREFERENCES = {
     "services.settings.server": "http://127.0.0.1:9/",
     "toolkit.telemetry.enabled": False,
 }
-"""A fake device, loopback as a way for media, and no word to the outside."""
+"""A fake device, and no word to the outside."""
 ANSWER_SECONDS = 60.0
 
 
@@ -65,10 +64,12 @@ class FirefoxPage:
 
     async def goto(self, url: str) -> None:
         """Open an address and wait until it is loaded."""
+        await self._ask("browsingContext.activate")
         await self._ask("browsingContext.navigate", url=url, wait="complete")
 
     async def reload(self) -> None:
         """As the person's own reload button does."""
+        await self._ask("browsingContext.activate")
         await self._ask("browsingContext.reload", wait="complete")
 
     async def close(self) -> None:

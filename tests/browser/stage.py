@@ -13,6 +13,7 @@ from aiohttp import web
 from playwright.async_api import Browser, async_playwright
 
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
+from cloudwindow.media.meeting import with_hold
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
 from cloudwindow.media.relay import IceServer
 from tests.browser.lossy_link import LossyLink
@@ -43,7 +44,7 @@ const sendOffer = async (sdp) => {
   if (!answer.ok) throw new Error(await answer.text());
   return answer.text();
 };
-const findWays = async () => (await fetch("/ways")).json();
+const findWays = async () => (window.ways = await (await fetch("/ways")).json());
 window.states = [];
 window.streams = [];
 window.devices = await openDevices();
@@ -78,6 +79,7 @@ class Server(Protocol):
 
     async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str: ...
     async def remove(self, room: str, member: str) -> None: ...
+    async def hold(self, room: str, reason: str | None, *, member: str | None = None) -> None: ...
 
 
 class Near:
@@ -92,6 +94,9 @@ class Near:
     async def remove(self, room: str, member: str) -> None:
         self._forwarder.remove(room, member)
 
+    async def hold(self, room: str, reason: str | None, *, member: str | None = None) -> None:
+        self._forwarder.arrange(room, lambda before: with_hold(before, reason, member))
+
 
 NewWindow = Callable[[], Awaitable[Window]]
 
@@ -99,9 +104,10 @@ NewWindow = Callable[[], Awaitable[Window]]
 class Stage:
     """Windows, a small web server and a media plane; ``links`` are the networks of whoever has one."""
 
-    def __init__(self, new_window: NewWindow) -> None:
-        self._new_window = new_window
+    def __init__(self, new_window: NewWindow, host: str) -> None:
+        self._new_window, self.host = new_window, host
         self._server: Server | None = None
+        self._in_front = asyncio.Lock()  # Firefox opens a camera for the tab in front only
         self.base = ""
         self.pages: dict[str, Window] = {}
         self.links: dict[str, LossyLink] = {}
@@ -132,9 +138,11 @@ class Stage:
     ) -> Any:
         """Open a page for ``member``; with ``loss`` (share, 0 to 1) behind a network of their own."""
         if loss is not None:
-            self.links[member] = LossyLink(("127.0.0.1", 9), loss=loss, seed=seed)
+            self.links[member] = LossyLink((self.host, 9), loss=loss, seed=seed, host=self.host)
         page = self.pages[member] = await self._new_window()
-        await page.goto(f"{self.base}/?member={member}&role={role}&echo={'1' if echo else ''}")
+        async with self._in_front:
+            await page.goto(f"{self.base}/?member={member}&role={role}&echo={'1' if echo else ''}")
+            await page.wait_for_function("window.devices", timeout=10_000)
         return page
 
     async def remove(self, member: str) -> None:
@@ -142,6 +150,11 @@ class Stage:
         assert self._server is not None
         await self._server.remove(ROOM, member)
         await self.pages.pop(member).close()
+
+    async def hold(self, reason: str | None) -> None:
+        """Put the whole room on hold, or end that."""
+        assert self._server is not None
+        await self._server.hold(ROOM, reason)
 
     async def answer(self, member: str, role: str, offer: str, *, echo: bool) -> str:
         """Put an offer through; who has a network of their own is told its end as the server's address."""
@@ -152,7 +165,7 @@ class Stage:
         if link is None or found is None:
             return answer
         link.lead_to((found[2], int(found[3])))
-        return CANDIDATE.sub(rf"\1 127.0.0.1 {link.port} typ", answer)
+        return CANDIDATE.sub(rf"\1 {self.host} {link.port} typ", answer)
 
     def application(self) -> web.Application:
         """The page, its library and where it sends its offers."""
@@ -177,9 +190,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(new_window: NewWindow) -> AsyncIterator[Stage]:
-    """A stage whose web server runs on loopback; ``perform`` comes next."""
-    stage = Stage(new_window)
+async def opened(new_window: NewWindow, host: str = "127.0.0.1") -> AsyncIterator[Stage]:
+    """A stage whose web server runs on loopback and whose media on ``host``; ``perform`` comes next."""
+    stage = Stage(new_window, host)
     runner = web.AppRunner(stage.application())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -209,7 +222,8 @@ async def _window(browser: Browser) -> Window:
 @asynccontextmanager
 async def forwarding(stage: Stage, **settings: Any) -> AsyncIterator[Forwarder]:
     """Let our forwarder perform."""
-    forwarder = Forwarder(ForwarderSettings(**settings), stage.on_event)
+    where = {"udp_host": stage.host, "advertised_hosts": (stage.host,)}
+    forwarder = Forwarder(ForwarderSettings(**where | settings), stage.on_event)
     stage.perform(Near(forwarder))
     yield forwarder
     await forwarder.close_all()
@@ -247,3 +261,23 @@ async def moves_on(page: Window, *, frames: int = 10, within: float = 10) -> dic
     goal = (await totals(page))["framesDecoded"] + frames
     await until(page, f"stats.framesDecoded >= {goal} && stats.audioLevel > 0.01", within=within)
     return await totals(page)
+
+
+async def stands_still(page: Window, *, within: float = 10) -> None:
+    """Return when no picture has been decoded for a second."""
+    still = await page.evaluate(
+        f"""async () => {{
+          const end = performance.now() + {within * 1000};
+          let frames = -1;
+          let since = performance.now();
+          while (performance.now() < end) {{
+            const now = (await call.stats()).framesDecoded;
+            if (now !== frames) since = performance.now();
+            frames = now;
+            if (performance.now() - since > 1000) return true;
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }}
+          return false;
+        }}"""
+    )
+    assert still, f"pictures went on for {within} s"

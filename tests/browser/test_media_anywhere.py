@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.browser.firefox import firefox, firefox_session
-from tests.browser.machine import HAS_FIREFOX
-from tests.browser.stage import Stage, chromium_windows, forwarding, moves_on, opened, until
+from tests.browser.machine import HAS_FIREFOX, own_address
+from tests.browser.stage import Stage, chromium_windows, forwarding, moves_on, opened, stands_still, until
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +34,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
         if request.param == "firefox":
             address = request.getfixturevalue("firefox_address")
             session = await stack.enter_async_context(firefox_session(address))
-            made = await stack.enter_async_context(opened(session.new_page))
+            made = await stack.enter_async_context(opened(session.new_page, own_address()))
         else:
             made = await stack.enter_async_context(opened(await stack.enter_async_context(chromium_windows())))
         await stack.enter_async_context(forwarding(made))
@@ -86,3 +86,12 @@ async def test_a_muted_microphone_is_silent_to_the_other(stage: Stage) -> None:
     await until(agent, "stats.audioLevel < 0.001", within=10)
     await citizen.evaluate("call.setMuted('audio', false)")
     await moves_on(agent)
+
+
+async def test_nobody_sees_anybody_on_hold_and_all_go_on_after_it(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    await stage.hold("asks_a_colleague")
+    await asyncio.gather(stands_still(citizen), stands_still(agent))
+    await stage.hold(None)
+    await asyncio.gather(moves_on(citizen), moves_on(agent))

@@ -154,6 +154,11 @@ export class Call extends EventTarget {
     return found ? Number(found[0].replace("slot-", "")) : -1;
   }
 
+  /** @returns {Promise<RTCStatsReport | undefined>} all that the browser knows, for who diagnoses */
+  async report() {
+    return this.#connection?.getStats();
+  }
+
   /** @returns {Promise<CallStats>} */
   async stats() {
     const sample = emptySample();

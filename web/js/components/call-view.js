@@ -16,7 +16,10 @@ const MEASURE_EVERY_MS = 2_000;
 const FAIR = { lossPercent: 3, rttMs: 300 };
 const POOR = { lossPercent: 10, rttMs: 700 };
 
-/** Events: "left" when the person chose to end the call. */
+/**
+ * Events: "left" when the person chose to end the call, "further" for the stream of a third person (`detail` is
+ * `{slot, stream}`), "stopped" when nothing is shown any more.
+ */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
   /** @type {import("../lib/ways.js").FindWays} */ #findWays;
@@ -35,7 +38,7 @@ export class CallView extends EventTarget {
     this.socket = socket;
     this.#findWays = waysOver(socket);
     this.#wire();
-    socket.on("call.renegotiate", ({ purpose }) => purpose === "call" && void this.#offerAgain());
+    socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
   }
@@ -55,12 +58,18 @@ export class CallView extends EventTarget {
     const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
     void this.#findWays(); // while camera and microphone open
     this.#call = call;
-    call.addEventListener("remote", (event) => void this.#showRemote(/** @type {CustomEvent} */ (event).detail));
+    call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
     await this.#open(pictured);
     if (this.#call !== call) return;
     this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
     await call.start(this.#stream).catch(() => this.#showState("interrupted"));
+    this.#tellDevices();
+  }
+
+  /** Answer the next agent on the connection that was kept. */
+  async again() {
+    await this.#call?.again().catch(() => this.#showState("interrupted"));
     this.#tellDevices();
   }
 
@@ -76,6 +85,7 @@ export class CallView extends EventTarget {
       video(this.stage, role).hidden = true;
     }
     closeDialogue("tap");
+    this.dispatchEvent(new Event("stopped"));
   }
 
   /** @param {boolean} pictured */
@@ -92,8 +102,20 @@ export class CallView extends EventTarget {
     this.#showOwn();
   }
 
-  async #offerAgain() {
-    await this.#call?.rejoin().catch(() => this.#showState("interrupted"));
+  /** On the same connection if somebody joined, else on a new one. @param {boolean} [more] */
+  async #offerAgain(more) {
+    const again = more ? this.#call?.renegotiate() : this.#call?.rejoin();
+    await again?.catch(() => this.#showState("interrupted"));
+  }
+
+  /**
+   * @param {Call} call
+   * @param {MediaStream} stream
+   */
+  #place(call, stream) {
+    const slot = call.slotOf(stream);
+    if (slot > 0) this.dispatchEvent(new CustomEvent("further", { detail: { slot, stream } }));
+    else void this.#showRemote(stream);
   }
 
   /** @param {MediaStream} stream */
@@ -119,8 +141,9 @@ export class CallView extends EventTarget {
     if (state !== "connected") this.stage.dataset.quality = "none";
   }
 
-  /** @param {{ camera: boolean, microphone: boolean }} message */
-  #showPeer({ camera, microphone }) {
+  /** @param {{ camera: boolean, microphone: boolean, member?: string }} message */
+  #showPeer({ camera, microphone, member }) {
+    if (member) return;
     this.#peerSends = { camera, microphone };
     const waiting = part(this.stage, "waiting");
     if (waiting) waiting.hidden = this.#state === "connected" && camera;

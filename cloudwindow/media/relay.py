@@ -1,5 +1,5 @@
 """
-Words that open our TURN relay for minutes: the scheme of draft-uberti-behave-turn-rest-00, as coturn checks it.
+Words that open our TURN relay for minutes, as coturn checks them (draft-uberti-behave-turn-rest-00).
 
 The user name is ``expiry:mark``; the credential its HMAC under the secret shared with coturn. The mark is the
 same for one person as long as the secret lives, so that coturn's quota per person holds, and says nothing
@@ -55,3 +55,6 @@ class Relay:
         """coturn takes no other hash than SHA-1 here; for an HMAC that is no weakness."""
         made = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1)
         return base64.b64encode(made.digest()).decode()
+
+
+NO_RELAY: Final = Relay()

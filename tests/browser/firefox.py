@@ -43,7 +43,15 @@ def firefox(profile: Path) -> Iterator[str]:
     """Run Firefox with a profile of its own; gives its BiDi address."""
     lines = (f'user_pref("{name}", {json.dumps(value)});\n' for name, value in PREFERENCES.items())
     (profile / "user.js").write_text("".join(lines))
-    command = [FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
+    command = [
+        FIREFOX,
+        "--headless",
+        "--no-remote",
+        "--profile",
+        str(profile),
+        "--remote-debugging-port",
+        "0",
+    ]
     process = subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None

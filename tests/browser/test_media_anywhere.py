@@ -1,4 +1,4 @@
-"""The call as every browser and every media plane must carry it: one body, each way."""
+"""The call as every browser must carry it: one body each, in Chromium and in Firefox."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,9 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
             session = await stack.enter_async_context(firefox_session(address))
             made = await stack.enter_async_context(opened(session.new_page, own_address()))
         else:
-            made = await stack.enter_async_context(opened(await stack.enter_async_context(chromium_windows())))
+            made = await stack.enter_async_context(
+                opened(await stack.enter_async_context(chromium_windows()))
+            )
         await stack.enter_async_context(forwarding(made))
         yield made
 

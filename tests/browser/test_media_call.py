@@ -1,4 +1,4 @@
-"""What our forwarder alone does for two real browsers; what every browser and plane does: test_media_anywhere."""
+"""What our forwarder does for two Chromiums; what it does for every browser: test_media_anywhere."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,9 @@ async def test_an_ice_restart_keeps_the_call_and_its_keys(stage: Stage, forwarde
     assert after.credentials != old
 
 
-async def test_the_picture_goes_on_under_five_percent_loss_each_way(stage: Stage, forwarder: Forwarder) -> None:
+async def test_the_picture_goes_on_under_five_percent_loss_each_way(
+    stage: Stage, forwarder: Forwarder
+) -> None:
     citizen, agent = await asyncio.gather(
         stage.enter("c", "citizen", loss=0.05, seed=1), stage.enter("a", "agent", loss=0.05, seed=2)
     )
@@ -55,7 +57,9 @@ async def test_the_picture_goes_on_under_five_percent_loss_each_way(stage: Stage
     assert min(link.lost for link in stage.links.values()) > 20
 
 
-async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(stage: Stage, forwarder: Forwarder) -> None:
+async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(
+    stage: Stage, forwarder: Forwarder
+) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))
     second = await stage.enter("b", "agent")
@@ -71,14 +75,14 @@ async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(stage
         moves_on(citizen, frames=60), moves_on(agent, frames=60), moves_on(second, frames=60)
     )
     outgoing = {member.member: member.video_out.packets for member in forwarder.stats("r1").members}
-    sinks = [
-        sink for peer in forwarder.rooms["r1"].members.values() for sink in peer.lines.sinks.values()
-    ]
+    sinks = [sink for peer in forwarder.rooms["r1"].members.values() for sink in peer.lines.sinks.values()]
     assert min(outgoing.values()) > 0
     assert min(sink.packets for sink in sinks) > 0
 
 
-async def test_a_muted_microphone_is_silent_to_the_other_and_a_stopped_call_is_gone(stage: Stage, forwarder: Forwarder) -> None:
+async def test_a_muted_microphone_is_silent_to_the_other_and_a_stopped_call_is_gone(
+    stage: Stage, forwarder: Forwarder
+) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))
     await citizen.evaluate("call.setMuted('audio', true)")

@@ -1,4 +1,4 @@
-"""Debian's coturn with the configuration we ship, on loopback, and a client that asks it for what it must not give."""
+"""Debian's coturn with the configuration we ship, on loopback, and a client that asks too much of it."""
 
 import asyncio
 import hashlib

@@ -17,6 +17,7 @@
  * Please name the ways to the media server: sent before the first offer and when they have grown old.
  * @typedef {object} CallPrepare
  * @property {"call.prepare"} type
+ * @property {string} [session]
  */
 
 /**

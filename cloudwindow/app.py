@@ -53,6 +53,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
@@ -191,6 +192,7 @@ def furnished(
         offer_seconds=config.offer_seconds,
         demo=config.demo,
         quality_keep_days=config.quality_keep_days,
+        relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),
         shows_supervisors=config.shows_supervisors,
     )
 

@@ -44,6 +44,7 @@ class Config:
     media_drain_seconds: float = 3600.0
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
+    turn_only: bool = False
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
     quality_keep_days: float = 30.0
@@ -135,4 +136,6 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_MEDIA_DRAIN_SECONDS must be a number of seconds, 0 or more")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
+    if config.turn_only and not config.turn_urls:
+        raise ConfigError("CW_TURN_ONLY needs CW_TURN_URLS: browsers would have no way to the workers")
     return config

@@ -84,6 +84,13 @@ class CallOffer(FromBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallPrepare(FromBoth):
+    """Please name the ways to the media server: sent before the first offer and when they have grown old."""
+
+    type: ClassVar[str] = "call.prepare"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDevices(FromBoth):
     """What the sender sends: camera and microphone on or off, and why not (``reason`` is a device code)."""
 
@@ -442,6 +449,19 @@ class CallAnswer(OfCall):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallWays(ToBoth):
+    """
+    The ways to the media server: ``servers`` as the browser's ``iceServers`` take them, good for new ways
+    for ``good_for_seconds``. With ``relay_only`` no other way leads there.
+    """
+
+    type: ClassVar[str] = "call.ways"
+    servers: Any
+    relay_only: bool
+    good_for_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRenegotiate(OfCall):
     """
     Please offer again: with ``more`` on the same connection, because somebody joined; else on a new one,
@@ -565,7 +585,7 @@ def _all(base: type[Message]) -> list[type[Message]]:
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
-FROM_THIRD_PARTY = frozenset({CallOffer.type, CallDevices.type, CallHangUp.type})
+FROM_THIRD_PARTY = frozenset({CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type})
 """A third party talks; of form, papers and chat they have nothing."""
 
 TEXT_LIMIT = 2_000

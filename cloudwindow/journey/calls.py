@@ -20,6 +20,7 @@ from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
     CallRenegotiate,
+    CallWays,
     PanelChanged,
     StageChanged,
 )
@@ -34,6 +35,7 @@ from cloudwindow.journey.nearly import text_to
 from cloudwindow.journey.ring_words import RING_TEXT
 from cloudwindow.journey.standing import arrangement
 from cloudwindow.media.plane import Arrangement
+from cloudwindow.media.relay import LIFE_SECONDS
 from cloudwindow.records import Connection, duties, matters, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
@@ -212,6 +214,17 @@ class Calls:
         else:
             await self._quietly(line.wrap_up(agent, TicketId(ticket), now=now))
         await self._free(agent, now, "available", TicketId(ticket))
+
+    async def name_ways(self, topic: str) -> None:
+        """Tell the page of ``topic`` how its browser gets to the media server from now on."""
+        house = self._house
+        servers = house.relay.servers(topic, now=house.clock())
+        ways = CallWays(
+            servers=[asdict(server) for server in servers],
+            relay_only=house.relay.only,
+            good_for_seconds=LIFE_SECONDS,
+        )
+        await house.hub.tell(topic, ways)
 
     async def offer_media(
         self, message: CallOffer, *, ticket: str, role: str, topic: str, agent: str = ""

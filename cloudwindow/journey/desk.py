@@ -25,6 +25,7 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
     CallQuality,
     CallSetup,
     ChatSay,
@@ -438,6 +439,8 @@ class Desks:
                 await self._wish(agent, leaving="")
                 await self._house.line.stay(agent.id, now=now)
                 await self.tell_stage(agent)
+            case CallPrepare():
+                await self._calls.name_ways(agent_topic(agent.id))
             case OfferAccept():
                 await self._calls.accept(agent, message.offer)
             case OfferDecline():

@@ -11,6 +11,7 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.relay import NO_RELAY, Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
@@ -72,6 +73,7 @@ class House:
     offer_seconds: float
     demo: bool
     quality_keep_days: float = 30.0
+    relay: Relay = NO_RELAY
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

@@ -16,6 +16,7 @@ from cloudwindow.domain.messages import (
     CallHangUp,
     CallJoin,
     CallOffer,
+    CallPrepare,
     CallQuality,
     CallSetup,
     ChatSay,
@@ -290,6 +291,8 @@ class Visits:
     async def heard(self, filler: Filler, message: Message) -> None:
         """Carry out one message of the citizen's page."""
         match message:
+            case CallPrepare():
+                await self._calls.name_ways(citizen_topic(filler.ticket))
             case CallOffer():
                 await self._calls.offer_media(
                     message, ticket=filler.ticket, role="citizen", topic=citizen_topic(filler.ticket)

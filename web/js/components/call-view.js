@@ -5,6 +5,7 @@ import { openCamera, openDevices } from "../lib/devices.js";
 import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
 import { CallWatch } from "./call-watch.js";
+import { waysOver } from "../lib/ways.js";
 import { closeDialogue, openDialogue } from "./dialogue.js";
 import { Interruption } from "./interruption.js";
 import { part, video, write } from "./parts.js";
@@ -19,6 +20,7 @@ import { say } from "./toast.js";
  */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
+  /** @type {import("../lib/ways.js").FindWays} */ #findWays;
   /** @type {MediaStream | null} */ #stream = null;
   /** @type {CallState} */ #state = "connecting";
   #peerSends = { camera: true, microphone: true };
@@ -38,6 +40,7 @@ export class CallView extends EventTarget {
     this.interruption = new Interruption({
       changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.#play(),
     });
+    this.#findWays = waysOver(socket);
     this.#wire();
     socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
@@ -68,7 +71,8 @@ export class CallView extends EventTarget {
   /** Open the devices if need be and join. @param {{ pictured?: boolean }} [wanted] */
   async join({ pictured = true } = {}) {
     if (this.#call) return;
-    const call = new Call({ sendOffer: offersOver(this.socket, "call") });
+    const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
+    void this.#findWays(); // while camera and microphone open
     this.#call = call;
     this.watch.begin();
     call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));

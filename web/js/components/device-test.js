@@ -8,6 +8,7 @@ import { SilenceWatch, testTone } from "../lib/listening.js";
 import { offersOver } from "../lib/offers.js";
 import { family } from "../lib/platform.js";
 import { t } from "../lib/texts.js";
+import { waysOver } from "../lib/ways.js";
 import { part, video } from "./parts.js";
 
 /** How long the echo may take to come back, and how long the way is measured once it has. */
@@ -137,7 +138,7 @@ export class DeviceTest {
 
   /** @param {MediaStream} stream */
   async #tryEcho(stream) {
-    const call = new Call({ sendOffer: offersOver(this.socket, "echo") });
+    const call = new Call({ sendOffer: offersOver(this.socket, "echo"), findWays: waysOver(this.socket) });
     this.#call = call;
     this.#began = performance.now();
     this.#echoed = this.#kbitUp = 0;

@@ -41,23 +41,27 @@ const ANSWER_MS = 10_000;
 /** Attempts without success before the call says `failed`; it still goes on trying. */
 const ATTEMPTS = 6;
 
+/** @type {import("./ways.js").FindWays} */
+const STRAIGHT = async () => ({ iceServers: [], iceTransportPolicy: "all" });
+
 /**
  * Offers are sent by `sendOffer`, which resolves to the answer. When it rejects, or no answer comes, the call
  * tries again by itself, and the method that caused the offer rejects too; an error with `final: true` (the
- * server will never let this person in) ends the trying.
+ * server will never let this person in) ends the trying. `findWays` is asked before each connection and each restart.
  *
  * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody) and `state`
  * (`detail` is a {@link CallState}). The stream of the one other person is always the first.
  */
 export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
-  /** @type {RTCIceServer[]} */ #iceServers;
+  /** @type {import("./ways.js").FindWays} */ #findWays;
   /** @type {RTCPeerConnection | null} */ #connection = null;
   /** @type {Map<Kind, MediaStreamTrack>} */ #tracks = new Map();
   /** @type {Map<Kind, RTCRtpSender>} */ #senders = new Map();
   /** @type {Map<string, MediaStream>} */ #streams = new Map();
   /** @type {CallState} */ #state = "connecting";
   #attempts = 0;
+  #making = 0;
   #pairs = 1;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {Promise<void>} */ #turn = Promise.resolve();
@@ -67,11 +71,11 @@ export class Call extends EventTarget {
   /** When the last joining or repair began and what came of it, in ms of `performance.now()`. */
   timing = { begun: 0, answered: 0, connected: 0 };
 
-  /** @param {{ sendOffer: SendOffer, iceServers?: RTCIceServer[] }} parts */
-  constructor({ sendOffer, iceServers = [] }) {
+  /** @param {{ sendOffer: SendOffer, findWays?: import("./ways.js").FindWays }} parts */
+  constructor({ sendOffer, findWays = STRAIGHT }) {
     super();
     this.#sendOffer = sendOffer;
-    this.#iceServers = iceServers;
+    this.#findWays = findWays;
   }
 
   /** @returns {CallState} */
@@ -89,7 +93,10 @@ export class Call extends EventTarget {
   /** Make a new connection with the same tracks: the media server has moved, or nothing else helped. */
   async rejoin() {
     this.#discard();
-    const connection = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    const making = (this.#making += 1);
+    const ways = await this.#findWays();
+    if (making !== this.#making) return;
+    const connection = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
     this.#connection = connection;
     connection.addEventListener("track", (event) => this.#onTrack(connection, event));
     connection.addEventListener("connectionstatechange", () => this.#onChange(connection));
@@ -153,7 +160,11 @@ export class Call extends EventTarget {
 
   /** Find a new way through the network; pictures and keys stay. */
   async restartIce() {
-    this.#connection?.restartIce();
+    const connection = this.#connection;
+    const ways = await this.#findWays();
+    if (!connection || connection !== this.#connection) return;
+    connection.setConfiguration({ ...ways, bundlePolicy: "max-bundle" });
+    connection.restartIce();
     await this.#negotiate();
   }
 
@@ -172,6 +183,7 @@ export class Call extends EventTarget {
 
   /** Leave. The tracks stay open: they belong to whoever opened them. */
   stop() {
+    this.#making += 1;
     this.#discard();
     this.#tracks.clear();
   }
@@ -183,6 +195,11 @@ export class Call extends EventTarget {
   slotOf(stream) {
     const found = [...this.#streams].find(([, known]) => known === stream);
     return found ? Number(found[0].replace("slot-", "")) : -1;
+  }
+
+  /** @returns {Promise<RTCStatsReport | undefined>} all that the browser knows, for who diagnoses */
+  async report() {
+    return this.#connection?.getStats();
   }
 
   /** @returns {Promise<CallStats>} */

@@ -14,6 +14,13 @@
  */
 
 /**
+ * Please name the ways to the media server: sent before the first offer and when they have grown old.
+ * @typedef {object} CallPrepare
+ * @property {"call.prepare"} type
+ * @property {string} [session]
+ */
+
+/**
  * What the sender sends: camera and microphone on or off, and why not (`reason` is a device code).
  * @typedef {object} CallDevices
  * @property {"call.devices"} type
@@ -337,6 +344,16 @@
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
+ */
+
+/**
+ * The ways to the media server: `servers` as the browser's `iceServers` take them, good for new ways
+ * for `good_for_seconds`. With `relay_only` no other way leads there.
+ * @typedef {object} CallWays
+ * @property {"call.ways"} type
+ * @property {any} servers
+ * @property {boolean} relay_only
+ * @property {number} good_for_seconds
  */
 
 /**

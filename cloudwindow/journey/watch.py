@@ -40,13 +40,13 @@ DUE_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
 SETTLED_SECONDS = 10.0
 """Before this an agent's state in the line may be ahead of the ledger: an acceptance on its way."""
-GATHER_SECONDS = 0.02
-"""So long news of the line may gather: a node wakes fifty times a second at most, however busy the city."""
+GATHER_SECONDS = 0.2
+"""So long news of the line may gather while no desk is open on this node: nobody here waits for an offer."""
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
 RECALIBRATE_SECONDS = 10.0
-RECORD_SECONDS = 0.5
+RECORD_SECONDS = 1.0
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
@@ -151,7 +151,7 @@ class Watch:
             try:
                 last = last or await self._house.line.latest()  # by name: a loss must not skip any
                 self.listening.set()
-                async for news in self._house.line.announcements(last, rest_seconds=GATHER_SECONDS):
+                async for news in self._house.line.announcements(last, rest_seconds=self._rest_seconds):
                     last = news.id
                     self._moved = True
                     await self._hear(news)
@@ -162,6 +162,9 @@ class Watch:
             except Exception:
                 log.exception("news not handled")
                 await asyncio.sleep(0.5)
+
+    def _rest_seconds(self) -> float:
+        return 0.0 if self._house.hub.topics_of("agent") else GATHER_SECONDS
 
     async def _hear(self, news: Announcement) -> None:
         with contextlib.suppress(NotFound):

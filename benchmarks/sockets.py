@@ -45,7 +45,7 @@ AGENTS = 100
 NO_BEAT_SECONDS = 1e6
 """The lease of these agents, who have no page that would renew it."""
 WARM_SECONDS = 12
-"""Pairings before the measured ones: until the pages know of the agents and the line how long its calls take."""
+"""Of pairings before the measured ones, until all know of the agents and how long their calls take."""
 REACH = {
     "bytes_per_idle_socket": 20_000,
     "share_of_a_core": 0.03,
@@ -106,7 +106,7 @@ async def citizens(config: Config, count: int) -> list[str]:
         home_district=HUADU,
         language="zh",
         mode="video",
-        joined_at=now - count,
+        joined_at=now - count / PER_SECOND,
         deadline=now + 8 * 3600,
     )
 
@@ -137,7 +137,11 @@ async def citizens(config: Config, count: int) -> list[str]:
     tokens = [f"token{number}" for number in range(count)]
     with closing(sqlite3.connect(config.ledger_url.split("///")[1])) as database:
         for number, token in enumerate(tokens[1:], start=1):
-            changed = {"id": f"t{number}", "live_key": f"c{number}/HR01", "joined_at": now - count + number}
+            changed = {
+                "id": f"t{number}",
+                "live_key": f"c{number}/HR01",
+                "joined_at": now - (count - number) / PER_SECOND,
+            }
             changed |= {"resume_hash": f"r{number}"}
             _copy(database, "ticket", "t0", changed)
             bound = {"token_hash": vault.hash_token(token), "ticket": f"t{number}"}
@@ -246,9 +250,10 @@ async def until_waiting(line: Line, count: int) -> None:
 async def open_counter(line: Line, count: int) -> None:
     """``AGENTS`` on duty, each in a call with one of ``count`` citizens who came before everybody else."""
     now = time.time()
-    early = now - 50_000
+    begun = min(load.longest_since for load in await line.load())
     for number in range(count):
-        await line.join(TicketId(f"early{number}"), LANE, joined_at=early + number / 100, now=now)
+        joined_at = begun - (count - number) / PER_SECOND
+        await line.join(TicketId(f"early{number}"), LANE, joined_at=joined_at, now=now)
     read = await line.latest()
     for number in range(AGENTS):
         agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({LANE.skill}))
@@ -268,7 +273,7 @@ async def accept_all(line: Line, read: str) -> str:
 
 
 async def pair(line: Line, seconds: int) -> int:
-    """20 times a second an agent ends a call and takes the next: all are on duty all the time."""
+    """20 times a second an agent ends a call and takes the next, and somebody joins."""
     calls = {one.agent: one.ticket for one in await line.agents()}
     begun, done, read = time.monotonic(), 0, await line.latest()
     while (passed := time.monotonic() - begun) < seconds:
@@ -285,6 +290,7 @@ async def pair(line: Line, seconds: int) -> int:
             if one.kind == "offer.made" and one.agent and one.offer and one.ticket:
                 await line.accept(one.agent, one.offer, now=time.time())
                 calls[one.agent] = one.ticket
+        await line.join(TicketId(f"late{begun}-{done}"), LANE, joined_at=time.time(), now=time.time())
         done += 1
     return done
 

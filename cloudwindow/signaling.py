@@ -34,15 +34,18 @@ OUTBOX_BYTES = 96 * 1024
 BUFFER_BYTES = 16 * 1024
 """What may wait in a transport's own buffer before messages go to the outbox."""
 READ_BYTES = 4 * 1024
-"""Asked of the system at a time: what the loop would take room for otherwise, 256 kB, costs more than a frame."""
+"""Asked of the system at a time: the loop would make room for 256 kB, which costs more than a frame."""
 KERNEL_BYTES = 32 * 1024
 """Send buffer asked of the system (which takes twice that), so that a page that does not read shows soon."""
 SEND_SECONDS = 5.0
 PULSE_SECONDS = 3.0
 MISSED_PULSES = 2
 """A page is cut off after so many unanswered questions: one answer may lie unread while the loop is busy."""
-CALM_PULSES = 10
-"""A page where nothing is about to happen is asked for a sign of life every tenth time only."""
+CALM_PULSES = 15
+"""
+A page where nothing is about to happen is asked for a sign of life every fifteenth time only: every 45
+seconds, because proxies close what is silent for a minute.
+"""
 MESSAGE_BYTES = 65_536
 FRAMES_PER_SECOND = 50
 REPLACED = 4409

@@ -34,7 +34,7 @@ PONG_BYTES = 6
 
 def left_open(data: bytes, before: int) -> int | None:
     """
-    How many bytes the last WebSocket frame of ``data`` still lacks, when the first ``before`` end an older one.
+    How many bytes the last WebSocket frame of ``data`` lacks; its first ``before`` bytes end an older one.
 
     ``None`` when ``data`` ends within the head of a frame: the borders between frames are lost from there on.
     """

@@ -574,6 +574,16 @@ class Calls:
         if known.state is tickets.State.WAITING:
             await self.rejoin(known, now)
 
+    @staticmethod
+    def differ(known: AgentPresence, session: Session | None) -> bool:
+        """Whether the line's ``known`` cannot be true of an agent whose open call is ``session``."""
+        wrapping = session is not None and session.state is sessions.State.WRAPPING_UP
+        if known.state is Presence.IN_CALL:
+            return session is None or wrapping
+        if known.state is Presence.WRAP_UP:
+            return session is None
+        return known.state in {Presence.IDLE, Presence.OFFERED} and session is not None
+
     async def mend_agent(self, known: AgentPresence, session: Session | None, now: float) -> None:
         """
         The line holds ``known`` in a call or its wrap-up; ``session`` is what the ledger has not closed.

@@ -7,14 +7,16 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from math import inf, nextafter
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.ids import StaffId, TicketId
 from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
+from cloudwindow.domain.session import Session
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.desk import Desks
@@ -38,6 +40,9 @@ TICK_SECONDS = 0.2
 BEAT_SECONDS = 2.0
 DUE_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
+SWEEP_TICKETS = 2000
+"""So many of all who wait are compared with the line in one go, in turn; besides them whoever is new."""
+NEW_SECONDS = 60.0
 SETTLED_SECONDS = 10.0
 """Before this an agent's state in the line may be ahead of the ledger: an acceptance on its way."""
 GATHER_SECONDS = 0.2
@@ -93,6 +98,8 @@ class Watch:
         self.nearly = Nearly(house, places.place)
         self._moved = False
         self._version = 0
+        self._swept = 0.0
+        """Tickets that joined before this have been compared with the line in this round."""
         self.listening = asyncio.Event()
         """Set once everything the line announces from now on will be heard."""
 
@@ -259,15 +266,33 @@ class Watch:
         await self._aid.tell_line()
         await self._desks.refresh_profiles()
         async with self._house.ledger.read() as conn:
-            waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
+            waiting = await self._part_of_line(conn, now - SWEEP_SECONDS)
             calls = await self._house.visits.open_calls(conn)
-        for agent in await self._house.line.agents():
-            if agent.since < now - SETTLED_SECONDS:
-                await self._calls.mend_agent(agent, calls.get(agent.agent), now)
         here = await self._places.catch_up()
-        lost = [one for one in waiting if not here.knows(TicketId(one))]
+        for one in tuple(here.agents()):
+            if one.since < now - SETTLED_SECONDS and self._calls.differ(one, calls.get(one.agent)):
+                await self._mend(one.agent, calls.get(one.agent), now)
+        lost = [one for one in waiting if not here.knows(one)]
         for ticket in await self._house.line.missing(lost):
             await self._calls.rejoin_if_waiting(ticket, now)
+
+    async def _part_of_line(self, conn: Connection, before: float) -> Collection[TicketId]:
+        """Those who came last, and the next ``SWEEP_TICKETS`` of all who wait: in the end everybody."""
+        visits = self._house.visits
+        newest = await visits.waiting_between(conn, before - NEW_SECONDS, before, limit=SWEEP_TICKETS)
+        part = await visits.waiting_between(conn, self._swept, before, limit=SWEEP_TICKETS)
+        last = max(part.values(), default=0.0)
+        if len(part) < SWEEP_TICKETS:
+            self._swept = 0.0
+        else:
+            self._swept = last if last > self._swept else nextafter(last, inf)
+        return {**part, **newest}
+
+    async def _mend(self, agent: StaffId, session: Session | None, now: float) -> None:
+        """What the replica shows of an agent is a moment old: the line itself decides."""
+        known = await self._house.line.agent(agent)
+        if known is not None and known.since < now - SETTLED_SECONDS:
+            await self._calls.mend_agent(known, session, now)
 
     async def _rebuild(self, now: float) -> None:
         async with self._house.ledger.read() as conn:

@@ -346,7 +346,7 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
 
     def doorman() -> Doorman:
         # No access log: ``measure`` writes ours.
-        return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)  # type: ignore[arg-type]
+        return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
 
     listener = await loop.create_server(doorman, sock=door)
     settle()

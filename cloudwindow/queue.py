@@ -10,7 +10,7 @@ Rule 3: times go in as seconds since the epoch and into the scripts as milliseco
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha1
@@ -525,7 +525,7 @@ class Line:
     # -- news ----------------------------------------------------------------------------------------------
 
     async def announcements(
-        self, after: str = "$", *, rest_seconds: float = 0.0
+        self, after: str = "$", *, rest_seconds: Callable[[], float] = lambda: 0.0
     ) -> AsyncIterator[Announcement]:
         """
         What happens from now on, or since the announcement ``after``, in order and for ever.
@@ -539,8 +539,8 @@ class Line:
             answer = await self._ask("xread", {stream: last}, count=200, block=1000)
             for last, fields in _entries(answer):
                 yield _announcement(last, fields)
-            if answer and rest_seconds:
-                await asyncio.sleep(rest_seconds)
+            if answer and (seconds := rest_seconds()):
+                await asyncio.sleep(seconds)
 
     async def history(self, after: str = "0-0", *, count: int = STREAM_LENGTH) -> list[Announcement]:
         """What has been announced after ``after``, as far as it is kept; at most ``count``."""

@@ -99,11 +99,20 @@ class Visits:
         query = select(table).where(table.c.state.in_(states)).order_by(table.c.joined_at).limit(limit)
         return [from_row(Ticket, row) for row in await conn.execute(query)]
 
-    async def waiting_since(self, conn: AsyncConnection, before: float) -> Sequence[TicketId]:
-        """The tickets that wait and joined before that instant, first come first."""
-        table = tables.ticket
-        query = select(table.c.id).where(table.c.state == tickets.State.WAITING, table.c.joined_at < before)
-        return [TicketId(id) for id in (await conn.execute(query.order_by(table.c.joined_at))).scalars()]
+    async def waiting_between(
+        self, conn: AsyncConnection, first: float, before: float, *, limit: int
+    ) -> Mapping[TicketId, float]:
+        """
+        When each ticket that waits joined, at least at ``first`` and before ``before``, first come first.
+        """
+        line = tables.ticket.c
+        query = (
+            select(line.id, line.joined_at)
+            .where(line.state == tickets.State.WAITING, line.joined_at >= first, line.joined_at < before)
+            .order_by(line.joined_at)
+            .limit(limit)
+        )
+        return {TicketId(id): joined for id, joined in await conn.execute(query)}
 
     async def tickets_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Ticket]:
         """Live tickets whose deadline has passed, the longest overdue first."""

@@ -46,7 +46,7 @@ TENANT: dict[str, Any] = {
     "name": "李秀英",
 }
 
-ELDER = {
+ELDER: dict[str, Any] = {
     "district": "440103",
     "street": "440103001",
     "id_number": identity_number("44010319400815003"),

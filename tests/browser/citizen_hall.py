@@ -103,6 +103,8 @@ class Hall:
         app.router.add_get("/visit", self._visit)
         app.router.add_get("/visit/panels", self._panels)
         app.router.add_get("/ws/visit", self._live)
+        app.router.add_get("/ws/guest", self._live)
+        app.router.add_get("/ws/board/supervise/{party}", self._live)
         app.router.add_get("/photo.jpg", self._photo)
         app.router.add_get("/favicon.ico", self._photo)
         app.router.add_post("/{path:.*}", self._post)

@@ -118,6 +118,7 @@ async def test_words_are_seen_while_they_are_written_and_a_place_is_pointed_at(
     await field.type("您好", delay=20)
     assert not await agent.page.locator("[data-role=typed]").is_visible(), "off until it is switched on"
     await citizen.page.locator("[data-role=as-written]").check(force=True)
+    await field.press("End")
     await field.type("，我想问", delay=20)
     await agent.page.locator("[data-role=typed]", has_text="您好，我想问").wait_for()
     await agent.page.click("[data-role=point]")
@@ -135,7 +136,7 @@ async def test_what_browsers_measure_is_shown_to_the_agent_and_kept_with_the_tim
     await meet(citizen, agent)
     await agent.page.wait_for_selector("[data-role=quality-panel]:not([hidden])")
     await agent.page.wait_for_selector("[data-role=losses-citizen][points*=',']", state="attached")
-    await agent.ends("consultation", "问完了")
+    await agent.ends("consulted", "问完了")
     for _ in range(2):
         async with citizen.page.expect_response(re.compile("/health|/visit")):
             await citizen.page.goto(town.base + "/visit")

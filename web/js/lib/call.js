@@ -238,6 +238,8 @@ export class Call extends EventTarget {
       if (connection !== this.#connection) return;
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
       this.timing.answered ||= performance.now();
+      // A restart that finds the old way again changes no state: nothing else would tell.
+      if (connection.connectionState === "connected") this.#settle();
       await this.#shape();
     } catch (error) {
       if (connection !== this.#connection) return;
@@ -267,11 +269,7 @@ export class Call extends EventTarget {
     if (connection !== this.#connection) return;
     const state = connection.connectionState;
     if (state === "connected") {
-      clearTimeout(this.#timer);
-      this.#attempts = 0;
-      this.#silentSince = 0;
-      this.timing.connected ||= performance.now();
-      this.#say("connected");
+      this.#settle();
     } else if (state === "disconnected") {
       this.#silentSince ||= performance.now();
       this.#say("interrupted");
@@ -280,6 +278,14 @@ export class Call extends EventTarget {
       this.#silentSince ||= performance.now();
       this.#retryLater();
     }
+  }
+
+  #settle() {
+    clearTimeout(this.#timer);
+    this.#attempts = 0;
+    this.#silentSince = 0;
+    this.timing.connected ||= performance.now();
+    this.#say("connected");
   }
 
   #retryLater() {

@@ -59,6 +59,7 @@ from cloudwindow.queue import Line, connect
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
 from cloudwindow.records.visits import Visits
@@ -154,6 +155,7 @@ def furnished(
         people=People(vault),
         visits=Visits(vault),
         appointments=Appointments(vault),
+        left_forms=LeftForms(vault),
         cases=cases,
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),

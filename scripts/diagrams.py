@@ -15,13 +15,22 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cloudwindow.domain import application, appointment, handover, presence, session, ticket  # noqa: E402
+from cloudwindow.domain import (  # noqa: E402
+    application,
+    appointment,
+    handover,
+    left_form,
+    presence,
+    session,
+    ticket,
+)
 from cloudwindow.domain.machine import diagram, final  # noqa: E402
 
 PAGE = ROOT / "docs" / "architecture.md"
 TABLES: Mapping[str, Any] = {
     "ticket": ticket,
     "appointment": appointment,
+    "left_form": left_form,
     "session": session,
     "application": application,
     "handover": handover,
@@ -32,6 +41,7 @@ TABLES: Mapping[str, Any] = {
 FIRST: Mapping[str, str] = {
     "ticket": ticket.State.WAITING,
     "appointment": appointment.State.BOOKED,
+    "left_form": left_form.State.FILLING,
     "session": session.State.RINGING,
     "application": application.State.DRAFT,
     "handover": handover.State.SENT,

@@ -13,6 +13,8 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.leaving import Leaving
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
@@ -38,6 +40,8 @@ class Journey:
     intakes: Intakes
     bookings: Bookings
     appointments: AppointmentWatch
+    leaving: Leaving
+    left_desk: LeftDesk
     calls: Calls
     filling: Filling
     visits: Visits
@@ -68,6 +72,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
     desks = Desks(house, calls, filling, following, printing)
+    leaving = Leaving(house, intakes, openings, filling)
+    left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
     return Journey(
         house=house,
@@ -76,6 +82,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         intakes=intakes,
         bookings=bookings,
         appointments=appointments,
+        leaving=leaving,
+        left_desk=left_desk,
         calls=calls,
         filling=filling,
         visits=visits,
@@ -88,5 +96,5 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
+        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, left_desk, promises),
     )

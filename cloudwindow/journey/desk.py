@@ -91,12 +91,13 @@ class Desks:
         If the desk is not connected yet it has its lease's time to come.
         """
         now = self._house.clock()
-        await self._must_be_free(agent)
+        await self.must_be_free(agent)
         await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
         await self._house.line.set_available(agent.id, pull=pull, now=now)
         await self.tell_stage(agent)
 
-    async def _must_be_free(self, agent: Staff) -> None:
+    async def must_be_free(self, agent: Staff) -> None:
+        """Raise Conflict("call_not_closed") while the agent owes a call its outcome."""
         async with self._house.ledger.read() as conn:
             await self._calls.must_be_free(conn, agent.id)
 
@@ -355,7 +356,7 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
-                await self._must_be_free(agent)
+                await self.must_be_free(agent)
                 await self._house.line.set_available(agent.id, pull=message.pull, now=now)
                 await self.tell_stage(agent)
             case AgentAway():
@@ -423,7 +424,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
-        await self._must_be_free(agent)
+        await self.must_be_free(agent)
         await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
@@ -437,7 +438,7 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
-        await self._must_be_free(agent)
+        await self.must_be_free(agent)
         await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)

@@ -16,6 +16,7 @@ from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.people import People
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
@@ -47,6 +48,7 @@ class House:
     people: People
     visits: Visits
     appointments: Appointments
+    left_forms: LeftForms
     cases: Cases
     assist: Assist
     office: Office

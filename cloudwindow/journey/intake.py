@@ -11,13 +11,14 @@ from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
+from cloudwindow.domain import left_form as left_forms
 from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
+from cloudwindow.domain.ids import ApplicationId, CitizenId, StaffId, TicketId, word
 from cloudwindow.domain.match import MODES, Lane
 from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
 from cloudwindow.domain.readings import age, birthday
@@ -322,20 +323,55 @@ class Intakes:
         ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now, credit_seconds)
         await house.people.bind_ticket(conn, session, ticket.id)
         actor = Actor(kind="citizen", id=citizen.id)
-        await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
-        for consent in agreed.consents:
-            await house.cases.add_consent(conn, case.id, consent)
-            said = "consent.given" if consent.given else "consent.refused"
-            told = {"kind": consent.kind, "text_version": consent.text_version}
-            await note(conn, case.id, said, actor, now, told)
+        await self.consented(conn, case.id, agreed, actor, now)
+        await self._taken(conn, ticket, actor, now)
+        left = await house.left_forms.of_application(conn, case.id)
+        if left is not None:
+            after = left_forms.advance(left, left_forms.Event.CONTINUE, now, ticket=ticket.id)
+            await house.left_forms.save(conn, after, seen=left.version)
+            await note(conn, case.id, "left_form.continued", actor, now, {"left_form": left.id})
+        return ticket
+
+    async def _taken(self, conn: Connection, ticket: Ticket, actor: Actor, now: float) -> None:
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
-            "item": item.id,
-            "item_version": item.version,
+            "item": ticket.item,
+            "item_version": ticket.item_version,
             "priority": ticket.priority,
         }
-        await note(conn, case.id, "ticket.taken", actor, now, payload)
+        await note(conn, ticket.application, "ticket.taken", actor, now, payload)
+
+    async def consented(
+        self, conn: Connection, case: ApplicationId, agreed: Agreed, actor: Actor, now: float
+    ) -> None:
+        """Keep that the phone has answered, and what was agreed to."""
+        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
+        for consent in agreed.consents:
+            await self._house.cases.add_consent(conn, case, consent)
+            said = "consent.given" if consent.given else "consent.refused"
+            told = {"kind": consent.kind, "text_version": consent.text_version}
+            await note(conn, case, said, actor, now, told)
+
+    async def draft(
+        self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
+    ) -> Application:
+        """The draft this citizen left behind, or a new one."""
+        behind = await self._go_on_with(conn, intake, item, citizen, now)
+        return behind or await self._open_case(conn, intake, item, citizen, now)
+
+    async def rung(
+        self, conn: Connection, intake: Intake, case: Application, *, agent: StaffId, now: float
+    ) -> Ticket:
+        """
+        The ticket of a left form that ``agent`` has looked through: for them first, its citizen rung.
+
+        Raises Conflict("ticket_exists") if a live one is held for the item.
+        """
+        item = self._house.item_of(case.item, case.item_version)
+        citizen = await self._house.people.citizen(conn, case.citizen)
+        ticket = await self._open_ticket(conn, intake, item, citizen, case, None, now, 0.0, rung_by=agent)
+        await self._taken(conn, ticket, Actor(kind="agent", id=agent), now)
         return ticket
 
     async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
@@ -406,6 +442,8 @@ class Intakes:
         last: Session | None,
         now: float,
         credit_seconds: float,
+        *,
+        rung_by: StaffId | None = None,
     ) -> Ticket:
         resumed = last is not None and last.started_at > now - RESUME_SECONDS
         reason, credit = priority_of(
@@ -426,8 +464,9 @@ class Intakes:
             joined_at=now,
             credit_seconds=credit,
             priority=reason or "",
-            preferred_agent=last.agent if last and resumed else None,
-            preferred_until=now + PREFER_SECONDS if resumed else None,
+            preferred_agent=rung_by or (last.agent if last and resumed else None),
+            preferred_until=now + PREFER_SECONDS if resumed or rung_by else None,
+            callback=rung_by is not None,
             deadline=deadline_of(State.WAITING, now),
         )
         await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))

@@ -76,6 +76,12 @@ class Openings:
         city = await self._look(self._house.clock())
         return intake_rule.talks("sign", item.skill, city.profiles)
 
+    async def looks(self, item: ServiceItem, district: District, *, language: str, mode: str) -> bool:
+        """Whether ``district`` itself employs somebody who could look at a form left for ``item``."""
+        lane = lane_at(item, district.code, language, mode)
+        city = await self._look(self._house.clock())
+        return intake_rule.covered(lane, (one for one in city.profiles if one.district == district.code))
+
     async def others(
         self, item: ServiceItem, besides: District, *, language: str, mode: str
     ) -> list[OtherDistrict]:

@@ -67,6 +67,7 @@ class WebSession:
     seen_at: float
     expires_at: float
     appointment: str | None = None
+    left_form: str | None = None
 
 
 class People:
@@ -205,6 +206,7 @@ class People:
                 staff=staff,
                 ticket=None,
                 appointment=None,
+                left_form=None,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -273,6 +275,7 @@ class People:
             seen_at=row.seen_at,
             expires_at=row.expires_at,
             appointment=row.appointment,
+            left_form=row.left_form,
         )
 
     async def keep_intake(
@@ -295,6 +298,13 @@ class People:
         others = (table.c.appointment == appointment) & (table.c.token_hash != session.token_hash)
         await conn.execute(update(table).where(others).values(appointment=None))
         await self._change(conn, session.token_hash, appointment=appointment, intake_sealed=None)
+
+    async def bind_left_form(self, conn: AsyncConnection, session: WebSession, form: str) -> None:
+        """This browser, and no other, holds the left form ``form`` from now on; what was chosen is spent."""
+        table = tables.web_session
+        others = (table.c.left_form == form) & (table.c.token_hash != session.token_hash)
+        await conn.execute(update(table).where(others).values(left_form=None))
+        await self._change(conn, session.token_hash, left_form=form, intake_sealed=None)
 
     async def allow_case(self, conn: AsyncConnection, session: WebSession, receipt: str) -> None:
         """Let this browser follow the case ``receipt``."""

@@ -7,6 +7,7 @@ from cloudwindow.domain.rights import ACTIONS, CITY, EVERYBODY, STAFF, Person, R
 
 CITIZENS_ONLY = {
     "appointment",
+    "left_form",
     "case.follow",
     "case.correct",
     "visit",
@@ -21,6 +22,7 @@ ONLY = {
     "desk.decide": {Role.AGENT},
     "desk.take": {Role.AGENT},
     "desk.onward": {Role.AGENT},
+    "desk.left_form": {Role.AGENT},
     "desk.shift": {Role.AGENT},
     "inbox": {Role.APPROVER},
     "inbox.case": {Role.APPROVER},

@@ -135,7 +135,7 @@ async def test_the_door_lets_in_whom_the_table_names(crowd: Crowd, route: Route,
         known = name in ACCOUNTS
         expected = (403, "not_allowed") if known else (401, "not_signed_in")
     else:
-        known_by = {"visit": "no_visit", "appointment": "no_appointment"}
+        known_by = {"visit": "no_visit", "appointment": "no_appointment", "left_form": "no_left_form"}
         expected = (404, known_by.get(route.action.split(".")[0], "case_not_found"))
     assert (answer.status, answer.code) == expected
 
@@ -145,6 +145,7 @@ WRITERS = {
     "visit": "owner",
     "case": "owner",
     "appointment": "owner",
+    "left_form": "owner",
     "intake": "owner",
     "resume": "owner",
     "desk": "agent",

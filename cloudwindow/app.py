@@ -37,6 +37,7 @@ from cloudwindow.handlers import (
     citizen,
     desk,
     health,
+    left_forms,
     lendings,
     routes,
     staff,
@@ -71,7 +72,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, left_forms, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0

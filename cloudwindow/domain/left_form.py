@@ -1,8 +1,8 @@
 """
 A form left for the agents to look at, by somebody who could not have a number.
 
-Rule 1: leaving a form is not the legal act. Nothing is handed in before the citizen has confirmed and signed in
-a call; the draft only waits there.
+Rule 1: leaving a form is not the legal act. Nothing is handed in before the citizen has confirmed and signed
+in a call; the draft only waits there.
 Rule 2: it is promised to be looked at by the end of the next working day that has not begun (``look_by``).
 Rule 3: one agent at a time looks it through; who does not finish gives it back by the deadline.
 """
@@ -145,7 +145,11 @@ def advance(
     agent: StaffId | None = None,
     ticket: TicketId | None = None,
 ) -> LeftForm:
-    """Move ``form``; taking names its ``agent``, continuing its ``ticket``. Raises Conflict("state_forbids")."""
+    """
+    Move ``form``; taking names its ``agent``, continuing its ``ticket``.
+
+    Raises Conflict("state_forbids").
+    """
     state = step(TRANSITIONS, form.state, event)
     moved = replace(
         form,

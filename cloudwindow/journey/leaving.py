@@ -21,7 +21,6 @@ from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, Unavai
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor, papers_asked
 from cloudwindow.domain.ids import ItemId, with_check, word
-from cloudwindow.domain.intake_rule import Verdict
 from cloudwindow.domain.left_form import Event, LeftForm, State
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.journey import showing
@@ -51,23 +50,20 @@ class Leaving:
     # --- beginning ---------------------------------------------------------------------------------------
 
     async def offered(self, intake: Intake) -> bool:
-        """
-        Whether a form can be left: no number to be had, or nobody there for it, and somebody who will look.
-        """
+        """Whether a form can be left for what this person chose."""
         house = self._house
-        item = house.item_of(intake.item, intake.item_version)
-        district = house.catalogue.district(intake.window)
-        language, mode = intake.call_language, intake.mode
-        verdict = await self._openings.verdict(item, district, language=language, mode=mode)
-        if verdict is Verdict.OPEN:
-            return False
-        return await self._openings.looks(item, district, language=language, mode=mode)
+        return await self._openings.leavable(
+            house.item_of(intake.item, intake.item_version),
+            house.catalogue.district(intake.window),
+            language=intake.call_language,
+            mode=intake.mode,
+        )
 
     async def begin(self, session: WebSession, item_id: str) -> Intake:
         """
         Have a code at hand for what this browser has said already.
 
-        Raises Gone("intake_gone"), Conflict("no_form_to_leave") when a number can be had or nobody would look.
+        Raises Gone("intake_gone"), Conflict("no_form_to_leave") if a number can be had or nobody would look.
         """
         intake = self._intakes.of(session, item_id)
         if not await self.offered(intake):

@@ -59,7 +59,7 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    desks = {"desk", "desk.submit", "desk.decide", "desk.take", "desk.onward", "desk.shift"}
+    desks = {"desk", "desk.submit", "desk.decide", "desk.take", "desk.onward", "desk.shift", "desk.left_form"}
     offices = {"inbox", "inbox.case", "staff.home", "board", "board.lend", "board.explain"}
     assert staffed == desks | offices
     assert all(not ACTIONS[action] & {Role.CITIZEN, Role.VISITOR} for action in staffed)

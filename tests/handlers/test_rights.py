@@ -67,6 +67,7 @@ class Crowd:
             "rule": "id_card",
             "action": "acknowledge",
             "lending": "nobody-lends",
+            "form": "nobodys-form",
             "path:.+": "css/base.css",
         }
         return re.sub(r"\{([^}]+)\}", lambda found: known[found[1]], path)
@@ -140,7 +141,7 @@ async def test_the_door_lets_in_whom_the_table_names(crowd: Crowd, route: Route,
     assert (answer.status, answer.code) == expected
 
 
-UPLOADS = ("/visit/materials/{rule}", "/cases/{receipt}/corrections")
+UPLOADS = ("/visit/materials/{rule}", "/left-form/materials/{rule}", "/cases/{receipt}/corrections")
 WRITERS = {
     "visit": "owner",
     "case": "owner",

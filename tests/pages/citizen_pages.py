@@ -9,6 +9,7 @@ from jinja2 import Environment
 from cloudwindow.domain.search import Hit
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
+from tests.pages import left_samples as left
 from tests.pages.environment import context, environment
 
 WRONG = [
@@ -134,12 +135,13 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
-PAGES |= appointments.PAGES
+PAGES |= appointments.PAGES | left.PAGES
 PAGES |= {
     "confirm-booking": (
         "confirm",
         CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
+    "confirm-leaving": ("confirm", CONFIRM | {"base": "/items/HR01/leave", "leaving": True}),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}

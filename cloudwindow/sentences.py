@@ -133,6 +133,7 @@ SENTENCES: dict[str, str] = {
     "method_not_allowed": N_(
         "This address cannot be used like that. Please start again from the first page."
     ),
+    "mode_refused": N_("Only a supervisor can listen, whisper or join. Choose the supervisor in the list."),
     "no_call_back": N_("This citizen did not ask to be called. Write to them and invite them instead."),
     "no_form_to_leave": N_("A number can be had now, or nobody here could look at a form. Please go back."),
     "no_left_form": N_(
@@ -175,6 +176,7 @@ SENTENCES: dict[str, str] = {
     "reason_required": N_("Please give a reason."),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
+    "role_changed": N_("You are in this call in another role already. Leave it first, then join again."),
     "room_full": N_("The call is full. Please wait until somebody has left."),
     "root_key_damaged": N_("The root key is unreadable. Restore it from the backup."),
     "root_key_exposed": N_("Others can read the root key. Set its file mode to 600."),
@@ -182,6 +184,9 @@ SENTENCES: dict[str, str] = {
     "sealed_value_damaged": N_("A stored value was altered. Please tell the operator."),
     "second_correction": N_("A correction list was sent before. A second one needs a supervisor."),
     "shift_end_unusable": N_("Please choose a time that is still to come today."),
+    "side_room_refused": N_(
+        "A private talk needs the agent and the citizen. Choose these two; others wait outside."
+    ),
     "sign_in_busy": N_("Many people are signing in. Please try again in a few seconds."),
     "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
     "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
@@ -193,6 +198,15 @@ SENTENCES: dict[str, str] = {
     "store_unavailable": N_("The file could not be kept. Please try again shortly."),
     "summary_moved_on": N_(
         "Something was changed after the read-back. Please look through it and sign again."
+    ),
+    "supervision_mode_unknown": N_("Please choose to listen, to whisper or to join."),
+    "supervision_reason_missing": N_("Please say why you listen in; it stays in the story of the case."),
+    "third_party_name_missing": N_("Please enter the name, at most 40 characters."),
+    "third_party_too_many": N_("A call takes six people at most. Take somebody out first."),
+    "third_party_unknown": N_("This person is not in the call. Reload the page to see who is."),
+    "third_party_unknown_kind": N_("Please choose as whom they are invited."),
+    "third_party_waits": N_(
+        "The citizen has not agreed yet. Please keep the page open; you come in by yourself."
     ),
     "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
     "ticket_exists": N_("You already hold a number for this. We take you to it."),

@@ -22,6 +22,7 @@ from cloudwindow.domain import (  # noqa: E402
     left_form,
     presence,
     session,
+    third_party,
     ticket,
 )
 from cloudwindow.domain.machine import diagram, final  # noqa: E402
@@ -32,6 +33,7 @@ TABLES: Mapping[str, Any] = {
     "appointment": appointment,
     "left_form": left_form,
     "session": session,
+    "third_party": third_party,
     "application": application,
     "handover": handover,
     "presence": presence,
@@ -43,6 +45,7 @@ FIRST: Mapping[str, str] = {
     "appointment": appointment.State.BOOKED,
     "left_form": left_form.State.FILLING,
     "session": session.State.RINGING,
+    "third_party": third_party.State.INVITED,
     "application": application.State.DRAFT,
     "handover": handover.State.SENT,
     "presence": presence.State.OFFLINE,

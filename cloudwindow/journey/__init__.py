@@ -6,6 +6,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.company import Company
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -51,6 +52,7 @@ class Journey:
     boards: Boards
     places: Places
     aid: Aid
+    company: Company
     promises: Promises
     explaining: Explaining
     printing: Printing
@@ -75,6 +77,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     leaving = Leaving(house, intakes, openings, filling)
     left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
+    company = Company(house, calls)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -93,8 +96,21 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         boards=boards,
         places=places,
         aid=aid,
+        company=company,
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, left_desk, promises),
+        watch=Watch(
+            house,
+            calls,
+            visits,
+            desks,
+            places,
+            printing,
+            aid,
+            appointments,
+            left_desk,
+            promises,
+            company,
+        ),
     )

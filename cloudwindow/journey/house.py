@@ -18,6 +18,7 @@ from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.people import People
+from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
 from cloudwindow.sms import DemoSms, SmsGateway
@@ -50,6 +51,7 @@ class House:
     appointments: Appointments
     left_forms: LeftForms
     cases: Cases
+    third_parties: ThirdParties
     assist: Assist
     office: Office
     line: Line
@@ -71,6 +73,8 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    shows_supervisors: bool = True
+    """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 
     def item_of(self, item: str, version: int | None = None) -> ServiceItem:
         """The item in the version a ticket or case was opened with."""

@@ -188,7 +188,9 @@ class LeftDesk:
         """
         house, now = self._house, self._house.clock()
         words = text.strip()[:NOTE_CHARACTERS]
-        await self._desks.must_be_free(agent)
+        async with house.ledger.read() as conn:
+            form = await self._mine(conn, agent, form_id)
+        await self._desks.must_have_room(agent, form.mode)
 
         async def work(conn: Connection) -> Ticket:
             form = await self._mine(conn, agent, form_id)

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment
 
 from tests.pages import appointment_samples as appointments
+from tests.pages import company_samples as others
 from tests.pages import explain_views as explained
 from tests.pages import left_samples as left
 from tests.pages import staff_views as sample
@@ -15,8 +16,14 @@ from tests.pages.sample_catalogue import DISTRICTS
 Sample = tuple[str, dict[str, Any]]
 
 DESKS: dict[str, Sample] = {
-    f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT})
+    f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT, "company": others.ALONE})
     for name, view in sample.DESKS.items()
+} | {
+    f"desk-company-{number}": (
+        "agent/desk.html",
+        {"desk": sample.DESKS["in_booked_call"], "staff": sample.AGENT, "company": view},
+    )
+    for number, view in enumerate((others.FULL, others.PRIVATE, None))
 }
 PAGES: dict[str, Sample] = (
     DESKS
@@ -110,7 +117,7 @@ PAGES: dict[str, Sample] = (
 )
 
 PANELS: dict[str, Sample] = {
-    f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view})
+    f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view, "company": others.FULL})
     for state, view in sample.DESKS.items()
     for panel in (
         "status",
@@ -118,6 +125,7 @@ PANELS: dict[str, Sample] = {
         "park",
         "transfer",
         "citizen",
+        "company",
         "form",
         "progress",
         "materials",

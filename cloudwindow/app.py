@@ -434,6 +434,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         str(os.getpid()),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to hear: a child still importing would print a traceback
     )
 
 

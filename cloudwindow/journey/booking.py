@@ -33,7 +33,7 @@ from cloudwindow.journey.appointment_views import (
     SlotView,
 )
 from cloudwindow.journey.house import House
-from cloudwindow.journey.intake import CODE_TEXT, Agreed, Intake, Intakes, six_digits
+from cloudwindow.journey.intake import CODE_TEXT, Agreed, Intake, Intakes, intake_of, six_digits
 from cloudwindow.journey.openings import Openings
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
@@ -156,7 +156,7 @@ class Bookings:
         item = self._house.item_of(intake.item, intake.item_version)
         district = self._house.catalogue.district(window)
         slot = self._slot(item, district, at)
-        chosen = replace(intake, window_district=district.code, slot_start=slot.start)
+        chosen = replace(intake, window_district=district.code, slot_start=slot.start, more=())
         await self._intakes.keep(session, chosen)
         async with self._house.ledger.read() as conn:
             await self._seat(conn, item, district, intake.call_language, slot, "")
@@ -334,7 +334,7 @@ class Bookings:
         ticket = await self._intakes.open(
             conn,
             session,
-            Intake(**said["intake"]),
+            intake_of(said["intake"]),
             item,
             Agreed(**said["agreed"]),
             now,

@@ -11,6 +11,7 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.relay import NO_RELAY, Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
@@ -73,6 +74,8 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    quality_keep_days: float = 30.0
+    relay: Relay = NO_RELAY
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

@@ -7,7 +7,7 @@ citizen confirms and signs, under the same application.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from cloudwindow.assist import Changed
@@ -132,7 +132,7 @@ class Leaving:
             deadline=now + rules.FILLING_SECONDS,
         )
         secret = word(house.random(20))
-        await house.left_forms.add(conn, form, intake=asdict(intake), resume_secret=secret)
+        await house.left_forms.add(conn, form, intake=asdict(replace(intake, more=())), resume_secret=secret)
         await house.people.bind_left_form(conn, session, form.id)
         actor = Actor(kind="citizen", id=citizen.id)
         await note(conn, case.id, "left_form.begun", actor, now, {"left_form": form.id})

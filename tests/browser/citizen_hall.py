@@ -153,6 +153,9 @@ class Hall:
             self._news.notify_all()
         if "id" in message:
             await socket.send_json({"type": "ack", "re": message["id"]})
+        if message["type"] == "call.prepare":
+            ways = {"servers": [], "relay_only": False, "good_for_seconds": 600}
+            await socket.send_json({"type": "call.ways", **ways})
         if message["type"] == "call.offer":
             purpose, attempt = message["purpose"], message["attempt"]
             sdp = self.forwarder.answer(purpose, "citizen", role="citizen", offer=message["sdp"], echo=True)

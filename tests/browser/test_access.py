@@ -22,6 +22,10 @@ CITIZEN: Final = (
         "item-HR01",
         "start-wrong",
         "confirm",
+        "confirm-several",
+        "visit-several",
+        "visit-several_in_call",
+        "visit-several_ended",
         "visit-waiting",
         "visit-called",
         "visit-in_call",
@@ -38,6 +42,7 @@ CITIZEN: Final = (
 )
 STAFF: Final = (
     *("sign-in-wrong", "demo", "desk-idle", "desk-offered", "desk-in_call", "desk-received", "desk-wrap_up"),
+    *("desk-several_offered", "desk-several", "desk-several_wrap_up"),
     *("inbox", "case-wrong", "case-deciding", "board", "left-forms", "left-form-mine"),
 )
 PAGES: Final = [

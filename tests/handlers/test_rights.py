@@ -68,6 +68,7 @@ class Crowd:
             "action": "acknowledge",
             "lending": "nobody-lends",
             "form": "nobodys-form",
+            "party": "nobody-joined",
             "path:.+": "css/base.css",
         }
         return re.sub(r"\{([^}]+)\}", lambda found: known[found[1]], path)
@@ -136,7 +137,12 @@ async def test_the_door_lets_in_whom_the_table_names(crowd: Crowd, route: Route,
         known = name in ACCOUNTS
         expected = (403, "not_allowed") if known else (401, "not_signed_in")
     else:
-        known_by = {"visit": "no_visit", "appointment": "no_appointment", "left_form": "no_left_form"}
+        known_by = {
+            "visit": "no_visit",
+            "appointment": "no_appointment",
+            "left_form": "no_left_form",
+            "guest": "third_party_unknown",
+        }
         expected = (404, known_by.get(route.action.split(".")[0], "case_not_found"))
     assert (answer.status, answer.code) == expected
 

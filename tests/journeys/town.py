@@ -345,8 +345,15 @@ class Town:
 
     # --- people
 
-    async def desk(self, account: str, district: DistrictCode = HUADU, *, role: str = "agent") -> "Desk":
-        """Somebody of the staff, not yet at work."""
+    async def desk(
+        self,
+        account: str,
+        district: DistrictCode = HUADU,
+        *,
+        role: str = "agent",
+        skills: tuple[str, ...] | None = None,
+    ) -> "Desk":
+        """Somebody of the staff, not yet at work; able to do everything unless ``skills`` say what."""
         items = self.house.catalogue.items
         staff = Staff(
             id=StaffId(account),
@@ -355,7 +362,7 @@ class Town:
             number=account.upper()[:16],
             district=district,
             roles=(role,),
-            skills=tuple(sorted({item.skill_group for item in items})),
+            skills=tuple(sorted({item.skill_group for item in items})) if skills is None else skills,
             languages=("zh", "yue", "en"),
             modes=("video", "audio", "text"),
             demo=True,

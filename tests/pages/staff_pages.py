@@ -125,6 +125,7 @@ PANELS: dict[str, Sample] = {
         "park",
         "transfer",
         "citizen",
+        "matters",
         "company",
         "form",
         "progress",

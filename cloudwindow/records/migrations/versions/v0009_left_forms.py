@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "v0009"
-down_revision: str | None = "v0008"
+down_revision: str | None = "v0010"
 
 
 def upgrade() -> None:

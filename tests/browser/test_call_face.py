@@ -1,10 +1,11 @@
-"""What people meet around a call: the check while waiting, a narrower way, another device, what is written and kept."""
+"""What people meet around a call: the check while waiting, a narrower way, another device, what is kept."""
 
 import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -35,7 +36,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-def rows(town: City, question: str) -> list[tuple[object, ...]]:
+def rows(town: City, question: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(town.data_dir / "ledger.sqlite3")) as ledger:
         return ledger.execute(question).fetchall()
 
@@ -51,7 +52,7 @@ async def test_the_check_measures_the_way_to_the_server_and_gives_a_report_witho
     assert re.search(r"\d+ kbit/s", found)
     async with citizen.page.expect_download() as kept:
         await citizen.page.click("[data-role=test-report]")
-    report = Path(await (await kept.value).path()).read_text("utf-8")
+    report = Path(await (await kept.value).path()).read_text("utf-8")  # noqa: ASYNC240 - a small file
     assert "直连（UDP）" in report
     assert WORKER["name"] not in report
     assert WORKER["mobile"] not in report
@@ -139,7 +140,7 @@ async def test_what_browsers_measure_is_shown_to_the_agent_and_kept_with_the_tim
         async with citizen.page.expect_response(re.compile("/health|/visit")):
             await citizen.page.goto(town.base + "/visit")
     await town.stop()
-    kept = dict(rows(town, "SELECT side, count(*) FROM call_quality GROUP BY side"))
+    kept: dict[str, int] = dict(rows(town, "SELECT side, count(*) FROM call_quality GROUP BY side"))
     joined = rows(town, "SELECT connected_ms, picture_ms FROM call_setup WHERE occasion = 'join'")
     assert kept.keys() >= {"citizen"} or joined, "nothing was kept"
 

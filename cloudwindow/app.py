@@ -38,6 +38,7 @@ from cloudwindow.handlers import (
     company,
     desk,
     health,
+    left_forms,
     lendings,
     matters,
     routes,
@@ -62,6 +63,7 @@ from cloudwindow.queue import Line, connect
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
@@ -74,7 +76,21 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, matters, company, approver, admin, lendings, health)
+HANDLERS = (
+    citizen,
+    booking,
+    visit,
+    staff,
+    desk,
+    taking,
+    matters,
+    company,
+    left_forms,
+    approver,
+    admin,
+    lendings,
+    health,
+)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -164,6 +180,7 @@ def furnished(
         people=People(vault),
         visits=Visits(vault),
         appointments=Appointments(vault),
+        left_forms=LeftForms(vault),
         cases=cases,
         third_parties=ThirdParties(vault),
         assist=Assist(cases),
@@ -450,6 +467,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         str(os.getpid()),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to hear: a child still importing would print a traceback
     )
 
 

@@ -55,6 +55,11 @@ SENTENCES: dict[str, str] = {
     "csrf_wrong": N_(
         "This page was open for too long. Please reload it and try again; what was saved is kept."
     ),
+    "left_form_exists": N_("You have left a form for this matter already. Open it by its link to change it."),
+    "left_form_not_taken": N_("This form is not in your hands. Take it from the list first."),
+    "left_form_over": N_("This form has ended and can no longer be changed. You can take a number now."),
+    "left_form_taken": N_("Another agent looks at this form now. Please choose another one."),
+    "left_note_missing": N_("Please write what is missing or what to do next."),
     "declarations_open": N_("Please confirm every declaration before you sign."),
     "delegation_forbidden": N_("Nobody else may apply for this. Please choose “for myself”."),
     "device_code_needed": N_(
@@ -159,6 +164,12 @@ SENTENCES: dict[str, str] = {
         "This address cannot be used like that. Please start again from the first page."
     ),
     "mode_refused": N_("Only a supervisor can listen, whisper or join. Choose the supervisor in the list."),
+    "no_call_back": N_("This citizen did not ask to be called. Write to them and invite them instead."),
+    "no_form_to_leave": N_("A number can be had now, or nobody here could look at a form. Please go back."),
+    "no_left_form": N_(
+        "This browser holds no left form. Open it by the link from your text message, or choose a matter."
+    ),
+    "unknown_left_form": N_("This form is not in your list. It may have been taken back or gone on."),
     "no_appointment": N_(
         "This browser holds no appointment. Find it with your booking number and phone, or book a time."
     ),

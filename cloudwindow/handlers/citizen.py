@@ -22,7 +22,7 @@ from cloudwindow.handlers.pages import LOOK_COOKIE, TEXT_SIZES, THEMES, Look
 from cloudwindow.handlers.reading import answers_of, read_form, read_open_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
-from cloudwindow.journey import WebSession
+from cloudwindow.journey import Journey, WebSession
 from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.openings import refuses
 
@@ -263,9 +263,19 @@ async def resume_page(request: web.Request) -> web.Response:
     return remember(render(request, "citizen/resume.html"), token)
 
 
+async def _resume_other(journey: Journey, session: WebSession, secret: str) -> str:
+    """Take an appointment or a left form over, and name its page. Raises Gone("link_unknown")."""
+    try:
+        await journey.bookings.resume(session, secret)
+    except Gone:
+        await journey.leaving.resume(session, secret)
+        return "/left-form"
+    return "/appointment"
+
+
 @route("POST", "/resume", "resume")
 async def resume(request: web.Request) -> web.Response:
-    """POST /resume — take the visit, or the appointment, over to this browser."""
+    """POST /resume — take the visit, the appointment or the left form over to this browser."""
     typed = await read_form(request)
     session, token = await citizen_session(request)
     secret = typed.get("secret", "").rsplit("#", 1)[-1]
@@ -275,8 +285,7 @@ async def resume(request: web.Request) -> web.Response:
         try:
             await journey.visits.resume(session, secret, typed.get("code", ""))
         except Gone:
-            await journey.bookings.resume(session, secret)
-            place = "/appointment"
+            place = await _resume_other(journey, session, secret)
     except CloudWindowError as error:
         if error.code not in RESUME_PROBLEMS or wants_json(request):
             raise

@@ -15,6 +15,8 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.leaving import Leaving
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.matters import Matters
 from cloudwindow.journey.openings import Openings
@@ -41,6 +43,8 @@ class Journey:
     intakes: Intakes
     bookings: Bookings
     appointments: AppointmentWatch
+    leaving: Leaving
+    left_desk: LeftDesk
     calls: Calls
     contact: Contact
     filling: Filling
@@ -75,6 +79,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
     desks = Desks(house, calls, filling, following, printing, contact)
+    leaving = Leaving(house, intakes, openings, filling)
+    left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
     company = Company(house, calls)
     return Journey(
@@ -84,6 +90,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         intakes=intakes,
         bookings=bookings,
         appointments=appointments,
+        leaving=leaving,
+        left_desk=left_desk,
         calls=calls,
         contact=contact,
         filling=filling,
@@ -100,6 +108,17 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
         watch=Watch(
-            house, calls, visits, desks, places, printing, aid, appointments, promises, contact, company
+            house,
+            calls,
+            visits,
+            desks,
+            places,
+            printing,
+            aid,
+            appointments,
+            left_desk,
+            promises,
+            contact,
+            company,
         ),
     )

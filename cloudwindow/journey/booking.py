@@ -21,6 +21,7 @@ from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOft
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ItemId, TicketId, normal_code, with_check, word
+from cloudwindow.domain.left_form import look_by
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import booking_words
@@ -533,6 +534,7 @@ class Bookings:
         item = house.item_of(intake.item, intake.item_version)
         district = house.catalogue.district(intake.window)
         language, mode = intake.call_language, intake.mode
+        leavable = await self._openings.leavable(item, district, language=language, mode=mode)
         return InsteadView(
             item=item,
             district=district,
@@ -540,6 +542,7 @@ class Bookings:
             opens_at=district.calendar.next_opening(house.clock()),
             others=await self._openings.others(item, district, language=language, mode=mode),
             slots=await self.next_free(item, district, language),
+            look_by=look_by(district.calendar, house.clock()) if leavable else None,
         )
 
 

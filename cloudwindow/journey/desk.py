@@ -133,7 +133,7 @@ class Desks:
 
         If the desk is not connected yet it has its lease's time to come.
         """
-        await self._must_have_room(agent, "video")
+        await self.must_have_room(agent, "video")
         await self._introduce(agent)
         await self._available(agent, pull=pull)
 
@@ -142,7 +142,8 @@ class Desks:
         await self._house.line.set_available(agent.id, pull=pull, now=self._house.clock())
         await self.tell_stage(agent)
 
-    async def _must_have_room(self, agent: Staff, mode: str) -> None:
+    async def must_have_room(self, agent: Staff, mode: str) -> None:
+        """Raise Conflict("call_not_closed") unless a call of ``mode`` fits beside those the agent holds."""
         async with self._house.ledger.read() as conn:
             await self._calls.must_have_room(conn, agent, mode)
 
@@ -428,7 +429,7 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
-                await self._must_have_room(agent, "video")
+                await self.must_have_room(agent, "video")
                 await self._available(agent, pull=message.pull)
             case AgentAway():
                 reason = (message.reason if message.reason in AWAY_REASONS else "") or "break"
@@ -509,7 +510,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
-        await self._must_have_room(agent, lightest(agent.modes))
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
@@ -523,7 +524,7 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
-        await self._must_have_room(agent, lightest(agent.modes))
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)

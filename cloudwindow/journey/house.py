@@ -17,6 +17,7 @@ from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
@@ -49,6 +50,7 @@ class House:
     people: People
     visits: Visits
     appointments: Appointments
+    left_forms: LeftForms
     cases: Cases
     third_parties: ThirdParties
     assist: Assist

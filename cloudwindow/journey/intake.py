@@ -11,13 +11,14 @@ from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
+from cloudwindow.domain import left_form as left_forms
 from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
+from cloudwindow.domain.ids import ApplicationId, CitizenId, StaffId, TicketId, word
 from cloudwindow.domain.match import MODES, Lane
 from cloudwindow.domain.matter import Matter, joined_rings, joined_skill
 from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
@@ -339,8 +340,11 @@ class Intakes:
         await house.visits.add_ticket(conn, ticket, resume_secret=secret, more=further)
         await house.people.bind_ticket(conn, session, ticket.id)
         about: list[Ticket | Matter] = [ticket, *further]
+        actor = Actor(kind="citizen", id=citizen.id)
         for matter in about:
-            await self._note_taken(conn, matter, ticket, agreed, now)
+            await self.consented(conn, matter.application, agreed, actor, now)
+            await self._note_taken(conn, matter, ticket, actor, now)
+            await self._continue_left(conn, matter.application, ticket, now)
         return ticket
 
     async def _further(
@@ -357,9 +361,7 @@ class Intakes:
         for position, item in enumerate(items, start=2):
             if await self._house.visits.live_ticket(conn, citizen.id, item.id) is not None:
                 raise Conflict("matter_has_number", {"item": item.id}, field="more")
-            case = await self._go_on_with(conn, intake, item, citizen, now)
-            if case is None:
-                case = await self._open_case(conn, intake, item, citizen, now)
+            case = await self.draft(conn, intake, item, citizen, now)
             found.append(
                 Matter(
                     ticket=ticket.id,
@@ -372,17 +374,9 @@ class Intakes:
         return found
 
     async def _note_taken(
-        self, conn: Connection, matter: Ticket | Matter, ticket: Ticket, agreed: Agreed, now: float
+        self, conn: Connection, matter: Ticket | Matter, ticket: Ticket, actor: Actor, now: float
     ) -> None:
-        """Write into the story of one matter's case what was agreed to, and the number."""
-        house, case = self._house, matter.application
-        actor = Actor(kind="citizen", id=ticket.citizen)
-        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
-        for consent in agreed.consents:
-            await house.cases.add_consent(conn, case, consent)
-            said = "consent.given" if consent.given else "consent.refused"
-            told = {"kind": consent.kind, "text_version": consent.text_version}
-            await note(conn, case, said, actor, now, told)
+        """Write the number into the story of one matter's case."""
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
@@ -390,7 +384,53 @@ class Intakes:
             "item_version": matter.item_version,
             "priority": ticket.priority,
         }
-        await note(conn, case, "ticket.taken", actor, now, payload)
+        await note(conn, matter.application, "ticket.taken", actor, now, payload)
+
+    async def _continue_left(self, conn: Connection, case: ApplicationId, ticket: Ticket, now: float) -> None:
+        """The form somebody left goes on with ``ticket``."""
+        left = await self._house.left_forms.of_application(conn, case)
+        if left is None:
+            return
+        after = left_forms.advance(left, left_forms.Event.CONTINUE, now, ticket=ticket.id)
+        await self._house.left_forms.save(conn, after, seen=left.version)
+        actor = Actor(kind="citizen", id=ticket.citizen)
+        await note(conn, case, "left_form.continued", actor, now, {"left_form": left.id})
+
+    async def consented(
+        self, conn: Connection, case: ApplicationId, agreed: Agreed, actor: Actor, now: float
+    ) -> None:
+        """Keep that the phone has answered, and what was agreed to."""
+        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
+        for consent in agreed.consents:
+            await self._house.cases.add_consent(conn, case, consent)
+            said = "consent.given" if consent.given else "consent.refused"
+            told = {"kind": consent.kind, "text_version": consent.text_version}
+            await note(conn, case, said, actor, now, told)
+
+    async def draft(
+        self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
+    ) -> Application:
+        """The draft this citizen left behind, or a new one."""
+        behind = await self._go_on_with(conn, intake, item, citizen, now)
+        return behind or await self._open_case(conn, intake, item, citizen, now)
+
+    async def rung(
+        self, conn: Connection, intake: Intake, case: Application, *, agent: StaffId, now: float
+    ) -> Ticket:
+        """
+        The ticket of a left form that ``agent`` has looked through: for them first, its citizen rung.
+
+        Raises Conflict("ticket_exists") if a live one is held for the item.
+        """
+        house = self._house
+        item = house.item_of(case.item, case.item_version)
+        citizen = await house.people.citizen(conn, case.citizen)
+        window = house.catalogue.district(intake.window)
+        serial = await next_ticket_number(conn, window.code, day_of(now))
+        made = self._made_ticket(intake, [item], citizen, case, None, serial, now, 0.0, rung_by=agent)
+        await house.visits.add_ticket(conn, made, resume_secret=word(house.random(20)))
+        await self._note_taken(conn, made, made, Actor(kind="agent", id=agent), now)
+        return made
 
     async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
         """The citizen whose phone has answered."""
@@ -460,6 +500,8 @@ class Intakes:
         serial: int,
         now: float,
         credit_seconds: float,
+        *,
+        rung_by: StaffId | None = None,
     ) -> Ticket:
         resumed = last is not None and last.started_at > now - RESUME_SECONDS
         reason, credit = priority_of(
@@ -480,8 +522,9 @@ class Intakes:
             joined_at=now,
             credit_seconds=credit,
             priority=reason or "",
-            preferred_agent=last.agent if last and resumed else None,
-            preferred_until=now + PREFER_SECONDS if resumed else None,
+            preferred_agent=rung_by or (last.agent if last and resumed else None),
+            preferred_until=now + PREFER_SECONDS if resumed or rung_by else None,
+            callback=rung_by is not None,
             deadline=deadline_of(State.WAITING, now),
             skill=joined_skill(items) if several else "",
             rings=joined_rings(items) if several else "",

@@ -97,6 +97,18 @@ class Openings:
         city = await self._look(self._house.clock())
         return intake_rule.talks("sign", item.skill, city.profiles)
 
+    async def leavable(self, item: ServiceItem, district: District, *, language: str, mode: str) -> bool:
+        """
+        Whether a form for ``item`` can be left with ``district``.
+
+        No number can be had, or nobody is there for it; and the district itself employs somebody to look.
+        """
+        if await self.verdict(item, district, language=language, mode=mode) is Verdict.OPEN:
+            return False
+        lane = lane_at(item, district.code, language, mode)
+        city = await self._look(self._house.clock())
+        return intake_rule.covered(lane, (one for one in city.profiles if one.district == district.code))
+
     async def others(
         self, item: ServiceItem, besides: District, *, language: str, mode: str
     ) -> list[OtherDistrict]:

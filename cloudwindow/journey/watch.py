@@ -23,6 +23,7 @@ from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.nearly import Nearly
 from cloudwindow.journey.places import Places
@@ -87,6 +88,7 @@ class Watch:
         printing: Printing,
         aid: Aid,
         appointments: AppointmentWatch,
+        left_forms: LeftDesk,
         promises: Promises,
         contact: Contact,
         company: Company,
@@ -103,6 +105,7 @@ class Watch:
         self._contact = contact
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
+        self._left_forms = left_forms
         self.nearly = Nearly(house, places.place)
         self._moved = False
         self._version = 0
@@ -127,6 +130,7 @@ class Watch:
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
+            "left forms": (APPOINTMENT_SECONDS, self._left_forms.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
             "measured": (MEASURED_SECONDS, self._contact.keep_measured),
             "forget measured": (FORGET_SECONDS, self._contact.forget_old),

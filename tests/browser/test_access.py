@@ -30,12 +30,20 @@ CITIZEN: Final = (
         "visit-called",
         "visit-in_call",
     ),
-    *("visit-signing", "visit-ended", "case-to-correct", "verify-found", "error"),
+    *(
+        "visit-signing",
+        "visit-ended",
+        "case-to-correct",
+        "verify-found",
+        "error",
+        "left-form-filling",
+        "instead-closed",
+    ),
 )
 STAFF: Final = (
     *("sign-in-wrong", "demo", "desk-idle", "desk-offered", "desk-in_call", "desk-received", "desk-wrap_up"),
     *("desk-several_offered", "desk-several", "desk-several_wrap_up"),
-    *("inbox", "case-wrong", "case-deciding", "board"),
+    *("inbox", "case-wrong", "case-deciding", "board", "left-forms", "left-form-mine"),
 )
 PAGES: Final = [
     *((f"citizen/{name}", PHONE) for name in CITIZEN),

@@ -11,6 +11,7 @@ from cloudwindow.journey.matters import Basket
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
 from tests.pages import company_samples as others
+from tests.pages import left_samples as left
 from tests.pages.environment import context, environment
 
 WRONG = [
@@ -143,12 +144,13 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
-PAGES |= appointments.PAGES
+PAGES |= appointments.PAGES | left.PAGES
 PAGES |= {
     "confirm-booking": (
         "confirm",
         CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
+    "confirm-leaving": ("confirm", CONFIRM | {"base": "/items/HR01/leave", "leaving": True}),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
 }
 ITEMS = {str(one.id): one for one in sample.catalogue().items}

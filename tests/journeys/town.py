@@ -53,7 +53,7 @@ from cloudwindow.journey.filling import Filler
 from cloudwindow.journey.house import House
 from cloudwindow.journey.views import DeskView, InboxCaseView, VisitView
 from cloudwindow.media.meeting import checked, with_hold, with_mode, with_side_room
-from cloudwindow.media.plane import Arrangement, Mode, RoomStats
+from cloudwindow.media.plane import Arrangement, MemberStats, Mode, RoomStats
 from cloudwindow.notices import Press
 from cloudwindow.papers import Hints, Paper, Papers, Signature
 from cloudwindow.queue import connect
@@ -134,6 +134,8 @@ class StillMedia:
     def __init__(self) -> None:
         self.rooms: dict[str, set[str]] = {}
         self.arrangements: dict[str, Arrangement] = {}
+        self.slots: dict[str, tuple[str | None, ...]] = {}
+        """Whom each member receives, as a test wants it told."""
 
     async def answer(
         self,
@@ -163,7 +165,11 @@ class StillMedia:
 
     async def stats(self, room: str) -> RoomStats:
         """Nothing flows."""
-        return RoomStats(room=room)
+        members = (
+            MemberStats(member=name, role="", connected=True, slots=slots)
+            for name, slots in self.slots.items()
+        )
+        return RoomStats(room=room, members=tuple(members))
 
     async def arrange(self, room: str, arrangement: Arrangement) -> None:
         """Remember how the room stands."""
@@ -260,14 +266,12 @@ class Pages(Hub):
     def open(self, topic: str) -> Page:
         """A page that listens to ``topic``."""
         page = Page(topic)
-        self._pages[topic].add(page)
+        self._list(page)
         return page
 
     def shut(self, page: Page) -> None:
         """The page is gone."""
-        self._pages[page.topic].discard(page)
-        if not self._pages[page.topic]:
-            del self._pages[page.topic]
+        self._strike(page)
 
 
 # --- the town --------------------------------------------------------------------------------------------
@@ -339,8 +343,15 @@ class Town:
 
     # --- people
 
-    async def desk(self, account: str, district: DistrictCode = HUADU, *, role: str = "agent") -> "Desk":
-        """Somebody of the staff, not yet at work."""
+    async def desk(
+        self,
+        account: str,
+        district: DistrictCode = HUADU,
+        *,
+        role: str = "agent",
+        skills: tuple[str, ...] | None = None,
+    ) -> "Desk":
+        """Somebody of the staff, not yet at work; able to do everything unless ``skills`` say what."""
         items = self.house.catalogue.items
         staff = Staff(
             id=StaffId(account),
@@ -349,7 +360,7 @@ class Town:
             number=account.upper()[:16],
             district=district,
             roles=(role,),
-            skills=tuple(sorted({item.skill_group for item in items})),
+            skills=tuple(sorted({item.skill_group for item in items})) if skills is None else skills,
             languages=("zh", "yue", "en"),
             modes=("video", "audio", "text"),
             demo=True,

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "v0011"
-down_revision: str | None = "v0006"
+revision: str = "v0013"
+down_revision: str | None = "v0009"
 
 
 def upgrade() -> None:

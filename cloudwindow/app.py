@@ -104,7 +104,13 @@ async def opened(
         passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
-        media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
+        media = RemoteMediaPlane(
+            _addresses(config, workers),
+            _media_events(heard),
+            config.media_token,
+            agree=_agreed(workers),
+            lost=_withdrawn(workers),
+        )
         stack.push_async_callback(media.stop)
         press = Press(config.web_dir / FONTS)
         stack.callback(press.close)
@@ -235,6 +241,28 @@ def _addresses(config: Config, workers: Workers) -> Callable[[], Awaitable[Seque
         return known
 
     return found
+
+
+def _agreed(workers: Workers) -> Callable[[str, str], Awaitable[str]]:
+    """All nodes put one room on one worker; alone without Redis our own choice stands."""
+
+    async def agree(room: str, proposed: str) -> str:
+        try:
+            return await workers.room_worker(room, proposed)
+        except CloudWindowError:
+            return proposed
+
+    return agree
+
+
+def _withdrawn(workers: Workers) -> Callable[[str], Awaitable[None]]:
+    """A worker that does not answer is listed no more until it registers again, every two seconds."""
+
+    async def lost(worker: str) -> None:
+        with contextlib.suppress(CloudWindowError):
+            await workers.withdraw(worker)
+
+    return lost
 
 
 def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None]]:
@@ -448,8 +476,8 @@ async def web_only(config: Config) -> AsyncIterator[Started]:
             yield Started(port=settled.port, journey=made)
 
 
-async def media_only(config: Config) -> None:
-    """One media worker, until cancelled; registers itself with its load."""
+async def media_only(config: Config, drain: asyncio.Event | None = None) -> None:
+    """One media worker, until cancelled, or empty after ``drain`` was set; registers itself with its load."""
     if not config.redis_url or not config.media_token:
         raise StartError("A media worker needs REDIS_URL and CW_MEDIA_TOKEN.")
     redis = connect(config.redis_url)
@@ -467,11 +495,12 @@ async def media_only(config: Config) -> None:
         udp_host=config.media_udp_host,
         udp_port=config.media_udp_port,
         advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
+        drain_seconds=config.media_drain_seconds,
     )
     settle()
     try:
-        await run_worker(settings, register=register)
+        await run_worker(
+            settings, register=register, withdraw=lambda: workers.withdraw(config.media_name), drain=drain
+        )
     finally:
-        with contextlib.suppress(CloudWindowError):
-            await workers.withdraw(config.media_name)
         await redis.aclose()

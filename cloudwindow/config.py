@@ -41,6 +41,7 @@ class Config:
     media_udp_host: str = "127.0.0.1"
     media_udp_port: int = 0
     media_advertised_hosts: tuple[str, ...] = ()
+    media_drain_seconds: float = 3600.0
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
@@ -126,6 +127,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_RING_STAYS_SECONDS must be three numbers of seconds: own, lenders, neighbours")
     if config.media_workers and not config.media_token:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
+    if config.media_drain_seconds < 0:
+        raise ConfigError("CW_MEDIA_DRAIN_SECONDS must be a number of seconds, 0 or more")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
     return config

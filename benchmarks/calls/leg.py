@@ -73,7 +73,7 @@ class Leg:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.socket.bind((HOST, 0))
+        self.socket.bind(("", 0))
         self.fragment, self.password = token_hex(4), token_hex(12)
         self.certificate = RTCCertificate.generateCertificate()
         self.ssrcs = {"audio": randbits(31) | 1, "video": randbits(31) | 1}

@@ -122,7 +122,15 @@ class End:
             words = extension_words(now, wide, level=sound)
             kind = (OPUS if sound else VP8) | (0x80 if number == last and not sound else 0)
             _HEAD.pack_into(
-                buffer.octets, 0, 0x90, kind, sequence, timestamp, leg.ssrcs[burst.kind], 0xBEDE, len(words) // 4
+                buffer.octets,
+                0,
+                0x90,
+                kind,
+                sequence,
+                timestamp,
+                leg.ssrcs[burst.kind],
+                0xBEDE,
+                len(words) // 4,
             )
             start = _HEAD.size + len(words)
             length = start + len(payload)
@@ -192,7 +200,7 @@ class End:
             if any(group):
                 body = wide_body(start + place, group, self._feedback)
                 self._feedback = (self._feedback + 1) & 0xFF
-                self._send_rtcp(buffer, rtcp.wide_feedback(1, next(iter(self.arrived)), body))
+                self._send_rtcp(buffer, rtcp.wide_feedback(1, next(iter(self.arrived), 1), body))
 
     def _send_clocks(self, buffer: PacketBuffer) -> None:
         clock = struct.pack(">II", int(time()) + 2_208_988_800 & 0xFFFFFFFF, 0)

@@ -4,10 +4,11 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,8 +22,9 @@ from benchmarks.measure import child
 from cloudwindow.media.plane import MediaEvent, WorkerAddress
 from cloudwindow.media.remote import RemoteMediaPlane
 
-TOKEN = "a-token-for-benchmarks"
+TOKEN = "a-token-for-benchmarks"  # noqa: S105 - opens only a server of our own
 START_SECONDS = 20.0
+NO_SUCH_FEED = 428
 
 
 class Server(Protocol):
@@ -33,11 +35,6 @@ class Server(Protocol):
 
     async def call(self, number: int, stream: Stream, *, measures: bool) -> list[End]:
         """Connect the two people of one call and return all their ends."""
-
-
-def pinned(core: int | None) -> Callable[[], None] | None:
-    """What to run in a child so that it stays on one core."""
-    return None if core is None else lambda: os.sched_setaffinity(0, {core})
 
 
 # --- ours ------------------------------------------------------------------------------------------------
@@ -93,7 +90,6 @@ def _pin(pid: int, core: int | None) -> None:
 
 # --- Janus -----------------------------------------------------------------------------------------------
 
-_LIBRARY = "/usr/lib/*/janus"
 _GENERAL = """general: {{
     configs_folder = "{folder}"
     plugins_folder = "{library}/plugins"
@@ -108,7 +104,6 @@ _GENERAL = """general: {{
 }}
 media: {{ ipv6 = false }}
 nat: {{ ice_lite = true
-    ice_enforce_list = "{host}"
     ignore_mdns = true }}
 plugins: {{ disable = "{plugins}" }}
 transports: {{ disable = "{transports}" }}
@@ -166,7 +161,11 @@ class JanusRoom:
                     "fir_freq": 0,
                 }
             )
-        await handle.ask({"request": "join", "ptype": "publisher", "room": room, "id": who}, event=True)
+        await handle.ask(
+            {"request": "join", "ptype": "publisher", "room": room, "id": who},
+            event=True,
+            ends_with_list=True,
+        )
         leg = Leg()
         told = await handle.ask(
             {"request": "publish"}, event=True, jsep={"type": "offer", "sdp": leg.offer("sendonly")}
@@ -177,9 +176,11 @@ class JanusRoom:
 
     async def _subscriber(self, room: int, feed: int) -> Leg:
         handle = await self._handle()
-        told = await handle.ask(
-            {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed}]}, event=True
-        )
+        join = {"request": "join", "ptype": "subscriber", "room": room, "streams": [{"feed": feed}]}
+        told = await handle.ask(join, event=True)
+        while told["plugindata"]["data"].get("error_code") == NO_SUCH_FEED:  # not up yet on Janus' side
+            await asyncio.sleep(0.1)
+            told = await handle.ask(join, event=True)
         leg = Leg()
         answer = leg.answer(told["jsep"]["sdp"])
         await handle.ask({"request": "start"}, event=True, jsep={"type": "answer", "sdp": answer})
@@ -212,23 +213,36 @@ class _Handle:
         self._janus, self._session, self._url = janus, session, url
 
     async def ask(
-        self, body: dict[str, Any], *, event: bool = False, jsep: dict[str, str] | None = None
+        self,
+        body: dict[str, Any],
+        *,
+        event: bool = False,
+        ends_with_list: bool = False,
+        jsep: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Send a request; wait for its event where Janus answers by one."""
         message: dict[str, Any] = {"janus": "message", "body": body}
         told = await self._janus._post(self._url, message | ({"jsep": jsep} if jsep else {}))
-        while event:
+        while event:  # others' comings and goings are told on the same way
             told = await self._janus.poll(self._session)
-            if told["janus"] == "event":
+            if (
+                "publishers" not in told.get("plugindata", {}).get("data", {"publishers": 0})
+                or ends_with_list
+            ):
                 break
-        assert "error" not in told.get("plugindata", {}).get("data", {}), told
+        data = told.get("plugindata", {}).get("data", {})
+        assert data.get("error_code") in (None, NO_SUCH_FEED), told
         return told
 
 
 @asynccontextmanager
 async def janus(core: int | None = None, *, event_loops: int = 0) -> AsyncIterator[JanusRoom]:
-    """Start Janus headless on loopback, with a thread per handle or a number of event loops."""
-    library = next(Path("/usr/lib").glob("*/janus"))
+    """
+    Start Janus headless, with a thread per handle or a number of event loops.
+
+    It does not gather loopback: its media has the machine's own address, and takes the loopback all the same.
+    """
+    library = _library()
     with tempfile.TemporaryDirectory(prefix="cw-janus-") as folder:
         port = _free_port()
         _configure(Path(folder), library, port, event_loops)
@@ -244,14 +258,20 @@ async def janus(core: int | None = None, *, event_loops: int = 0) -> AsyncIterat
                 yield JanusRoom(process.pid, name, api, url)
 
 
+def _library() -> Path:
+    return next(Path("/usr/lib").glob("*/janus"))
+
+
 def _configure(folder: Path, library: Path, port: int, event_loops: int) -> None:
     plugins = ",".join(
         file.name for file in (library / "plugins").glob("*.so") if "videoroom" not in file.name
     )
-    transports = ",".join(file.name for file in (library / "transports").glob("*.so") if "http" not in file.name)
+    transports = ",".join(
+        file.name for file in (library / "transports").glob("*.so") if "http" not in file.name
+    )
     loops = f"event_loops = {event_loops}" if event_loops else ""
     general = _GENERAL.format(
-        folder=folder, library=library, host=HOST, plugins=plugins, transports=transports, event_loops=loops
+        folder=folder, library=library, plugins=plugins, transports=transports, event_loops=loops
     )
     (folder / "janus.jcfg").write_text(general)
     (folder / "janus.transport.http.jcfg").write_text(_HTTP.format(port=port, host=HOST))
@@ -270,8 +290,6 @@ async def _until_up(api: aiohttp.ClientSession, url: str) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -74,7 +74,7 @@ def _pictures(seconds: int) -> list[Burst]:
         "lag-in-frames": "0",
     }
     coded = [coder.encode(frame) for frame in _scene(seconds * PICTURES_PER_SECOND)]
-    bursts = []
+    bursts: list[Burst] = []
     for place, packets in enumerate([*coded, coder.encode(None)]):
         for packet in packets:
             number = len(bursts)
@@ -87,7 +87,9 @@ def _pictures(seconds: int) -> list[Burst]:
 
 def _scene(pictures: int) -> list[Any]:
     """A picture that moves all over, so that the coder needs all it is given."""
-    source = cast(Any, av.open(f"mandelbrot=size={SIZE[0]}x{SIZE[1]}:rate={PICTURES_PER_SECOND}", format="lavfi"))
+    source = cast(
+        Any, av.open(f"mandelbrot=size={SIZE[0]}x{SIZE[1]}:rate={PICTURES_PER_SECOND}", format="lavfi")
+    )
     frames = []
     for number, frame in enumerate(source.decode(video=0)):
         if number == pictures:
@@ -116,7 +118,8 @@ def _tone(step: int) -> Any:
     frame = av.AudioFrame(format="s16", layout="stereo", samples=AUDIO_STEP)
     first = step * AUDIO_STEP
     samples = (
-        int(8000 * math.sin((first + place) * (0.03 + 0.01 * math.sin(step / 7)))) for place in range(AUDIO_STEP)
+        int(8000 * math.sin((first + place) * (0.03 + 0.01 * math.sin(step / 7))))
+        for place in range(AUDIO_STEP)
     )
     frame.planes[0].update(b"".join(pack("<hh", value, value) for value in samples))
     frame.sample_rate, frame.pts = AUDIO_CLOCK, first

@@ -29,6 +29,10 @@ from cloudwindow.media.tap import Tap
 
 READS_PER_WAKE: Final = 128
 TICK_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.0025
+"""Under load packets are gathered this long before they are read: waking up costs more than a packet."""
+GATHER_FROM: Final = 1000
+"""Packets per second from which on they are gathered."""
 SOCKET_OCTETS: Final = 4 * 1024 * 1024
 EMPTY_ROOM_SECONDS: Final = 600.0
 """How long a room nobody is in is remembered, if there is anything to remember."""
@@ -74,6 +78,8 @@ class Forwarder:
         self._loop = asyncio.get_running_loop()
         self._socket = _open_socket(settings)
         self.port: int = self._socket.getsockname()[1]
+        self._gathering: asyncio.TimerHandle | None = None
+        self._counted = 0
         self._loop.add_reader(self._socket.fileno(), self.read_waiting)
         self._ticked_at = clock()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
@@ -197,6 +203,8 @@ class Forwarder:
     async def close_all(self) -> None:
         """Say goodbye to everybody and give the socket back."""
         self._timer.cancel()
+        if self._gathering is not None:
+            self._gathering.cancel()
         for room in list(self.rooms):
             self.close(room)
         self._loop.remove_reader(self._socket.fileno())
@@ -330,7 +338,24 @@ class Forwarder:
         else:
             self.send(response, address)
 
+    def _gather(self) -> None:
+        self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
+        self.read_waiting()
+
+    def _choose_reading(self) -> None:
+        """Wake up for each packet while there are few, every millisecond while there are many."""
+        many = self.received - self._counted > GATHER_FROM * TICK_SECONDS
+        self._counted = self.received
+        if many and self._gathering is None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
+        elif not many and self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+            self._loop.add_reader(self._socket.fileno(), self.read_waiting)
+
     def _tick(self) -> None:
+        self._choose_reading()
         self.look_round()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 

@@ -203,7 +203,7 @@ class Peer:
         if (
             length < 0
             or not packet.parse(octets, length)
-            or not packet.locate(octets, self.lines.wide_id, self.lines.mid_id)
+            or not packet.locate(octets, lines.wide_id, lines.mid_id)
         ):
             self.refused += 1
             return
@@ -211,7 +211,9 @@ class Peer:
         source = lines.sources_by_ssrc.get(packet.ssrc) or lines.learn(packet, octets)
         wide_index = -1
         if packet.wide_position:
-            wide_index = self.upstream.arrived(packet.wide_sequence(octets), int(now * 1_000_000))
+            position = packet.wide_position
+            number = octets[position] << 8 | octets[position + 1]
+            wide_index = self.upstream.arrived(number, int(now * 1_000_000))
         if source is None:
             return
         if packet.ssrc == source.repair_ssrc and not self._unwrap(source, packet, octets):

@@ -3,7 +3,7 @@ The media plane as the web process sees it: rooms on workers in other processes.
 
 A room stays on its worker. When the worker dies, everybody this process brought there is reported
 ``gone`` and the room is placed anew at the next ``answer``. Several web processes share the choice by
-``place``, ``worker_of`` and ``adopt``.
+``agree``, ``worker_of`` and ``adopt``.
 """
 
 import asyncio
@@ -40,6 +40,10 @@ MISTRUST_SECONDS: Final = 5.0
 """How long a worker that failed is passed over, if there is another."""
 
 Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
+Agree = Callable[[str, str], Awaitable[str]]
+"""(room, worker we propose) → the worker that all web processes use for the room."""
+Lost = Callable[[str], Awaitable[None]]
+"""Told that a worker does not answer any more, before its members are reported ``gone``."""
 
 
 class WorkerLine:
@@ -127,8 +131,17 @@ class WorkerLine:
 class RemoteMediaPlane:
     """``MediaPlane`` over workers; ``workers`` lists those alive, ``on_event`` hears of our rooms only."""
 
-    def __init__(self, workers: Workers, on_event: EventHandler, token: str) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        on_event: EventHandler,
+        token: str,
+        *,
+        agree: Agree | None = None,
+        lost: Lost | None = None,
+    ) -> None:
         self._workers, self._on_event, self._token = workers, on_event, token
+        self._agree, self._lost = agree, lost
         self._rooms: dict[str, str] = {}
         self._members: dict[str, set[str]] = {}
         self._arrangements: dict[str, Arrangement] = {}
@@ -148,8 +161,9 @@ class RemoteMediaPlane:
         known = self._rooms.get(room)
         if known is not None:
             return known
-        chosen = self._best([worker for worker in await self._workers() if not worker.draining])
-        return self._rooms.setdefault(room, chosen.name)
+        best = self._best([worker for worker in await self._workers() if not worker.draining])
+        chosen = await self._agree(room, best.name) if self._agree else best.name
+        return self._rooms.setdefault(room, chosen)
 
     def _best(self, free: list[WorkerAddress]) -> WorkerAddress:
         if not free:
@@ -189,7 +203,7 @@ class RemoteMediaPlane:
         try:
             answer = await (await self._line_to(worker)).call("answer", values)
         except Unavailable:
-            self._give_up(worker, room)
+            await self._give_up(worker, room)
             worker = await self.place(room)
             answer = await (await self._line_to(worker)).call("answer", values)
         self._members.setdefault(room, set()).add(member)
@@ -197,13 +211,14 @@ class RemoteMediaPlane:
             self._arrangements[room] = arrangement
         return str(answer)
 
-    def _give_up(self, worker: str, room: str) -> None:
+    async def _give_up(self, worker: str, room: str) -> None:
         """Count a worker that did not answer as dead, with all its rooms."""
         line = self._lines.pop(worker, None)
         if line is not None:
             line.hang_up()
-        self._bury(worker)
-        self._rooms.pop(room, None)
+        await self._bury(worker)
+        if self._rooms.get(room) == worker:
+            del self._rooms[room]
 
     async def remove(self, room: str, member: str) -> None:
         """See ``MediaPlane.remove``. Raises Unavailable if the worker does not answer."""
@@ -317,15 +332,17 @@ class RemoteMediaPlane:
         await line.run()
         if self._lines.get(worker) is line:
             del self._lines[worker]
-            self._bury(worker)
+            await self._bury(worker)
 
-    def _bury(self, worker: str) -> None:
-        """Forget the rooms of a dead worker and report their members."""
+    async def _bury(self, worker: str) -> None:
+        """Forget the rooms of a dead worker, tell those who list workers, and report its members."""
         self._mistrusted[worker] = asyncio.get_running_loop().time() + MISTRUST_SECONDS
         lost = [room for room, name in self._rooms.items() if name == worker]
         gone = [(room, member) for room in lost for member in self._members.pop(room, set())]
         for room in lost:
             del self._rooms[room]
+        if self._lost is not None:
+            await self._lost(worker)
         self._keep(asyncio.create_task(self._mourn(gone)))
 
     async def _mourn(self, gone: list[tuple[str, str]]) -> None:

@@ -36,6 +36,7 @@ MAX_GAP: Final = 256
 _CLOCK_RATES: Final = {"audio": 48000, "video": 90000}
 _FRAME_TICKS: Final = {"audio": 960, "video": 3000}
 _HEAD: Final = Struct(">BHII")
+_WORD: Final = Struct(">H")
 
 
 class Wire(Protocol):
@@ -229,6 +230,7 @@ class Sink:
         self.wire, self.kind = wire, line.kind
         self.ssrc, self.repair_ssrc = ssrc, repair_ssrc
         self.source: Source | None = None
+        self._upstream: Upstream | None = None
         self.packets = self.octets = 0
         self._rate, self._frame = _CLOCK_RATES[line.kind], _FRAME_TICKS[line.kind]
         self._top = first
@@ -259,6 +261,7 @@ class Sink:
         if self.source is not None:
             self.source.sinks.remove(self)
         self.source = source
+        self._upstream = source.upstream if source is not None else None
         self.restart(now)
         if source is not None:
             source.sinks.append(self)
@@ -328,11 +331,11 @@ class Sink:
             rename_extensions(octets, packet, self._names)
         if packet.mid_position and self._mid_name:
             self._write_mid(packet, octets)
-        if packet.wide_position and self._wide and self.source is not None:
-            upstream = self.source.upstream
-            number = self.wire.downstream.number(upstream, wide_index, int(now * 1_000_000))
-            write_wide_sequence(octets, packet.wide_position, number)
-            if upstream is not None and upstream.leader is self.wire:
+        if packet.wide_position and self._wide:
+            wire, upstream = self.wire, self._upstream
+            number = wire.downstream.number(upstream, wide_index, int(now * 1_000_000))
+            _WORD.pack_into(octets, packet.wide_position, number)
+            if upstream is not None and upstream.leader is wire:
                 upstream.passed_on(wide_index)
 
     def _write_mid(self, packet: Packet, octets: bytearray) -> None:

@@ -163,6 +163,10 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
+    "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
+    "recording_unavailable": N_(
+        "Calls cannot be recorded here. Go on without a recording, or tell the operator."
+    ),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
     "role_changed": N_("You are in this call in another role already. Leave it first, then join again."),

@@ -39,6 +39,8 @@ PING_SECONDS: Final = 2.0
 MISTRUST_SECONDS: Final = 5.0
 """How long a worker that failed is passed over, if there is another."""
 
+RECORDERS: Final = frozenset({MediaEventKind.RECORDING_RUNS, MediaEventKind.RECORDING_STOPPED})
+
 Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
 Agree = Callable[[str, str], Awaitable[str]]
 """(room, worker we propose) → the worker that all web processes use for the room."""
@@ -350,6 +352,9 @@ class RemoteMediaPlane:
             await self._tell(MediaEvent(kind=MediaEventKind.GONE, room=room, member=member))
 
     def _hear(self, event: MediaEvent) -> None:
+        if event.kind in RECORDERS:  # also of rooms that were just closed
+            self._keep(asyncio.ensure_future(self._tell(event)))
+            return
         if event.room not in self._rooms:
             return
         if event.kind is MediaEventKind.CLOSED:

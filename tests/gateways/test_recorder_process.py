@@ -1,0 +1,168 @@
+"""A recording worker as a real process: members call, it is killed, and what was said is still there."""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress
+from cloudwindow.media.recorder_chain import Chain, ChainBusy, read, recover, verify
+from cloudwindow.media.recorder_remote import RemoteRecorder
+from cloudwindow.media.remote import RemoteMediaPlane
+from tests.gateways.media_member import MemberEnd
+from tests.gateways.recorded import KEY, decoded, gaps
+
+TOKEN = "recording-test"
+
+
+@dataclass(slots=True)
+class Stage:
+    """A worker, its plane, and a call between citizen and agent in room ``r``."""
+
+    process: asyncio.subprocess.Process
+    plane: RemoteMediaPlane
+    recorder: RemoteRecorder
+    folder: Path
+    heard: list[MediaEvent] = field(default_factory=list)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hears(self, kind: MediaEventKind, *, within: float = 10) -> MediaEvent:
+        async with asyncio.timeout(within):
+            while True:
+                for event in self.heard:
+                    if event.kind is kind:
+                        return event
+                self.moved.clear()
+                await self.moved.wait()
+
+    def child(self) -> int:
+        """The recorder's process."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text("ascii").split()
+        return int(found[0])
+
+
+def answerer(plane: RemoteMediaPlane, member: str) -> Callable[[str], Awaitable[str]]:
+    async def ask(offer: str) -> str:
+        return await plane.answer("r", member, role=member, offer=offer)
+
+    return ask
+
+
+@asynccontextmanager
+async def call(tmp_path: Path) -> AsyncIterator[Stage]:
+    folder = tmp_path / "recordings"
+    command = (sys.executable, "-m", "tests.gateways.recording_process", "w", "127.0.0.1:0", TOKEN)
+    process = await asyncio.create_subprocess_exec(*command, str(folder), stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    name, control = (await process.stdout.readline()).decode().split()
+    address = WorkerAddress(name=name, control=control)
+
+    async def workers() -> list[WorkerAddress]:
+        return [address]
+
+    async def on_event(event: MediaEvent) -> None:
+        stage.heard.append(event)
+        stage.moved.set()
+
+    plane = RemoteMediaPlane(workers, on_event, TOKEN)
+    stage = Stage(process, plane, RemoteRecorder(plane), folder)
+    members = [MemberEnd(), MemberEnd()]
+    try:
+        for member, end in zip(("citizen", "agent"), members, strict=True):
+            await end.join(answerer(plane, member))
+        for end in members:
+            await end.sees(3)
+        yield stage
+    finally:
+        await asyncio.gather(*(end.leave() for end in members), return_exceptions=True)
+        await plane.stop()
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def closed(folder: Path) -> list[str]:
+    """Wait until nobody writes the recording, finish it if need be, and return what is wrong with it."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                chain = Chain(folder)
+                break
+            except ChainBusy:
+                await asyncio.sleep(0.05)
+    recover(chain, reason="worker_died")
+    chain.close()
+    return [finding.problem for finding in verify(folder)]
+
+
+async def recorded_for(stage: Stage, name: str, seconds: float) -> float:
+    """Record so long; returns the monotonic time it began."""
+    began = time.monotonic()
+    await stage.recorder.start("r", recording=name, key=KEY, now=time.time())
+    await stage.hears(MediaEventKind.RECORDING_RUNS)
+    await asyncio.sleep(seconds)  # real media takes real time
+    return began
+
+
+async def test_a_call_is_recorded_until_it_is_asked_to_stop(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 3)
+        await stage.recorder.stop("r")
+        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED)
+        assert (stopped.member, stopped.reason) == ("one", "")
+        folder = stage.folder / "one"
+        assert await closed(folder) == []
+        for member in ("citizen", "agent"):
+            for media in ("audio", "video"):
+                assert decoded(folder, media=media, member=member, recording="one"), (member, media)
+
+
+async def test_a_killed_worker_loses_less_than_a_second(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        began = await recorded_for(stage, "one", 4)
+        stage.process.kill()
+        lasted = time.monotonic() - began
+        await stage.process.wait()
+        folder = stage.folder / "one"
+        assert await closed(folder) == []
+        last = decoded(folder, media="audio", recording="one")[-1]
+        assert lasted - last < 1.0
+        assert [line for line in read(folder) if line["kind"] == "closed"][0]["reason"] == "worker_died"
+
+
+async def test_worker_and_recorder_killed_together_lose_less_than_a_second(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        began = await recorded_for(stage, "one", 4)
+        os.kill(stage.child(), signal.SIGKILL)
+        stage.process.kill()
+        lasted = time.monotonic() - began
+        await stage.process.wait()
+        folder = stage.folder / "one"
+        assert await closed(folder) == []
+        assert lasted - decoded(folder, media="audio", recording="one")[-1] < 1.0
+        assert [reason for reason, _, _ in gaps(folder)] == ["worker_died"]
+
+
+async def test_a_full_disk_ends_the_recording_within_three_seconds_and_not_the_call(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 1)
+        resource.prlimit(stage.child(), resource.RLIMIT_FSIZE, (2048, 2048))
+        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        assert stopped.reason == "disk_full"
+        before = (await stage.plane.stats("r")).members[0].audio_in.packets
+        await asyncio.sleep(0.5)
+        assert (await stage.plane.stats("r")).members[0].audio_in.packets > before
+
+
+async def test_a_stuck_recorder_is_given_up_within_three_seconds(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 5.5)  # it is given five seconds to start
+        os.kill(stage.child(), signal.SIGSTOP)
+        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        assert stopped.reason == "recorder_died"

@@ -204,6 +204,7 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
+    "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
     "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
     "recording_unavailable": N_(
         "Calls cannot be recorded here. Go on without a recording, or tell the operator."

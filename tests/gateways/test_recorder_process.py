@@ -123,6 +123,50 @@ async def test_a_call_is_recorded_until_it_is_asked_to_stop(tmp_path: Path) -> N
                 assert decoded(folder, media=media, member=member, recording="one"), (member, media)
 
 
+async def test_a_killed_recorder_is_told_within_three_seconds_and_the_call_goes_on(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 1)
+        os.kill(stage.child(), signal.SIGKILL)
+        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        assert (stopped.member, stopped.reason) == ("one", "recorder_died")
+        await stage.recorder.start("r", recording="two", key=KEY, now=time.time())
+        while (status := await stage.recorder.status("r")) is None or not status.running:
+            await asyncio.sleep(0.05)
+        assert status.recording == "two"
+
+
+async def test_a_killed_worker_is_told_within_three_seconds_as_the_end_of_its_recordings(
+    tmp_path: Path,
+) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 1)
+        stage.process.kill()
+        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        assert (stopped.member, stopped.reason) == ("one", "worker_died")
+
+
+async def test_a_paused_recording_writes_nothing_and_goes_on_when_asked(tmp_path: Path) -> None:
+    async with call(tmp_path) as stage:
+        await recorded_for(stage, "one", 2)
+        await stage.recorder.pause("r", "sensitive_field")
+        await asyncio.sleep(2)
+        await stage.recorder.resume("r")
+        await asyncio.sleep(2)
+        await stage.recorder.stop("r")
+        await stage.hears(MediaEventKind.RECORDING_STOPPED)
+        folder = stage.folder / "one"
+        assert await closed(folder) == []
+        first, last = next(
+            (first, last) for reason, first, last in gaps(folder) if reason == "sensitive_field"
+        )
+        assert last is not None
+        for media in ("audio", "video"):
+            times = decoded(folder, media=media, recording="one")
+            assert [at for at in times if at < first], media
+            assert not [at for at in times if first + 0.1 < at < last - 0.1], media
+            assert [at for at in times if at > last], media
+
+
 async def test_a_killed_worker_loses_less_than_a_second(tmp_path: Path) -> None:
     async with call(tmp_path) as stage:
         began = await recorded_for(stage, "one", 4)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudwindow.__main__ import main
+from cloudwindow.__main__ import parser
+from cloudwindow.config import Config
 from cloudwindow.domain.errors import Conflict
 from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_chain import CHAIN, read, verify
@@ -44,13 +45,19 @@ def probed(path: Path) -> tuple[int, float]:
     return int(about["streams"][0]["nb_read_frames"]), float(about["format"]["duration"])
 
 
+def command(arguments: list[str]) -> int:
+    """The exit code of ``python -m cloudwindow`` with these arguments."""
+    given = parser().parse_args(arguments)
+    return int(given.carry_out(Config(), given))
+
+
 # --- the command -----------------------------------------------------------------------------------------
 
 
 def test_the_command_says_that_all_is_intact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recorded(tmp_path / RECORDING)
     head = read(folder)[-1]["hash"]
-    assert main(["recordings", "verify", "--folder", str(tmp_path), "--head", head, RECORDING]) == 0
+    assert command(["recordings", "verify", RECORDING, "--folder", str(tmp_path), "--head", head]) == 0
     assert capsys.readouterr().out == f"{RECORDING} intact {head}\n"
 
 
@@ -61,7 +68,7 @@ def test_the_command_names_the_first_bad_segment(tmp_path: Path, capsys: pytest.
         octets = bytearray((folder / name).read_bytes())
         octets[100] ^= 1
         (folder / name).write_bytes(octets)
-    assert main(["recordings", "verify", "--folder", str(tmp_path)]) == 1
+    assert command(["recordings", "verify", "--folder", str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines()[0] == f"{RECORDING} changed {bad[0]}"
 
 
@@ -72,7 +79,7 @@ def test_the_command_finds_a_chain_that_was_cut_off(
     head = read(folder)[-1]["hash"]
     lines = (folder / CHAIN).read_text().splitlines(keepends=True)
     (folder / CHAIN).write_text("".join(lines[:-1]))
-    assert main(["recordings", "verify", "--folder", str(tmp_path), "--head", head, RECORDING]) == 1
+    assert command(["recordings", "verify", RECORDING, "--folder", str(tmp_path), "--head", head]) == 1
     assert f"{RECORDING} cut_off {CHAIN}" in capsys.readouterr().out
 
 

@@ -43,7 +43,7 @@ class Config:
     media_advertised_hosts: tuple[str, ...] = ()
     media_drain_seconds: float = 3600.0
     recordings: bool = True
-    recordings_dir: Path | None = None
+    recordings_dir: str = ""
     recordings_min_free_mb: int = 1024
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
@@ -67,7 +67,7 @@ class Config:
     @property
     def recordings_path(self) -> Path:
         """Where workers write recordings and web nodes read them: one folder that all share."""
-        return self.recordings_dir or self.data_dir / "recordings"
+        return Path(self.recordings_dir).expanduser() if self.recordings_dir else self.data_dir / "recordings"
 
 
 PREFIX = "CW_"

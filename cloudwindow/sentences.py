@@ -280,6 +280,9 @@ SENTENCES: dict[str, str] = {
     "unknown_purpose": N_("The page is not up to date. Please reload it."),
     "unknown_rating": N_("Please choose one of the five levels."),
     "unknown_reason": N_("Please choose one of the reasons shown."),
+    "unknown_recording": N_(
+        "This recording is not known or was deleted. Go back to the case and choose another."
+    ),
     "unknown_role": N_("The page is not up to date. Please reload it."),
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),

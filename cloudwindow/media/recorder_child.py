@@ -139,8 +139,8 @@ def _say(message: dict[str, Any]) -> None:
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
-    except OSError:
-        pass  # the worker is dead: there is nobody to tell
+    except OSError:  # the worker is dead: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(arguments: list[str]) -> int:

@@ -260,6 +260,7 @@ class Recorders:
             str(settings.min_free_octets),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={},  # it needs none of our secrets
         )
         assert process.stdin is not None  # noqa: S101 - asked for above
         self._process = process

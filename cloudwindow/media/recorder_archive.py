@@ -2,21 +2,32 @@
 
 import asyncio
 import json
-import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from cloudwindow.domain.errors import NotFound, Unavailable
-from cloudwindow.media.recorder_chain import CHAIN, Chain, ChainBusy, Finding, Line, read, recover, verify
+from cloudwindow.domain.errors import Conflict, NotFound, Unavailable
+from cloudwindow.media.recorder_chain import (
+    CHAIN,
+    Chain,
+    ChainBusy,
+    Finding,
+    Line,
+    is_held,
+    read,
+    recover,
+    verify,
+)
 from cloudwindow.media.recorder_film import FILM, Made, Order
 from cloudwindow.media.recorder_seal import SealDamaged, SealedPages
 
 FILM_SECONDS: Final = 6 * 3600.0
 """No film takes longer; its own limits are shorter."""
+WHERE: Final = "/usr/local/bin:/usr/bin:/bin"
+"""Where the child looks for ffmpeg; it is told nothing else of our environment."""
 HOW: Final = (sys.executable, "-m", "cloudwindow.media.recorder_film")
 
 
@@ -76,15 +87,42 @@ class Archive:
 
     async def delete(self, recording: str, *, reason: str) -> str | None:
         """
-        Delete segments and film, but not the evidence clips; the chain stays, says it, and its head is returned.
+        Delete segments and film, but not the evidence clips; the chain stays, says it, its head is returned.
 
-        ``None`` if there never was anything. Raises Unavailable("store_unavailable") while it is being
-        written or the disk does not answer.
+        ``None`` if there never was anything. Raises Conflict("recording_held") while it is held,
+        Unavailable("store_unavailable") while it is being written or the disk does not answer.
         """
+        return await self._beside(self._delete, recording, reason)
+
+    async def hold(self, recording: str, *, reason: str) -> str | None:
+        """
+        Keep all files whatever retention says, until ``release``; the chain says it, its head is returned.
+
+        ``None`` if there never was anything. Raises Unavailable("store_unavailable") as ``delete``.
+        """
+        return await self._beside(self._say, recording, "held", reason)
+
+    async def release(self, recording: str, *, reason: str) -> str | None:
+        """End a hold; safe to repeat. Returns and raises as ``hold``."""
+        return await self._beside(self._say, recording, "released", reason)
+
+    async def _beside(self, work: Callable[..., str | None], *values: str) -> str | None:
         try:
-            return await asyncio.to_thread(self._delete, recording, reason)
+            return await asyncio.to_thread(work, *values)
         except (ChainBusy, OSError) as exc:
             raise Unavailable("store_unavailable") from exc
+
+    def _say(self, recording: str, kind: str, reason: str) -> str | None:
+        folder = self.path(recording)
+        if not (folder / CHAIN).exists():
+            return None
+        chain = Chain(folder)
+        try:
+            if is_held(chain.lines) != (kind == "held"):
+                chain.append(kind, reason=reason)
+            return chain.head
+        finally:
+            chain.close()
 
     def _delete(self, recording: str, reason: str) -> str | None:
         folder = self.path(recording)
@@ -92,6 +130,8 @@ class Archive:
             return None
         chain = Chain(folder)
         try:
+            if is_held(chain.lines):
+                raise Conflict("recording_held")
             recover(chain, reason=reason)
             kept = {str(line["name"]) for line in chain.lines if line["kind"] == "clip"} | {CHAIN}
             names = sorted(path.name for path in folder.iterdir() if path.name not in kept)
@@ -105,13 +145,12 @@ class Archive:
 
     def can_film(self) -> bool:
         """Whether ffmpeg is there."""
-        return shutil.which("ffmpeg") is not None
+        return shutil.which("ffmpeg", path=WHERE) is not None
 
 
 async def _film(order: Order) -> Made:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     child = await asyncio.create_subprocess_exec(
-        *HOW, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment
+        *HOW, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env={"PATH": WHERE}
     )
     try:
         async with asyncio.timeout(FILM_SECONDS):

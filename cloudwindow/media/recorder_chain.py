@@ -125,6 +125,12 @@ def read(folder: Path) -> list[Line]:
         return []
 
 
+def head_of(folder: Path) -> str:
+    """The last line's hash, unchecked."""
+    lines = read(folder)
+    return str(lines[-1].get("hash")) if lines else NO_HASH
+
+
 def sync_folder(folder: Path) -> None:
     """Return when the names in ``folder`` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -137,6 +143,12 @@ def sync_folder(folder: Path) -> None:
 def seconds_of(lines: Sequence[Line]) -> float:
     """How long the recording is, as far as its lines know."""
     return max((float(line.get("to") or line.get("at") or 0.0) for line in lines), default=0.0)
+
+
+def is_held(lines: Sequence[Line]) -> bool:
+    """Whether a legal hold keeps the files."""
+    said = [line["kind"] for line in lines if line["kind"] in {"held", "released"}]
+    return bool(said) and said[-1] == "held"
 
 
 # --- after a death ---------------------------------------------------------------------------------------

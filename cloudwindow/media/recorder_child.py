@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +24,15 @@ from cloudwindow.media.tap import TapRecord
 READ_OCTETS: Final = 256 * 1024
 WAIT_SECONDS: Final = 0.1
 REPORT_SECONDS: Final = 0.5
+MAX_LATE_SECONDS: Final = 10.0
+"""Whoever says they asked earlier than this has a clock that is wrong."""
 
 
 class Recorder:
     """All recordings of one worker."""
 
-    def __init__(self, folder: Path, min_free_octets: int) -> None:
-        self._folder, self._min_free = folder, min_free_octets
+    def __init__(self, folder: Path, min_free_octets: int, wall: Callable[[], float] = time.time) -> None:
+        self._folder, self._min_free, self._wall = folder, min_free_octets, wall
         self._takes: dict[int, Take] = {}
         self._reported = 0.0
 
@@ -51,7 +54,8 @@ class Recorder:
             self._fail(number, str(failed), now)
 
     def _start(self, number: int, order: dict[str, Any], now: float) -> None:
-        folder = self._folder / order["recording"]
+        folder, began_at = self._folder / order["recording"], order["began_at"]
+        late = min(MAX_LATE_SECONDS, max(0.0, self._wall() - began_at))
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not enough_room(self._folder, self._min_free):
@@ -59,7 +63,12 @@ class Recorder:
             if (folder / "chain.jsonl").exists():
                 raise TakeFailed("exists_already")
             self._takes[number] = Take(
-                folder, order["recording"], bytes.fromhex(order["key"]), now=now, began_at=order["began_at"]
+                folder,
+                order["recording"],
+                bytes.fromhex(order["key"]),
+                now=now,
+                began_at=began_at,
+                late=late,
             )
         except ChainBusy as exc:
             raise TakeFailed("exists_already") from exc
@@ -130,8 +139,8 @@ def _say(message: dict[str, Any]) -> None:
     try:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
-    except OSError:
-        pass  # the worker is dead: there is nobody to tell
+    except OSError:  # the worker is dead: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(arguments: list[str]) -> int:

@@ -138,11 +138,15 @@ class Take:
     """
     The recording ``recording`` in ``folder``, which must not hold one yet.
 
+    Its time zero is ``began_at``, when it was asked for, ``late`` seconds before ``now``.
+
     Raises TakeFailed, from any method, when the disk does not take it; then ``abandon`` it.
     """
 
-    def __init__(self, folder: Path, recording: str, key: bytes, *, now: float, began_at: float) -> None:
-        self.recording, self.began = recording, now
+    def __init__(
+        self, folder: Path, recording: str, key: bytes, *, now: float, began_at: float, late: float = 0.0
+    ) -> None:
+        self.recording, self.began = recording, now - late
         self.octets = 0
         self._folder, self._key = folder, key
         self._tracks: dict[tuple[str, str, int, str], _Track] = {}
@@ -152,7 +156,9 @@ class Take:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._chain = Chain(folder)
-            self._chain.append("opened", recording=recording, began_at=began_at, alg="sha256", at=0.0)
+            self._chain.append(
+                "opened", recording=recording, began_at=began_at, alg="sha256", at=round(late, 3)
+            )
             sync_folder(folder)
         except OSError as exc:
             raise TakeFailed(reason_of(exc)) from exc

@@ -139,6 +139,8 @@ class Desk:
         if not isinstance(values, dict):
             raise BadInput("bad_media_call")
         word = str(message.get("call"))
+        if word == "close" and self._recorders is not None:
+            self._recorders.stop(Values(values).word("room"))
         if word in _RECORDER_CALLS and self._recorders is not None:
             return _RECORDER_CALLS[word](self._recorders, Values(values))
         call = _CALLS.get(word)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "v0013"
+revision: str = "v0014"
 down_revision: str | None = "v0009"
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloudwindow.domain.errors import NotFound
+from cloudwindow.domain.errors import Conflict, NotFound
 from cloudwindow.domain.ids import StaffId
 from cloudwindow.domain.recording import ACTIVE, Recording
 from cloudwindow.records import tables
@@ -26,8 +27,12 @@ class Viewing:
 
 
 async def add(conn: AsyncConnection, recording: Recording) -> None:
-    """Keep a new recording."""
-    await conn.execute(insert(tables.recording).values(**as_row(recording)))
+    """Keep a new recording. Raises Conflict("recording_running") if another node began the same one."""
+    try:
+        async with conn.begin_nested():
+            await conn.execute(insert(tables.recording).values(**as_row(recording)))
+    except IntegrityError as exc:
+        raise Conflict("recording_running") from exc
 
 
 async def change(conn: AsyncConnection, recording: Recording, *, seen: int) -> None:

@@ -1,0 +1,113 @@
+"""What a recording proves, how long it is kept, and what both screens say of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from cloudwindow.domain import recording
+from cloudwindow.domain.errors import Conflict
+from cloudwindow.domain.ids import ApplicationId, SessionId
+from cloudwindow.domain.recording import Event, Recording, State
+
+NOON = 1_779_249_600.0
+
+
+def begun(state: State = State.RUNNING, *, number: int = 1, at: float = NOON, failure: str = "") -> Recording:
+    return Recording(
+        id=f"rec{number}",
+        session=SessionId("s"),
+        application=ApplicationId("a"),
+        district="440114",
+        room="room",
+        number=number,
+        key_sealed="sealed",
+        state=state,
+        started_at=at,
+        failure=failure,
+    )
+
+
+@pytest.mark.parametrize("state", sorted(recording.ACTIVE | {State.ENDED}))
+def test_a_recording_that_asks_for_work_has_a_deadline_after_every_move_into_it(state: State) -> None:
+    ways = [(at, event) for (at, event), to in recording.TRANSITIONS.items() if to is state]
+    for at, event in ways:
+        moved = recording.advance(begun(at), event, NOON + 60)
+        assert moved.deadline == NOON + 60 + recording.LIMITS_SECONDS[state]
+
+
+def test_a_recording_is_stamped_when_it_ends() -> None:
+    ended = recording.advance(begun(), Event.END, NOON + 90)
+    assert ended.ended_at == NOON + 90
+    assert recording.advance(begun(), Event.PAUSE, NOON + 90).ended_at is None
+
+
+def test_an_ended_recording_is_never_written_again() -> None:
+    with pytest.raises(Conflict, match="state_forbids"):
+        recording.advance(begun(State.ENDED), Event.RESUME, NOON)
+
+
+def test_it_is_kept_so_many_days_from_its_end_however_late_the_film_is_made() -> None:
+    ended = recording.advance(begun(), Event.END, NOON + 90)
+    done = recording.kept(ended, days=180, now=NOON + 9_000)
+    assert done.state is State.KEPT
+    assert done.keep_until == done.deadline == NOON + 90 + 180 * 86_400
+
+
+def test_who_paused_it_is_forgotten_when_it_goes_on() -> None:
+    paused = replace(recording.advance(begun(), Event.PAUSE, NOON), paused_by="agent,citizen")
+    assert recording.sides(paused) == {"agent", "citizen"}
+    assert recording.sides(recording.advance(paused, Event.RESUME, NOON + 5)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("known", "since", "covered"),
+    [
+        ([begun()], NOON + 10, True),
+        ([begun(State.PAUSED)], NOON + 10, True),
+        ([begun()], NOON - 10, False),
+        ([begun()], None, False),
+        ([], NOON + 10, False),
+        ([begun(State.STARTING)], NOON + 10, False),
+        ([begun(State.ENDED, failure="worker_died"), begun(number=2, at=NOON + 20)], NOON + 10, False),
+        ([begun(State.ENDED, failure="worker_died"), begun(number=2, at=NOON + 20)], NOON + 30, True),
+    ],
+)
+def test_only_one_unbroken_recording_since_the_read_back_covers_it(
+    known: list[Recording], since: float | None, covered: bool
+) -> None:
+    assert recording.covers(known, since=since) is covered
+
+
+@pytest.mark.parametrize(
+    ("known", "agreed", "said"),
+    [
+        ([], False, "declined"),
+        ([], True, "off"),
+        ([begun(State.STARTING)], True, "starting"),
+        ([begun()], True, "running"),
+        ([begun(State.PAUSED)], True, "paused"),
+        ([begun(State.ENDED, failure="disk_full")], True, "broken"),
+        ([begun(State.ENDED)], True, "off"),
+        ([begun(State.ENDED, failure="disk_full"), begun(number=2)], True, "running"),
+        ([begun()], False, "running"),
+    ],
+)
+def test_the_screens_say_what_is_so_even_while_a_withdrawn_recording_still_stops(
+    known: list[Recording], agreed: bool, said: str
+) -> None:
+    assert recording.mark_of(known, agreed=agreed) == said
+
+
+def test_moments_are_found_in_the_recording_they_happened_in() -> None:
+    ended = recording.advance(begun(), Event.END, NOON + 600)
+    told = [
+        ("identity.checked", NOON + 30),
+        ("read_back.started", NOON + 300),
+        ("ticket.joined", NOON + 310),
+        ("signature.made", NOON + 700),
+    ]
+    found = recording.chapters(ended, told)
+    assert [(one.name, one.at, one.start, one.end) for one in found] == [
+        ("identity", 30.0, 0.0, 35.0),
+        ("read_back", 300.0, 295.0, 420.0),
+    ]

@@ -499,7 +499,7 @@ rating = Table(
     Column("at", Double, nullable=False),
 )
 
-# --- recordings of calls --------------------------------------------------------------------------------------
+# --- recordings of calls ------------------------------------------------------------------------------------
 
 recording = Table(
     "recording",

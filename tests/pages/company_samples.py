@@ -69,7 +69,7 @@ SCANS = (
 PRINTS = (
     DocumentView(
         id="d1",
-        kind="receipt",
+        kind="receipt_slip",
         number="440114202605200001",
         url="/guest/documents/d1",
         verification_code="AAAA-BBBB",

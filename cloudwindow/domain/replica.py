@@ -418,10 +418,11 @@ class Replica:
         if queue is None:
             queue = self._queues[key] = _Queue(servers)
             self._draw(queue, self._lanes if servers else ())
-            queue.edges = queue.steps_now()
         if lane not in queue.offsets:
             self._draw(queue, (lane,))
         self._queue_by_lane[lane] = queue
+        if not queue.followed:  # nobody looked at the edges while nobody followed
+            queue.edges = queue.steps_now()
         for score, ticket in self._lanes.get(lane, ()) if self._pages[lane] else ():
             if ticket in self._shown:
                 insort(queue.followed, (score + queue.offsets[lane], ticket))

@@ -102,7 +102,7 @@ class AgentCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
-    """One line of chat; ``author`` is ``citizen`` or ``agent``."""
+    """One line of chat; ``author`` is ``citizen``, ``agent`` or ``third``."""
 
     id: int
     author: str
@@ -675,3 +675,8 @@ class GuestView:
     district: Text | None
     number: str
     company: CompanyView
+    writes: bool = False
+    papers: Sequence[MaterialView] = ()
+    """For who may scan: which papers are asked for and how many pages there are, no pictures."""
+    documents: Sequence[DocumentView] = ()
+    """For who may print."""

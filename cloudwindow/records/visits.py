@@ -22,7 +22,7 @@ from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
     """
-    One line of chat; ``author`` is citizen or agent, ``at`` seconds since the epoch.
+    One line of chat; ``author`` is citizen, agent or third, ``at`` seconds since the epoch.
 
     ``name`` is the agent's; a citizen's stands sealed in their own row and nowhere else.
     """

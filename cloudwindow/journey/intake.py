@@ -350,7 +350,7 @@ class Intakes:
         further = await self._further(conn, intake, others, citizen, ticket, now)
         secret = word(house.random(20))
         await house.visits.add_ticket(conn, ticket, resume_secret=secret, more=further)
-        await house.people.bind_ticket(conn, session, ticket.id)
+        await house.people.bind_ticket(conn, session, ticket.id, new=True)
         about: list[Ticket | Matter] = [ticket, *further]
         actor = Actor(kind="citizen", id=citizen.id)
         for matter in about:

@@ -31,9 +31,11 @@ READS_PER_WAKE: Final = 128
 TICK_SECONDS: Final = 0.1
 GATHER_SECONDS: Final = 0.0025
 """Under load packets are gathered this long before they are read: waking up costs more than a packet."""
-GATHER_FROM: Final = 1000
-"""Packets per second from which on they are gathered."""
+GATHER_FROM, GATHER_TO = 1_000, 15_000
+"""Packets per second between which they are gathered; above, each wake-up finds many anyway."""
 SOCKET_OCTETS: Final = 4 * 1024 * 1024
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+"""socket(7): beyond ``net.core.rmem_max``, for a process that may; the others keep what it allows."""
 EMPTY_ROOM_SECONDS: Final = 600.0
 """How long a room nobody is in is remembered, if there is anything to remember."""
 
@@ -306,8 +308,12 @@ class Forwarder:
 
     # --- the socket ---------------------------------------------------------------------------------
 
-    def read_waiting(self) -> None:
-        """Read what has arrived, at most 128 datagrams at a time, so that nothing else starves."""
+    def read_waiting(self) -> bool:
+        """
+        Read what has arrived, at most 128 datagrams at a time, so that nothing else starves.
+
+        Returns whether there may be more.
+        """
         receive, window, peers, buffer = (
             self._socket.recvfrom_into,
             self._window,
@@ -319,7 +325,7 @@ class Forwarder:
             try:
                 length, address = receive(window)
             except OSError:
-                return
+                return False
             if not 0 < length <= MAX_PACKET_OCTETS:
                 continue
             self.received += 1
@@ -330,6 +336,7 @@ class Forwarder:
                 peer.on_datagram(buffer, length, now)
             else:
                 self.stray += 1
+        return True
 
     def _on_check(self, datagram: bytes, address: Address) -> None:
         response = self._checks.answer(datagram, address)
@@ -339,13 +346,13 @@ class Forwarder:
             self.send(response, address)
 
     def _gather(self) -> None:
-        self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
-        self.read_waiting()
+        pause = 0.0 if self.read_waiting() else GATHER_SECONDS
+        self._gathering = self._loop.call_later(pause, self._gather)
 
     def _choose_reading(self) -> None:
-        """Wake up for each packet while there are few, every millisecond while there are many."""
-        many = self.received - self._counted > GATHER_FROM * TICK_SECONDS
-        self._counted = self.received
+        """Gather packets while it saves wake-ups and no queue can fill meanwhile."""
+        count, self._counted = self.received - self._counted, self.received
+        many = GATHER_FROM * TICK_SECONDS < count < GATHER_TO * TICK_SECONDS
         if many and self._gathering is None:
             self._loop.remove_reader(self._socket.fileno())
             self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
@@ -382,9 +389,10 @@ def _open_socket(settings: ForwarderSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.udp_host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     opened.setblocking(False)
-    with suppress(OSError):
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_OCTETS)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_OCTETS)
+    for plain, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
+        with suppress(OSError):
+            opened.setsockopt(socket.SOL_SOCKET, plain, SOCKET_OCTETS)
+            opened.setsockopt(socket.SOL_SOCKET, forced, SOCKET_OCTETS)
     try:
         opened.bind((settings.udp_host, settings.udp_port))
     except OSError:

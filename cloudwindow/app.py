@@ -35,6 +35,7 @@ from cloudwindow.handlers import (
     approver,
     booking,
     citizen,
+    company,
     desk,
     health,
     lendings,
@@ -61,6 +62,7 @@ from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
+from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
 from cloudwindow.sms import DemoSms
@@ -70,7 +72,7 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
+HANDLERS = (citizen, booking, visit, staff, desk, taking, company, approver, admin, lendings, health)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -161,6 +163,7 @@ def furnished(
         visits=Visits(vault),
         appointments=Appointments(vault),
         cases=cases,
+        third_parties=ThirdParties(vault),
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),
         line=Line(
@@ -186,6 +189,7 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        shows_supervisors=config.shows_supervisors,
     )
 
 
@@ -267,9 +271,13 @@ def _withdrawn(workers: Workers) -> Callable[[str], Awaitable[None]]:
 
 def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None]]:
     async def on_event(event: MediaEvent) -> None:
-        again = {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}
-        if heard and event.kind in again and not event.room.startswith("echo-"):
-            await heard[0].calls.media_gone(event.room, event.member)
+        if not heard or event.room.startswith("echo-"):
+            return
+        if event.kind in {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}:
+            more = event.kind is MediaEventKind.RENEGOTIATE
+            await heard[0].calls.media_gone(event.room, event.member, more=more)
+        elif event.kind is MediaEventKind.SLOTS:
+            await heard[0].company.slots(event.room, event.member)
 
     return on_event
 

@@ -46,6 +46,7 @@ class Config:
     turn_secret: str = ""
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
+    shows_supervisors: bool = True
     log_level: str = "INFO"
 
     @property

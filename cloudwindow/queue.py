@@ -35,6 +35,7 @@ from cloudwindow.domain.load import (
     LaneLoad,
     Lenders,
     able_by_ring,
+    calls_of,
     crews,
     handling,
     rivals,
@@ -43,11 +44,13 @@ from cloudwindow.domain.match import (
     ACCEPT_SECONDS,
     AWAY_LEASE_SECONDS,
     CREDIT_LIMIT_SECONDS,
+    FULL,
     GRACE_SECONDS,
     LEASE_SECONDS,
     NEIGHBOURS,
     PASS_SECONDS,
     PLAIN,
+    WEIGHTS,
     AgentProfile,
     Lane,
     Offer,
@@ -162,7 +165,13 @@ class Line:
                 "grace": grace_seconds,
                 "pass": pass_seconds,
             },
-            counts={"misses": misses_before_away, "stream": stream_length},
+            counts={
+                "misses": misses_before_away,
+                "stream": stream_length,
+                "full": FULL,
+                "lightest": min(WEIGHTS.values()),
+                **{f"weight_{mode}": weight for mode, weight in WEIGHTS.items()},
+            },
         )
         self._stream = f"{self._key}:announcements"
         self._stream_length = stream_length
@@ -265,6 +274,7 @@ class Line:
             _list(profile.languages),
             _list(profile.modes),
             "*" if served is None else _list(served | {profile.district}),
+            str(_carries(profile)),
         )
         return State(_text(state))
 
@@ -284,6 +294,10 @@ class Line:
         agent_not_signed_in.
         """
         return State(_text(await self._run("set_away", now, agent, reason)))
+
+    async def stay(self, agent: StaffId, *, now: float) -> None:
+        """The wish to go away after this call is taken back. Raises Conflict("agent_not_signed_in")."""
+        await self._run("stay", now, agent)
 
     async def end_shift_at(self, agent: StaffId, ends_at: float | None, *, now: float) -> None:
         """From ``ends_at`` on the agent is away, a running call finished first. Raises as ``set_away``."""
@@ -350,10 +364,20 @@ class Line:
         await self._run("wrap_up", now, agent, ticket)
 
     async def finish(
-        self, agent: StaffId, *, now: float, then: Literal["available", "away"] = "available"
+        self,
+        agent: StaffId,
+        *,
+        now: float,
+        then: Literal["available", "away"] = "available",
+        ticket: TicketId | None = None,
     ) -> None:
-        """The after-work is done. Raises Conflict("state_forbids") in a call."""
-        await self._run("finish", now, agent, then)
+        """
+        The after-work of a call is done: of the one about ``ticket``, else of the oldest.
+
+        Whoever holds other calls goes on with those. Raises Conflict("state_forbids") when none is being
+        wrapped up.
+        """
+        await self._run("finish", now, agent, then, ticket or "")
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -697,6 +721,7 @@ class Line:
             str(round(terms.preferred_until * 1000)) if preferred else "",
             str(round(terms.not_before * 1000)) if terms.not_before > now else "",
             "1" if terms.callback else "",
+            ",".join(sorted(terms.passed_by)),
         )
 
     async def _latest(self, stream: str) -> str:
@@ -788,6 +813,12 @@ def _rules(
     return f"local NEIGHBOURS = {{{borders}}}\nlocal RULES = {{{rules}}}"
 
 
+def _carries(profile: AgentProfile) -> int:
+    """The capacity of whoever takes something that fits beside others; 1 of whoever does not."""
+    light = min(WEIGHTS.get(mode, FULL) for mode in profile.modes)
+    return profile.capacity if light < FULL else 1
+
+
 def _cancelled() -> bool:
     """
     Whether the running task has been asked to end.
@@ -862,6 +893,8 @@ def _presence(parts: Mapping[str, Any]) -> AgentPresence:
         pull=bool(parts.get("pull")),
         leaving=parts.get("leaving", ""),
         shift_ends_at=float(parts["shift_ms"]) / 1000 if parts.get("shift_ms") else None,
+        rings_until=float(parts["rings_ms"]) / 1000 if parts.get("rings_ms") else None,
+        calls=calls_of(parts["calls"]),
     )
 
 

@@ -188,6 +188,15 @@ SENTENCES: dict[str, str] = {
     "summary_moved_on": N_(
         "Something was changed after the read-back. Please look through it and sign again."
     ),
+    "supervision_mode_unknown": N_("Please choose to listen, to whisper or to join."),
+    "supervision_reason_missing": N_("Please say why you listen in; it stays in the story of the case."),
+    "third_party_name_missing": N_("Please enter the name, at most 40 characters."),
+    "third_party_too_many": N_("A call takes six people at most. Take somebody out first."),
+    "third_party_unknown": N_("This person is not in the call. Reload the page to see who is."),
+    "third_party_unknown_kind": N_("Please choose as whom they are invited."),
+    "third_party_waits": N_(
+        "The citizen has not agreed yet. Please keep the page open; you come in by yourself."
+    ),
     "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
     "ticket_exists": N_("You already hold a number for this. We take you to it."),
     "ticket_not_waiting": N_("This citizen is no longer waiting. Please choose another one."),

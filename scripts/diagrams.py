@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cloudwindow.domain import application, appointment, handover, presence, session, ticket  # noqa: E402
+from cloudwindow.domain import application, appointment, handover, presence, session, third_party, ticket  # noqa: E402
 from cloudwindow.domain.machine import diagram, final  # noqa: E402
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -23,6 +23,7 @@ TABLES: Mapping[str, Any] = {
     "ticket": ticket,
     "appointment": appointment,
     "session": session,
+    "third_party": third_party,
     "application": application,
     "handover": handover,
     "presence": presence,
@@ -33,6 +34,7 @@ FIRST: Mapping[str, str] = {
     "ticket": ticket.State.WAITING,
     "appointment": appointment.State.BOOKED,
     "session": session.State.RINGING,
+    "third_party": third_party.State.INVITED,
     "application": application.State.DRAFT,
     "handover": handover.State.SENT,
     "presence": presence.State.OFFLINE,

@@ -122,6 +122,7 @@ class Ticket:
 
     ``credit_seconds``: what ``priority`` gives, or a penalty below zero. ``preferred_agent`` alone is offered
     the ticket until ``preferred_until``; nobody before ``not_before``. ``callback``: the citizen is rung.
+    ``passed_by``: agents who passed it on; it is not offered to them again while others are there.
     """
 
     id: TicketId
@@ -147,6 +148,7 @@ class Ticket:
     aside_reason: str = ""
     callback: bool = False
     nearly_told_at: float | None = None
+    passed_by: tuple[StaffId, ...] = ()
     version: int = 0
 
     @property
@@ -158,6 +160,7 @@ class Ticket:
             preferred_until=self.preferred_until or 0.0,
             not_before=self.not_before or 0.0,
             callback=self.callback,
+            passed_by=tuple(self.passed_by or ()),
         )
 
     @property

@@ -26,6 +26,7 @@ PANELS = frozenset(
         "form",
         "materials",
         "call_header",
+        "company",
         "chat",
         "read_back",
         "signature",
@@ -51,7 +52,8 @@ async def show(request: web.Request, template: str, status: int = 200, **values:
     """The visit's page, or one part of it."""
     session, _ = await citizen_session(request)
     view = await visits_of(request).view(session, guest(request).look.language)
-    return render(request, template, status=status, visit=view, **values)
+    company = await request.app[JOURNEY].company.of_ticket(view.ticket.id) if view.session else None
+    return render(request, template, status=status, visit=view, company=company, **values)
 
 
 def done(request: web.Request) -> web.Response:
@@ -70,7 +72,8 @@ async def panels(request: web.Request) -> web.Response:
     """GET /visit/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     session, _ = await citizen_session(request)
     view = await visits_of(request).view(session, guest(request).look.language)
-    return parts(request, "citizen/panels", PANELS, visit=view)
+    company = await request.app[JOURNEY].company.of_ticket(view.ticket.id) if view.session else None
+    return parts(request, "citizen/panels", PANELS, visit=view, company=company)
 
 
 @route("POST", "/visit/leave", "visit")

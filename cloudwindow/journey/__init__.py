@@ -6,6 +6,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.company import Company
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -47,6 +48,7 @@ class Journey:
     boards: Boards
     places: Places
     aid: Aid
+    company: Company
     promises: Promises
     explaining: Explaining
     printing: Printing
@@ -69,6 +71,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     appointments = AppointmentWatch(house, bookings, boards)
     desks = Desks(house, calls, filling, following, printing)
     aid = Aid(house)
+    company = Company(house, calls)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -85,8 +88,9 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         boards=boards,
         places=places,
         aid=aid,
+        company=company,
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
+        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises, company),
     )

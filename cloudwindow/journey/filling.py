@@ -5,7 +5,7 @@ Edits travel as single fields (``form.changed``); everything rarer as parts of t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudwindow.assist import Changed
@@ -134,7 +134,7 @@ class Filling:
             at_ms=round(kept.at * 1000),
         )
         await self._house.hub.tell(citizen_topic(live.ticket.id), told)
-        await self._house.hub.tell(agent_topic(session.agent), told)
+        await self._house.hub.tell(agent_topic(session.agent), replace(told, session=session.id))
 
     # --- papers ------------------------------------------------------------------------------------------
 
@@ -301,7 +301,8 @@ class Filling:
         if filler.actor.kind == "agent":
             await self._house.hub.tell(citizen_topic(live.ticket.id), message)
         elif live.session is not None:
-            await self._house.hub.tell(agent_topic(live.session.agent), message)
+            mine = replace(message, session=live.session.id)
+            await self._house.hub.tell(agent_topic(live.session.agent), mine)
 
     async def _show(self, live: Live, item: ServiceItem, changed: Changed) -> None:
         await self._show_side(live.ticket, None, item, changed)
@@ -320,7 +321,8 @@ class Filling:
         side = "citizen" if session is None else "agent"
         topic = citizen_topic(ticket.id) if session is None else agent_topic(session.agent)
         for view in views_of(changed.case, item, changed.fields, side=side, language="zh-CN"):
-            await self._house.hub.tell(topic, message_of(view))
+            told = message_of(view)
+            await self._house.hub.tell(topic, replace(told, session=session.id) if session else told)
 
 
 def views_of(

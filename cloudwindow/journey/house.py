@@ -17,6 +17,7 @@ from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.people import People
+from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
 from cloudwindow.sms import DemoSms, SmsGateway
@@ -48,6 +49,7 @@ class House:
     visits: Visits
     appointments: Appointments
     cases: Cases
+    third_parties: ThirdParties
     assist: Assist
     office: Office
     line: Line
@@ -69,6 +71,8 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    shows_supervisors: bool = True
+    """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 
     def item_of(self, item: str, version: int | None = None) -> ServiceItem:
         """The item in the version a ticket or case was opened with."""

@@ -377,12 +377,32 @@ class StaffCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallCard:
+    """
+    One of the calls of a desk; ``unanswered``: lines of the citizen since the agent's last one, the first of
+    them at ``unanswered_since``.
+    """
+
+    session: str
+    stage: str
+    number: str
+    applicant: str
+    item: Text
+    mode: str
+    in_front: bool
+    unanswered: int
+    unanswered_since: float | None
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeskView:
     """
     The agent's page. ``stage`` as in StageChanged.
 
     ``pull``: takes by hand, from ``choices``. ``away_reason``: why the line holds them away. ``leaving``: why
-    they will be away after this call. ``onward`` and ``choices`` are looked up only when asked for.
+    they will be away after this call. ``session`` is in front of all ``calls``. ``onward`` and ``choices``
+    are looked up only when asked for.
     """
 
     staff: StaffCard
@@ -398,6 +418,7 @@ class DeskView:
     shift_ends_at: float | None = None
     choices: Sequence[ChoiceRow] = ()
     onward: OnwardView | None = None
+    calls: Sequence[CallCard] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -477,7 +498,7 @@ class WaitRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """One agent on the board; ``leaving``: why they will be away after this call."""
+    """One agent on the board; ``leaving``: why they will be away after it; ``call``: the running one."""
 
     id: str
     name: str
@@ -487,6 +508,7 @@ class AgentRow:
     since: float
     leaving: str = ""
     shift_ends_at: float | None = None
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -557,3 +579,44 @@ class DemoAccount:
     district: Text
     role: str
     page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyRow:
+    """A third party of a call; ``link`` only for the agent, and until it is followed."""
+
+    id: str
+    kind: str
+    name: str
+    state: str
+    agreed: bool
+    refusable: bool
+    mode: str
+    link: str
+    invited_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyView:
+    """Who is in a call beside citizen and agent, and whether it is on hold or in a private talk."""
+
+    session: str
+    rows: Sequence[CompanyRow]
+    hold_reason: str
+    held_at: float | None
+    side_room: bool
+    may_invite: bool
+    kinds: Sequence[str]
+    hold_reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestView:
+    """What a third party's page shows: ``stage`` is waiting (for the citizen's word), in_call or ended."""
+
+    me: CompanyRow
+    stage: str
+    agent: str
+    district: Text | None
+    number: str
+    company: CompanyView

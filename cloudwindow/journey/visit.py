@@ -14,6 +14,7 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
+    CallJoin,
     CallOffer,
     ChatSay,
     DeclarationConfirm,
@@ -293,12 +294,10 @@ class Visits:
                 await self._keep_devices(filler, message)
             case CallHangUp():
                 await self._calls.leave(filler.ticket)
+            case CallJoin():
+                await self._calls.join(filler.ticket)
             case _:
                 raise BadInput("message_unknown")
-
-    async def join(self, filler: Filler) -> None:
-        """Answer the call without media (text only). Raises Conflict("no_call")."""
-        await self._calls.join(filler.ticket)
 
     async def _keep_devices(self, filler: Filler, report: DeviceReport) -> None:
         kept = {

@@ -17,6 +17,7 @@ from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
+from cloudwindow.journey.company import Company
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
@@ -50,6 +51,7 @@ RECORD_SECONDS = 0.5
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
+COMPANY_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -79,8 +81,10 @@ class Watch:
         aid: Aid,
         appointments: AppointmentWatch,
         promises: Promises,
+        company: Company,
     ) -> None:
         self._house = house
+        self._company = company
         self._aid = aid
         self._calls = calls
         self._visits = visits
@@ -113,6 +117,7 @@ class Watch:
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
+            "company": (COMPANY_SECONDS, self._company.sweep),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -258,9 +263,9 @@ class Watch:
         async with self._house.ledger.read() as conn:
             waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
             calls = await self._house.visits.open_calls(conn)
+        settled_at = now - SETTLED_SECONDS
         for agent in await self._house.line.agents():
-            if agent.since < now - SETTLED_SECONDS:
-                await self._calls.mend_agent(agent, calls.get(agent.agent), now)
+            await self._calls.mend_agent(agent, calls.get(agent.agent, ()), now, settled_at=settled_at)
         here = await self._places.catch_up()
         lost = [one for one in waiting if not here.knows(TicketId(one))]
         for ticket in await self._house.line.missing(lost):

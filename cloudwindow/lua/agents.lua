@@ -35,13 +35,22 @@ local function move(id, a, state, reason, turn)
   if state == "away" then renew(id, a) end
 end
 
-local function drop_claim(id, a)
-  call("HDEL", K .. "agent:" .. id, "ticket", "offer")
+-- Nothing rings any more; whoever calls this writes the state afterwards.
+local function drop_claim(a)
   a.ticket, a.offer = nil, nil
+end
+
+-- The wish to go away when the last call is closed; the first reason stands.
+local function wish(id, a, reason)
+  if a.leaving then return end
+  a.leaving = reason
+  call("HSET", K .. "agent:" .. id, "leaving", reason)
+  announce("agent.leaving", nil, id, nil, nil, {reason = reason, district = a.district})
 end
 
 local function go_away(id, a, reason)
   call("HDEL", K .. "agent:" .. id, "leaving")
+  a.leaving = nil
   move(id, a, "away", reason)
   tell_state("agent.away", id, a)
 end

@@ -34,7 +34,7 @@ class Staff:
     A member of staff; ``roles`` among agent, approver, district_admin, city_admin.
 
     ``levels``: skill to level, 1 where missing. ``certified_until``: skill to the last day (ISO date) of its
-    certificate, for good where missing.
+    certificate, for good where missing. ``text_calls``: how many they may hold at once, 1 to 3.
     """
 
     id: StaffId
@@ -49,6 +49,7 @@ class Staff:
     demo: bool
     active: bool
     levels: Mapping[str, int] = field(default_factory=dict)
+    text_calls: int = 3
     certified_until: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +68,7 @@ class WebSession:
     seen_at: float
     expires_at: float
     appointment: str | None = None
+    third_party: str | None = None
 
 
 class People:
@@ -129,6 +131,7 @@ class People:
                 modes=list(staff.modes),
                 levels=dict(staff.levels),
                 certified_until=dict(staff.certified_until),
+                text_calls=staff.text_calls,
                 password_hash=password_hash,
                 totp_sealed=self._sealer.seal(totp_secret, place=place("staff", "totp", staff.id)),
                 totp_counter=0,
@@ -181,6 +184,7 @@ class People:
         kind: str,
         csrf: str,
         staff: StaffId | None = None,
+        third_party: str | None = None,
         now: float,
         seconds: float,
     ) -> WebSession:
@@ -196,6 +200,7 @@ class People:
             created_at=now,
             seen_at=now,
             expires_at=now + seconds,
+            third_party=third_party,
         )
         await conn.execute(
             insert(tables.web_session).values(
@@ -205,6 +210,7 @@ class People:
                 staff=staff,
                 ticket=None,
                 appointment=None,
+                third_party=third_party,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -273,6 +279,7 @@ class People:
             seen_at=row.seen_at,
             expires_at=row.expires_at,
             appointment=row.appointment,
+            third_party=row.third_party,
         )
 
     async def keep_intake(

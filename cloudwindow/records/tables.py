@@ -111,6 +111,9 @@ staff = Table(
     Column("modes", JSON, nullable=False),
     Column("levels", JSON, comment="skill -> level, 1 if missing"),
     Column("certified_until", JSON, comment="skill -> last day of its certificate"),
+    Column(
+        "text_calls", Integer, nullable=False, server_default=text("3"), comment="how many at once, 1 to 3"
+    ),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -120,15 +123,25 @@ staff = Table(
     Column("active", Boolean, nullable=False),
 )
 
+duty = Table(
+    "duty",
+    metadata,
+    Column("staff", String(32), ForeignKey("staff.id"), primary_key=True),
+    Column("pull", Boolean, nullable=False, comment="takes tickets by hand"),
+    Column("leaving", String(32), nullable=False, comment="why away after this call"),
+    Column("shift_ends_at", Double),
+)
+
 web_session = Table(
     "web_session",
     metadata,
     Column("token_hash", String(64), primary_key=True),
-    Column("kind", String(8), nullable=False, comment="citizen or staff"),
+    Column("kind", String(8), nullable=False, comment="citizen, staff or guest"),
     Column("csrf", String(64), nullable=False),
     Column("staff", String(32)),
     Column("ticket", String(32), comment="the visit this browser holds"),
     Column("appointment", String(32), comment="the appointment this browser holds"),
+    Column("third_party", String(32), comment="whom this browser belongs to in a call"),
     Column("intake_sealed", Text, comment="what was chosen before the number was taken"),
     Column("cases", JSON, nullable=False, comment="receipt numbers this browser may follow"),
     Column("created_at", Double, nullable=False),
@@ -176,6 +189,7 @@ ticket = Table(
     Column("aside_reason", String(32), nullable=False, server_default=text("''")),
     Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
     Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
+    Column("passed_by", JSON, comment="agents who passed it on"),
     Column("version", Integer, nullable=False),
     Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),
@@ -237,7 +251,35 @@ session = Table(
     Column("recording", Boolean, nullable=False),
     Column("deadline", Double),
     Column("version", Integer, nullable=False),
+    Column(
+        "hold_reason", String(16), nullable=False, server_default=text("''"), comment="empty: not on hold"
+    ),
+    Column("held_at", Double),
+    Column("side_room", Boolean, nullable=False, server_default=false(), comment="officer and citizen alone"),
     UniqueConstraint("ticket", "epoch"),
+)
+
+third_party = Table(
+    "third_party",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("ticket", String(32), ForeignKey("ticket.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name_sealed", Text, nullable=False),
+    Column("secret_hash", String(64), unique=True, comment="of the link; null once it was followed"),
+    Column("secret_sealed", Text, comment="of the link, for the agent to read out"),
+    Column("staff", String(32), ForeignKey("staff.id"), comment="a supervisor"),
+    Column("reason", Text, nullable=False, comment="why a supervisor came"),
+    Column("mode", String(8), nullable=False, comment="listen, whisper or join"),
+    Column("state", String(16), nullable=False, index=True),
+    Column("invited_by", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("invited_at", Double, nullable=False),
+    Column("agreed_at", Double),
+    Column("joined_at", Double),
+    Column("ended_at", Double),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
 )
 
 lending = Table(

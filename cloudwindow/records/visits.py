@@ -224,28 +224,56 @@ class Visits:
         return from_row(Session, row) if row else None
 
     async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
-        """The call that meets in this media room."""
-        query = select(tables.session).where(tables.session.c.room == room)
+        """The last call that met in this media room: one that is passed on keeps it."""
+        table = tables.session
+        query = select(table).where(table.c.room == room).order_by(table.c.epoch.desc()).limit(1)
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
 
-    async def session_of_agent(self, conn: AsyncConnection, agent: str) -> Session | None:
-        """The call this agent has not closed yet."""
+    async def session_of_agent(self, conn: AsyncConnection, agent: str, session: str = "") -> Session | None:
+        """The call ``session`` this agent has not closed yet, or the newest of them."""
+        held = await self.sessions_of_agent(conn, agent)
+        found = [one for one in held if one.id == session or not session]
+        return found[-1] if found else None
+
+    async def sessions_of_agent(self, conn: AsyncConnection, agent: str) -> Sequence[Session]:
+        """The calls this agent has not closed yet, the oldest first."""
         table = tables.session
         query = (
             select(table)
             .where(table.c.agent == agent, table.c.state != sessions.State.CLOSED)
-            .order_by(table.c.started_at.desc())
-            .limit(1)
+            .order_by(table.c.started_at, table.c.id)
         )
-        row = (await conn.execute(query)).one_or_none()
-        return from_row(Session, row) if row else None
+        return [from_row(Session, row) for row in await conn.execute(query)]
 
-    async def open_calls(self, conn: AsyncConnection) -> Mapping[str, Session]:
-        """The call each agent has not closed yet, by agent."""
+    async def modes_held(self, conn: AsyncConnection, agent: str) -> Sequence[str]:
+        """How citizen and agent talk in each call this agent has not closed yet."""
+        query = (
+            select(tables.ticket.c.mode)
+            .join(tables.session, tables.session.c.ticket == tables.ticket.c.id)
+            .where(tables.session.c.agent == agent, tables.session.c.state != sessions.State.CLOSED)
+        )
+        return list((await conn.execute(query)).scalars())
+
+    async def open_calls(self, conn: AsyncConnection) -> Mapping[str, Sequence[Session]]:
+        """The calls that are not closed yet, by agent, the oldest first."""
         table = tables.session
         query = select(table).where(table.c.state != sessions.State.CLOSED).order_by(table.c.started_at)
-        return {row.agent: from_row(Session, row) for row in await conn.execute(query)}
+        found: dict[str, list[Session]] = {}
+        for row in await conn.execute(query):
+            found.setdefault(row.agent, []).append(from_row(Session, row))
+        return found
+
+    async def unanswered(self, conn: AsyncConnection, session: str) -> tuple[int, float | None]:
+        """How many lines the citizen wrote in a call since its agent last did, and when the first of them."""
+        table = tables.chat_line
+        of_call = table.c.session == session
+        last = select(func.max(table.c.id)).where(of_call, table.c.author == "agent").scalar_subquery()
+        query = select(func.count(), func.min(table.c.at)).where(
+            of_call, table.c.author == "citizen", table.c.id > func.coalesce(last, 0)
+        )
+        count, since = (await conn.execute(query)).one()
+        return int(count), since
 
     async def sessions_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Session]:
         """Calls whose deadline has passed."""

@@ -197,7 +197,16 @@ class Citizen:
         raise AssertionError("no text message came")
 
     async def takes_number(
-        self, item: str, *, words: str, district: str, street: str, id_number: str, mobile: str, name: str
+        self,
+        item: str,
+        *,
+        words: str,
+        district: str,
+        street: str,
+        id_number: str,
+        mobile: str,
+        name: str,
+        mode: str = "video",
     ) -> str:
         """From the home page to the number; gives the number."""
         page = self.page
@@ -208,7 +217,7 @@ class Citizen:
         await page.click(f"a[href='/items/{item}/start']")
         await page.select_option("select[name=home_district]", district)
         await page.select_option("select[name=home_street]", street)
-        for field_name, value in {"capacity": "own", "call_language": "zh", "mode": "video"}.items():
+        for field_name, value in {"capacity": "own", "call_language": "zh", "mode": mode}.items():
             option = page.locator(f"input[type=radio][name={field_name}][value={value}]")
             if await option.count():
                 await option.check(force=True)

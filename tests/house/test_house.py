@@ -153,6 +153,7 @@ MAY_SPEAK = {
     "cloudwindow/journey/booking_words.py": "text messages and calendar files, in both languages",
     "cloudwindow/journey/intake.py": "the text message, in both languages",
     "cloudwindow/journey/ring_words.py": "text messages, in both languages",
+    "cloudwindow/journey/company_words.py": "text messages, in both languages",
     "cloudwindow/journey/printing.py": "notices are legal texts in both languages",
     "cloudwindow/notices/marks.py": "the seal of a demonstration",
     "cloudwindow/notices/words.py": "dates as Chinese writes them",

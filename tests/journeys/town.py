@@ -53,7 +53,7 @@ from cloudwindow.journey.filling import Filler
 from cloudwindow.journey.house import House
 from cloudwindow.journey.views import DeskView, InboxCaseView, VisitView
 from cloudwindow.media.meeting import checked, with_hold, with_mode, with_side_room
-from cloudwindow.media.plane import Arrangement, Mode, RoomStats
+from cloudwindow.media.plane import Arrangement, MemberStats, Mode, RoomStats
 from cloudwindow.notices import Press
 from cloudwindow.papers import Hints, Paper, Papers, Signature
 from cloudwindow.queue import connect
@@ -134,6 +134,8 @@ class StillMedia:
     def __init__(self) -> None:
         self.rooms: dict[str, set[str]] = {}
         self.arrangements: dict[str, Arrangement] = {}
+        self.slots: dict[str, tuple[str | None, ...]] = {}
+        """Whom each member receives, as a test wants it told."""
 
     async def answer(
         self,
@@ -163,7 +165,11 @@ class StillMedia:
 
     async def stats(self, room: str) -> RoomStats:
         """Nothing flows."""
-        return RoomStats(room=room)
+        members = (
+            MemberStats(member=name, role="", connected=True, slots=slots)
+            for name, slots in self.slots.items()
+        )
+        return RoomStats(room=room, members=tuple(members))
 
     async def arrange(self, room: str, arrangement: Arrangement) -> None:
         """Remember how the room stands."""

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from cloudwindow.domain.search import Hit
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
+from tests.pages import company_samples as others
 from tests.pages.environment import context, environment
 
 WRONG = [
@@ -149,6 +150,19 @@ PAGES |= {
     for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
 }
 
+PAGES |= {
+    f"visit-company-{number}": ("visit", {"visit": VISITS["in_call"], "company": view})
+    for number, view in enumerate((others.FULL, others.PRIVATE))
+}
+PAGES |= {f"guest-{name}": ("guest/call", {"sitting": view}) for name, view in others.GUESTS.items()}
+PAGES |= {
+    "guest-join": ("guest/join", {}),
+    "guest-join-wrong": (
+        "guest/join",
+        {"errors": [("secret", "link_unknown", "这个链接已失效，请使用最新的链接。")]},
+    ),
+}
+
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{panel}": (f"panels/{panel}", {"visit": view})
     for name, view in VISITS.items()
@@ -158,6 +172,7 @@ PANELS: dict[str, tuple[str, dict[str, Any]]] = {
         "form",
         "materials",
         "call_header",
+        "company",
         "chat",
         "read_back",
         "signature",
@@ -180,5 +195,6 @@ def _templates(language: str) -> Environment:
 def render(name: str, language: str, **more: Any) -> str:
     """The page or panel ``name`` as HTML; ``more`` chooses the look."""
     template, values = (PAGES | PANELS)[name]
-    shown = context(language, **{"request_path": "/", **values, **more})
-    return _templates(language).get_template(f"citizen/{template}.html").render(shown)
+    shown = context(language, **{"request_path": "/", "company": None, **values, **more})
+    folder = "" if template.startswith("guest/") else "citizen/"
+    return _templates(language).get_template(f"{folder}{template}.html").render(shown)

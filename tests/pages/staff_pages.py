@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment
 
 from tests.pages import appointment_samples as appointments
+from tests.pages import company_samples as others
 from tests.pages import explain_views as explained
 from tests.pages import staff_views as sample
 from tests.pages.environment import context, environment
@@ -14,8 +15,14 @@ from tests.pages.sample_catalogue import DISTRICTS
 Sample = tuple[str, dict[str, Any]]
 
 DESKS: dict[str, Sample] = {
-    f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT})
+    f"desk-{name}": ("agent/desk.html", {"desk": view, "staff": sample.AGENT, "company": others.ALONE})
     for name, view in sample.DESKS.items()
+} | {
+    f"desk-company-{number}": (
+        "agent/desk.html",
+        {"desk": sample.DESKS["in_booked_call"], "staff": sample.AGENT, "company": view},
+    )
+    for number, view in enumerate((others.FULL, others.PRIVATE, None))
 }
 PAGES: dict[str, Sample] = DESKS | {
     "sign-in": ("staff/sign_in.html", {}),
@@ -87,7 +94,7 @@ PAGES: dict[str, Sample] = DESKS | {
 }
 
 PANELS: dict[str, Sample] = {
-    f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view})
+    f"{state}-{panel}": (f"agent/panels/{panel}.html", {"desk": view, "company": others.FULL})
     for state, view in sample.DESKS.items()
     for panel in (
         "status",
@@ -95,6 +102,7 @@ PANELS: dict[str, Sample] = {
         "park",
         "transfer",
         "citizen",
+        "company",
         "form",
         "progress",
         "materials",

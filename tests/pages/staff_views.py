@@ -515,6 +515,7 @@ BOARD = views.BoardView(
             since=NOW - 30,
             leaving="break",
             shift_ends_at=NOW + HOUR,
+            call="s1",
         ),
         views.AgentRow(
             id="s5", name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE

@@ -1,6 +1,8 @@
 // visit.js — wires the visit page: the line, the device test, the call, the shared form, papers, signature.
+import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
+import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
 import { DeviceTest } from "./components/device-test.js";
 import { openDialogue } from "./components/dialogue.js";
@@ -27,10 +29,16 @@ const signing = new Signing(page, () => void panels.renew(["signature"]));
 const IN_ROOM = new Set(["in_call", "on_hold"]);
 /** Beyond this the server tells a place in steps of about a tenth. */
 const EXACT_UP_TO = 10;
+/** As long as the server keeps the room of a call that was passed on. */
+const KEPT_MS = 600_000;
 const NEAR = "◔ ";
+let kept = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let keeping;
 /** Panels that look different in another stage. */
-const STAGED = ["ticket", "call_header", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
+const STAGED = ["ticket", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
+new CallTiles(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, call);
+enhanceCompany(page, () => void panels.renew(["company"]));
 enhanceUploads(page, () => void panels.renew(["materials", "devices"]));
 
 /** @param {StageChanged} message */
@@ -39,11 +47,22 @@ function followStage(message) {
   const before = page.dataset.stage;
   page.dataset.version = String(message.version);
   page.dataset.stage = message.stage;
-  void panels.renew(before === message.stage ? ["call_header", "ticket"] : STAGED);
+  void panels.renew(before === message.stage ? ["call_header", "company", "ticket"] : STAGED);
   if (before !== message.stage) announceStage(message.stage);
-  if (message.stage === "called" && test.open) void startCall();
+  if (message.stage === "called" && before !== "called" && call.running) void call.again();
+  else if (message.stage === "called" && test.open) void startCall();
   if (IN_ROOM.has(message.stage) && !call.running) rejoin();
-  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running) call.leave();
+  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running && !stays(message)) call.leave();
+}
+
+/** Whether the connection is kept for the next agent; somebody who waits longer is not held by an open camera. @param {StageChanged} message */
+function stays({ stage, keeps_room }) {
+  clearTimeout(keeping);
+  if (keeps_room) kept = true;
+  if (stage !== "waiting") kept = false;
+  page.toggleAttribute("data-kept", kept);
+  if (kept) keeping = setTimeout(() => { kept = false; page.removeAttribute("data-kept"); call.leave(); }, KEPT_MS);
+  return kept;
 }
 
 /** Who speaks is known only once the call has been accepted; the picture then bears the name. */
@@ -81,6 +100,7 @@ function chime() {
 }
 
 async function startCall() {
+  if (page.dataset.mode === "text") return void socket.request("call.join").catch(() => say(t("Not sent. Please try again."), "attention"));
   const stream = test.takeStream();
   if (stream) call.use(stream);
   await call.join({ pictured: page.dataset.mode !== "audio" });

@@ -15,7 +15,10 @@ const MEASURE_EVERY_MS = 2_000;
 const FAIR = { lossPercent: 3, rttMs: 300 };
 const POOR = { lossPercent: 10, rttMs: 700 };
 
-/** Events: "left" when the person chose to end the call. */
+/**
+ * Events: "left" when the person chose to end the call, "further" for the stream of a third person (`detail` is
+ * `{slot, stream}`), "stopped" when nothing is shown any more.
+ */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
   /** @type {MediaStream | null} */ #stream = null;
@@ -32,7 +35,7 @@ export class CallView extends EventTarget {
     this.stage = stage;
     this.socket = socket;
     this.#wire();
-    socket.on("call.renegotiate", ({ purpose }) => purpose === "call" && void this.#offerAgain());
+    socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
   }
@@ -51,12 +54,18 @@ export class CallView extends EventTarget {
     if (this.#call) return;
     const call = new Call({ sendOffer: offersOver(this.socket, "call") });
     this.#call = call;
-    call.addEventListener("remote", (event) => void this.#showRemote(/** @type {CustomEvent} */ (event).detail));
+    call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
     await this.#open(pictured);
     if (this.#call !== call) return;
     this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
     await call.start(this.#stream).catch(() => this.#showState("interrupted"));
+    this.#tellDevices();
+  }
+
+  /** Answer the next agent on the connection that was kept. */
+  async again() {
+    await this.#call?.again().catch(() => this.#showState("interrupted"));
     this.#tellDevices();
   }
 
@@ -72,6 +81,7 @@ export class CallView extends EventTarget {
       video(this.stage, role).hidden = true;
     }
     closeDialogue("tap");
+    this.dispatchEvent(new Event("stopped"));
   }
 
   /** @param {boolean} pictured */
@@ -88,8 +98,20 @@ export class CallView extends EventTarget {
     this.#showOwn();
   }
 
-  async #offerAgain() {
-    await this.#call?.rejoin().catch(() => this.#showState("interrupted"));
+  /** On the same connection if somebody joined, else on a new one. @param {boolean} [more] */
+  async #offerAgain(more) {
+    const again = more ? this.#call?.renegotiate() : this.#call?.rejoin();
+    await again?.catch(() => this.#showState("interrupted"));
+  }
+
+  /**
+   * @param {Call} call
+   * @param {MediaStream} stream
+   */
+  #place(call, stream) {
+    const slot = call.slotOf(stream);
+    if (slot > 0) this.dispatchEvent(new CustomEvent("further", { detail: { slot, stream } }));
+    else void this.#showRemote(stream);
   }
 
   /** @param {MediaStream} stream */
@@ -115,8 +137,9 @@ export class CallView extends EventTarget {
     if (state !== "connected") this.stage.dataset.quality = "none";
   }
 
-  /** @param {{ camera: boolean, microphone: boolean }} message */
-  #showPeer({ camera, microphone }) {
+  /** @param {{ camera: boolean, microphone: boolean, member?: string }} message */
+  #showPeer({ camera, microphone, member }) {
+    if (member) return;
     this.#peerSends = { camera, microphone };
     const waiting = part(this.stage, "waiting");
     if (waiting) waiting.hidden = this.#state === "connected" && camera;

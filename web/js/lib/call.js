@@ -127,6 +127,11 @@ export class Call extends EventTarget {
     await this.#negotiate();
   }
 
+  /** Offer once more on the connection as it is: another agent has taken over in the same room. */
+  async again() {
+    await this.#negotiate();
+  }
+
   /** Leave. The tracks stay open: they belong to whoever opened them. */
   stop() {
     this.#discard();

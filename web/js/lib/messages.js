@@ -7,6 +7,7 @@
  * An SDP offer of the browser for the call or, while waiting, for the echo test (`purpose`).
  * @typedef {object} CallOffer
  * @property {"call.offer"} type
+ * @property {string} [session]
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
@@ -16,6 +17,7 @@
  * What the sender sends: camera and microphone on or off, and why not (`reason` is a device code).
  * @typedef {object} CallDevices
  * @property {"call.devices"} type
+ * @property {string} [session]
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} [reason]
@@ -25,12 +27,14 @@
  * The sender ends the call.
  * @typedef {object} CallHangUp
  * @property {"call.hang_up"} type
+ * @property {string} [session]
  */
 
 /**
  * One line of text chat, at most 2,000 characters.
  * @typedef {object} ChatSay
  * @property {"chat.say"} type
+ * @property {string} [session]
  * @property {string} text
  */
 
@@ -38,6 +42,7 @@
  * A field was edited: a proposal by the agent, final by the citizen. `base` is the version seen.
  * @typedef {object} FormSet
  * @property {"form.set"} type
+ * @property {string} [session]
  * @property {string} field
  * @property {any} value
  * @property {number} base
@@ -47,6 +52,7 @@
  * The sender's cursor is in `field`, or in none; a lease of a few seconds others can see.
  * @typedef {object} FormFocus
  * @property {"form.focus"} type
+ * @property {string} [session]
  * @property {string | null} field
  */
 
@@ -58,6 +64,12 @@
  * @property {"form.confirm"} type
  * @property {string} field
  * @property {number} version
+ */
+
+/**
+ * The citizen answers a call that is written (mode `text`): nothing is sent but words.
+ * @typedef {object} CallJoin
+ * @property {"call.join"} type
  */
 
 /**
@@ -96,6 +108,12 @@
  */
 
 /**
+ * The agent takes back the wish to go away after this call.
+ * @typedef {object} AgentStay
+ * @property {"agent.stay"} type
+ */
+
+/**
  * The agent takes the offered ticket.
  * @typedef {object} OfferAccept
  * @property {"offer.accept"} type
@@ -114,6 +132,7 @@
  * The agent compared face, card and answers; `result` is `confirmed`, `doubtful` or `failed`.
  * @typedef {object} IdentityCheck
  * @property {"identity.check"} type
+ * @property {string} [session]
  * @property {string} method
  * @property {string} result
  */
@@ -122,6 +141,7 @@
  * The agent's verdict on one paper, from the closed list.
  * @typedef {object} MaterialJudge
  * @property {"material.judge"} type
+ * @property {string} [session]
  * @property {string} material
  * @property {string} verdict
  */
@@ -130,12 +150,14 @@
  * The form is complete: show it to the citizen in plain words.
  * @typedef {object} ReadBackStart
  * @property {"read_back.start"} type
+ * @property {string} [session]
  */
 
 /**
  * How the call ended; `next` is `available` or `away`.
  * @typedef {object} SessionOutcome
  * @property {"session.outcome"} type
+ * @property {string} [session]
  * @property {string} outcome
  * @property {string} note
  * @property {string} next
@@ -171,20 +193,23 @@
 /**
  * Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change. Citizen
  * stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered, in_call,
- * wrap_up. `session` is set from the call on; `peer_online` tells whether the other side's page is
- * connected. `version` grows; an older one is ignored.
+ * wrap_up; one message for each call an agent holds. `session` is set from the call on; `peer_online` tells
+ * whether the other side's page is connected. `version` grows; an older one is ignored. `keeps_room`: the call was
+ * passed on and the citizen's connection stays as it is for the next agent.
  * @typedef {object} StageChanged
  * @property {"stage.changed"} type
  * @property {string} stage
  * @property {number} version
  * @property {string | null} session
  * @property {boolean} peer_online
+ * @property {boolean} [keeps_room]
  */
 
 /**
  * Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case…
  * @typedef {object} PanelChanged
  * @property {"panel.changed"} type
+ * @property {string | null} [session]
  * @property {string[]} panels
  */
 
@@ -194,6 +219,7 @@
  * the field does not apply with the present answers.
  * @typedef {object} FormChanged
  * @property {"form.changed"} type
+ * @property {string | null} [session]
  * @property {string} field
  * @property {any} shown
  * @property {string} standing
@@ -208,6 +234,7 @@
  * The other side's cursor is in `field` (or in none) until `seconds` have passed.
  * @typedef {object} FormFocused
  * @property {"form.focused"} type
+ * @property {string | null} [session]
  * @property {string | null} field
  * @property {string} by
  * @property {number} seconds
@@ -217,6 +244,7 @@
  * A line of chat; `author` is citizen or agent, `at_ms` the server's time.
  * @typedef {object} ChatSaid
  * @property {"chat.said"} type
+ * @property {string | null} [session]
  * @property {number} id
  * @property {string} author
  * @property {string} name
@@ -225,28 +253,40 @@
  */
 
 /**
- * What the other side sends, and its reason if it does not.
+ * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
+ * @property {string | null} [session]
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} reason
+ * @property {string} [member]
  */
 
 /**
  * The media server's SDP answer to the offer with the same `purpose` and `attempt`.
  * @typedef {object} CallAnswer
  * @property {"call.answer"} type
+ * @property {string | null} [session]
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
  */
 
 /**
- * Please offer again: the room has changed, or the media worker was replaced.
+ * Please offer again: with `more` on the same connection, because somebody joined; else on a new one, because the media worker was replaced.
  * @typedef {object} CallRenegotiate
  * @property {"call.renegotiate"} type
+ * @property {string | null} [session]
  * @property {string} purpose
+ * @property {boolean} [more]
+ */
+
+/**
+ * Who is in which of the receiving streams, in their order; null for an empty one. `kind` is citizen, agent or a third party's kind, `name` a third party's name.
+ * @typedef {object} CallSlots
+ * @property {"call.slots"} type
+ * @property {any[]} slots
  */
 
 /**

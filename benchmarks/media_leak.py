@@ -12,6 +12,8 @@ from benchmarks.media_guard import resident_mib
 
 CALLS, WARM_CALLS, AT_ONCE = 2_000, 200, 10
 REACH_MIB = 8.0
+SETTLE_SECONDS = 5.0
+"""Goodbyes are said and memory is given back within."""
 
 
 async def bench(quick: bool) -> None:
@@ -58,7 +60,7 @@ async def _one_call(server: servers.OurWorker, number: int) -> None:
 
 async def _state(server: servers.OurWorker) -> dict[str, int]:
     """What the worker counts of itself after a collection."""
-    await asyncio.sleep(1.0)  # goodbyes are said
+    await asyncio.sleep(SETTLE_SECONDS)
     server.signal(signal.SIGUSR1)
     told: dict[str, int] = json.loads(await server.said())
     return told

@@ -58,21 +58,23 @@ async def _one_loss(stream: Stream) -> float:
 
         plane = RemoteMediaPlane(workers, on_event, TOKEN)
         try:
-            await _received(plane, stream)
+            legs = await _received(plane, stream)
             lost = plane.worker_of("room")
             assert lost
             processes[lost].kill()
             began = time.monotonic()
             told = {await gone.get() for _ in ROLES}
             assert told == set(ROLES)
-            await _received(plane, stream)
+            legs += await _received(plane, stream)
+            passed = time.monotonic() - began
             assert plane.worker_of("room") != lost
-            return time.monotonic() - began
+            await asyncio.gather(*(leg.close() for leg in legs))
+            return passed
         finally:
             await plane.stop()
 
 
-async def _received(plane: RemoteMediaPlane, stream: Stream) -> None:
+async def _received(plane: RemoteMediaPlane, stream: Stream) -> list[Leg]:
     """Let both join, and return when each has received."""
     legs = [Leg() for _ in ROLES]
     for leg, role in zip(legs, ROLES, strict=True):
@@ -85,8 +87,7 @@ async def _received(plane: RemoteMediaPlane, stream: Stream) -> None:
         load.run(0.01)
         assert time.monotonic() < limit, "no media"
     load.close()
-    for leg in legs:
-        leg.socket.close()
+    return legs
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 
-from cloudwindow.media.worker import MediaSettings, Worker, start_worker
+from cloudwindow.media.worker import REGISTER_SECONDS, MediaSettings, Worker, start_worker
 
 
 async def main(name: str, control: str, token: str) -> None:
@@ -18,7 +18,9 @@ async def main(name: str, control: str, token: str) -> None:
     worker = await start_worker(MediaSettings(name=name, control=control, token=token))
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _tell, worker)
     print(f"{name} {worker.control}", flush=True)
-    await asyncio.Event().wait()
+    while True:  # as run_worker does
+        worker.tidy()
+        await asyncio.sleep(REGISTER_SECONDS)
 
 
 def _tell(worker: Worker) -> None:

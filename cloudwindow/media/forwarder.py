@@ -70,6 +70,8 @@ class Forwarder:
         self.stray = 0
         """Datagrams dropped because their address never passed a check."""
         self.unsent = 0
+        self.parted = 0
+        """Connections that have ended."""
         self.received = 0
         self._settings, self._on_event, self._clock = settings, on_event, clock
         self._checks = CheckList(token_bytes)
@@ -80,6 +82,7 @@ class Forwarder:
         self._loop = asyncio.get_running_loop()
         self._socket = _open_socket(settings)
         self.port: int = self._socket.getsockname()[1]
+        self._ending = False
         self._gathering: asyncio.TimerHandle | None = None
         self._counted = 0
         self._loop.add_reader(self._socket.fileno(), self.read_waiting)
@@ -203,11 +206,14 @@ class Forwarder:
         return sum(len(room.members) for room in self.rooms.values())
 
     async def close_all(self) -> None:
-        """Say goodbye to everybody and give the socket back."""
+        """Say goodbye to everybody and give the socket back; all are told as gone, no room as closed."""
+        self._ending = True
         self._timer.cancel()
         if self._gathering is not None:
             self._gathering.cancel()
-        for room in list(self.rooms):
+        for room, place in list(self.rooms.items()):
+            for peer in place.members.values():
+                self._tell(MediaEventKind.GONE, peer)
             self.close(room)
         self._loop.remove_reader(self._socket.fileno())
         while self._tasks:
@@ -259,6 +265,7 @@ class Forwarder:
     # --- rooms --------------------------------------------------------------------------------------
 
     def _part(self, peer: Peer, now: float) -> None:
+        self.parted += 1
         self._keep(peer.close(now))
 
     def _arrange(self, place: Room, now: float) -> None:
@@ -288,7 +295,7 @@ class Forwarder:
             self._keep(asyncio.ensure_future(self._say_closed(place.name)))
 
     async def _say_closed(self, room: str) -> None:
-        if room not in self.rooms:  # nobody was quicker to open it again
+        if room not in self.rooms and not self._ending:  # nobody was quicker to open it again
             await self._on_event(MediaEvent(kind=MediaEventKind.CLOSED, room=room, member=""))
 
     def _forget_if_left(self, place: Room, now: float) -> None:

@@ -16,15 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import measure, wire
-from benchmarks.waiting_room import AGENTS, HUADU
+from benchmarks.waiting_room import HUADU
+from cloudwindow import catalogue_files
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.application import Application
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.ids import ApplicationId, CitizenId, ItemId, StaffId, TicketId
-from cloudwindow.domain.match import AgentProfile, Lane
+from cloudwindow.domain.match import AgentProfile
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.embedded import start_embedded
 from cloudwindow.handlers.door import CITIZEN_COOKIE
+from cloudwindow.journey.openings import lane_at
 from cloudwindow.queue import Line, connect
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Cases
@@ -35,7 +37,15 @@ from cloudwindow.records.visits import Visits
 from cloudwindow.vault import Vault
 
 PER_SECOND = 20
-LANE = Lane(home_district=HUADU, skill="HR", language="zh", mode="video")
+ITEM = "HR01"
+LANE = lane_at(catalogue_files.load(Config().catalogue_dir).item(ItemId(ITEM)), HUADU, "zh", "video")
+"""Where the tickets of the ledger wait."""
+AGENTS = 100
+"""On duty all the time, in calls of five seconds."""
+NO_BEAT_SECONDS = 1e6
+"""The lease of these agents, who have no page that would renew it."""
+WARM_SECONDS = 12
+"""Of pairings before the measured ones, until all know of the agents and how long their calls take."""
 REACH = {
     "bytes_per_idle_socket": 20_000,
     "share_of_a_core": 0.03,
@@ -96,7 +106,7 @@ async def citizens(config: Config, count: int) -> list[str]:
         home_district=HUADU,
         language="zh",
         mode="video",
-        joined_at=now - count,
+        joined_at=now - count / PER_SECOND,
         deadline=now + 8 * 3600,
     )
 
@@ -127,7 +137,7 @@ async def citizens(config: Config, count: int) -> list[str]:
     tokens = [f"token{number}" for number in range(count)]
     with closing(sqlite3.connect(config.ledger_url.split("///")[1])) as database:
         for number, token in enumerate(tokens[1:], start=1):
-            changed = {"id": f"t{number}", "live_key": f"c{number}/HR01", "joined_at": now - count + number}
+            changed = {"id": f"t{number}", "joined_at": now - (count - number) / PER_SECOND}
             changed |= {"resume_hash": f"r{number}"}
             _copy(database, "ticket", "t0", changed)
             bound = {"token_hash": vault.hash_token(token), "ticket": f"t{number}"}
@@ -195,7 +205,7 @@ async def one_node(config: Config, tools: Path, tokens: Sequence[str], seconds: 
         web = await node(stack, config, port)
         redis = connect(config.redis_url)
         stack.push_async_callback(redis.aclose)
-        line = Line(redis)
+        line = Line(redis, lease_seconds=NO_BEAT_SECONDS)
         await until_waiting(line, len(tokens))
         await asyncio.sleep(3)
         empty = web.rss_bytes()
@@ -208,6 +218,8 @@ async def one_node(config: Config, tools: Path, tokens: Sequence[str], seconds: 
         begun, spent = time.monotonic(), web.cpu_seconds()
         await asyncio.sleep(seconds)
         resting = (web.cpu_seconds() - spent) / (time.monotonic() - begun)
+        await open_counter(line, PER_SECOND * (WARM_SECONDS + seconds) + 2 * AGENTS)
+        await pair(line, WARM_SECONDS)
         frames = int((await reader.ask("count"))[1])
         begun, spent = time.monotonic(), web.cpu_seconds()
         pairings = await pair(line, seconds)
@@ -231,29 +243,50 @@ async def until_waiting(line: Line, count: int) -> None:
             await asyncio.sleep(0.2)
 
 
-async def pair(line: Line, seconds: int) -> int:
-    """20 calls a second, each as short as it can be, for citizens who came before everybody else."""
+async def open_counter(line: Line, count: int) -> None:
+    """``AGENTS`` on duty, each in a call with one of ``count`` citizens who came before everybody else."""
     now = time.time()
-    early = now - 50_000
-    for number in range(PER_SECOND * seconds + AGENTS):
-        await line.join(TicketId(f"early{number}"), LANE, joined_at=early + number / 100, now=now)
+    begun = min(load.longest_since for load in await line.load())
+    for number in range(count):
+        joined_at = begun - (count - number) / PER_SECOND
+        await line.join(TicketId(f"early{number}"), LANE, joined_at=joined_at, now=now)
+    read = await line.latest()
     for number in range(AGENTS):
-        agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({"HR"}))
-        await line.sign_in(agent, now=time.time())
+        agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({LANE.skill}))
+        await line.sign_in(agent, now=now)
+        await line.set_available(agent.agent, now=now)
+    await accept_all(line, read)
+
+
+async def accept_all(line: Line, read: str) -> str:
+    """Accept every offer announced after ``read``; the latest announcement."""
+    for one in await line.since(read) or []:
+        read = one.id
+        if one.kind == "offer.made" and one.agent and one.offer:
+            with suppress(CloudWindowError):
+                await line.accept(one.agent, one.offer, now=time.time())
+    return read
+
+
+async def pair(line: Line, seconds: int) -> int:
+    """20 times a second an agent ends a call and takes the next, and somebody joins."""
+    calls = {one.agent: one.ticket for one in await line.agents()}
     begun, done, read = time.monotonic(), 0, await line.latest()
     while (passed := time.monotonic() - begun) < seconds:
         if done >= passed * PER_SECOND:
             await asyncio.sleep(0.005)
             continue
-        agent_id = StaffId(f"g{done % AGENTS}")
-        await line.set_available(agent_id, now=time.time())
+        agent = StaffId(f"g{done % AGENTS}")
+        ticket = calls[agent]
+        assert ticket, f"{agent} has no call"
+        await line.wrap_up(agent, ticket, now=time.time())
+        await line.finish(agent, now=time.time())
         for one in await line.since(read) or []:
             read = one.id
             if one.kind == "offer.made" and one.agent and one.offer and one.ticket:
-                with suppress(CloudWindowError):
-                    await line.accept(one.agent, one.offer, now=time.time())
-                    await line.wrap_up(one.agent, one.ticket, now=time.time())
-                    await line.finish(one.agent, now=time.time(), then="away")
+                await line.accept(one.agent, one.offer, now=time.time())
+                calls[one.agent] = one.ticket
+        await line.join(TicketId(f"late{begun}-{done}"), LANE, joined_at=time.time(), now=time.time())
         done += 1
     return done
 

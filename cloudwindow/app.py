@@ -38,7 +38,9 @@ from cloudwindow.handlers import (
     company,
     desk,
     health,
+    left_forms,
     lendings,
+    matters,
     routes,
     staff,
     taking,
@@ -52,6 +54,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
@@ -60,6 +63,7 @@ from cloudwindow.queue import Line, connect
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
@@ -72,7 +76,21 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, company, approver, admin, lendings, health)
+HANDLERS = (
+    citizen,
+    booking,
+    visit,
+    staff,
+    desk,
+    taking,
+    matters,
+    company,
+    left_forms,
+    approver,
+    admin,
+    lendings,
+    health,
+)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -162,6 +180,7 @@ def furnished(
         people=People(vault),
         visits=Visits(vault),
         appointments=Appointments(vault),
+        left_forms=LeftForms(vault),
         cases=cases,
         third_parties=ThirdParties(vault),
         assist=Assist(cases),
@@ -189,6 +208,8 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        quality_keep_days=config.quality_keep_days,
+        relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),
         shows_supervisors=config.shows_supervisors,
     )
 
@@ -342,7 +363,7 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
 
     def doorman() -> Doorman:
         # No access log: ``measure`` writes ours.
-        return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)  # type: ignore[arg-type]
+        return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
 
     listener = await loop.create_server(doorman, sock=door)
     settle()
@@ -446,6 +467,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         str(os.getpid()),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to hear: a child still importing would print a traceback
     )
 
 

@@ -10,7 +10,7 @@ Rule 3: times go in as seconds since the epoch and into the scripts as milliseco
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha1
@@ -78,6 +78,8 @@ NODE_LEASE_SECONDS = 10.0
 """A web node that has not been heard of for so long is gone, and its waiting pages with it."""
 PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
+CONSTANTS = re.compile(r"\bRULES\.(\w+)")
+"""Where a script names one of its constants: the figure itself stands in its place."""
 BORDERS = "local NEIGHBOURS -- handed in"
 """Where the rings want to know which districts border on each other."""
 
@@ -170,8 +172,8 @@ class Line:
                 "stream": stream_length,
                 "full": FULL,
                 "lightest": min(WEIGHTS.values()),
-                **{f"weight_{mode}": weight for mode, weight in WEIGHTS.items()},
             },
+            words={"weights": json.dumps(";".join(f"{mode}={weight}" for mode, weight in WEIGHTS.items()))},
         )
         self._stream = f"{self._key}:announcements"
         self._stream_length = stream_length
@@ -523,7 +525,7 @@ class Line:
     # -- news ----------------------------------------------------------------------------------------------
 
     async def announcements(
-        self, after: str = "$", *, rest_seconds: float = 0.0
+        self, after: str = "$", *, rest_seconds: Callable[[], float] = lambda: 0.0
     ) -> AsyncIterator[Announcement]:
         """
         What happens from now on, or since the announcement ``after``, in order and for ever.
@@ -537,8 +539,8 @@ class Line:
             answer = await self._ask("xread", {stream: last}, count=200, block=1000)
             for last, fields in _entries(answer):
                 yield _announcement(last, fields)
-            if answer and rest_seconds:
-                await asyncio.sleep(rest_seconds)
+            if answer and (seconds := rest_seconds()):
+                await asyncio.sleep(seconds)
 
     async def history(self, after: str = "0-0", *, count: int = STREAM_LENGTH) -> list[Announcement]:
         """What has been announced after ``after``, as far as it is kept; at most ``count``."""
@@ -791,8 +793,9 @@ def _lua(name: str) -> str:
 def _script(name: str, rules: str) -> tuple[str, str]:
     """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
     borders, constants = rules.split("\n")
+    values: dict[str, str] = json.loads(constants)
     own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
-    text = "\n".join((constants, _lua("line"), own))
+    text = CONSTANTS.sub(lambda found: values[found[1]], "\n".join((_lua("line"), own)))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -805,12 +808,13 @@ def _rules(
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
     milliseconds: Mapping[str, float],
     counts: Mapping[str, int],
+    words: Mapping[str, str],
 ) -> str:
-    """The head of every script: its constants, so that a script's digest also pins the rules it follows."""
+    """What is written into every script: its constants, so that its digest also pins the rules it follows."""
     borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
-    rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
-    return f"local NEIGHBOURS = {{{borders}}}\nlocal RULES = {{{rules}}}"
+    constants = {name: str(number) for name, number in numbers.items()} | dict(words)
+    return f"local NEIGHBOURS = {{{borders}}}\n{json.dumps(constants)}"
 
 
 def _carries(profile: AgentProfile) -> int:

@@ -33,14 +33,19 @@ OUTBOX_MESSAGES = 64
 OUTBOX_BYTES = 96 * 1024
 BUFFER_BYTES = 16 * 1024
 """What may wait in a transport's own buffer before messages go to the outbox."""
+READ_BYTES = 4 * 1024
+"""Asked of the system at a time: the loop would make room for 256 kB, which costs more than a frame."""
 KERNEL_BYTES = 32 * 1024
 """Send buffer asked of the system (which takes twice that), so that a page that does not read shows soon."""
 SEND_SECONDS = 5.0
 PULSE_SECONDS = 3.0
 MISSED_PULSES = 2
 """A page is cut off after so many unanswered questions: one answer may lie unread while the loop is busy."""
-CALM_PULSES = 10
-"""A page where nothing is about to happen is asked for a sign of life every tenth time only."""
+CALM_PULSES = 15
+"""
+A page where nothing is about to happen is asked for a sign of life every fifteenth time only: every 45
+seconds, because proxies close what is silent for a minute.
+"""
 MESSAGE_BYTES = 65_536
 FRAMES_PER_SECOND = 50
 REPLACED = 4409
@@ -99,6 +104,8 @@ class PageSocket(web.WebSocketResponse):
         transport = self.transport
         if transport is not None:
             transport.set_write_buffer_limits(high=BUFFER_BYTES)
+            if hasattr(transport, "max_size"):
+                transport.max_size = READ_BYTES
             raw = transport.get_extra_info("socket")
             raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, KERNEL_BYTES)
 
@@ -146,17 +153,28 @@ class Connection:
         if transport is None or self.ended or transport.is_closing():
             return
         frame = text.frame if type(text) is Text else framed(text)
-        if self.outbox is None and not transport.get_write_buffer_size():
-            try:
-                sent = self.put(frame)
-            except OSError:  # would block, or is gone: the transport knows what to do
-                sent = 0
-            if sent != len(frame):
-                transport.write(frame[sent:])
-        elif self.outbox is None and transport.get_write_buffer_size() <= BUFFER_BYTES:
-            transport.write(frame)
-        else:
+        if self.outbox is not None or not self._written(transport, frame):
             self._queue(frame)
+
+    def _written(self, transport: asyncio.Transport, frame: bytes) -> bool:
+        """Whether ``frame`` was sent, or lies in the transport's own buffer."""
+        waiting = transport.get_write_buffer_size()
+        if waiting:
+            if waiting <= BUFFER_BYTES:
+                transport.write(frame)
+            return waiting <= BUFFER_BYTES
+        try:
+            sent = self.put(frame)
+        except OSError:  # would block, or is gone: the transport knows what to do
+            sent = 0
+        if sent != len(frame):
+            transport.write(frame[sent:])
+        return True
+
+    def ping(self) -> None:
+        """Ask for a sign of life, unless so much waits before it that it would only wait as well."""
+        if not self.outbox and self.transport is not None:
+            self._written(self.transport, PING)
 
     def _queue(self, frame: bytes) -> None:
         if self.outbox is None:
@@ -227,6 +245,8 @@ class Hub:
         self._attendance = attendance
         self._clock = clock
         self._pages: dict[str, set[Connection]] = defaultdict(set)
+        self._by_kind: dict[str, dict[str, None]] = defaultdict(dict)
+        """The topics with an open page by their kind, the word before the colon."""
         self._farewells: set[asyncio.Task[None]] = set()
         self._awake: set[Connection] = set()
         self._calm: tuple[set[Connection], ...] = tuple(set() for _ in range(CALM_PULSES))
@@ -266,7 +286,7 @@ class Hub:
 
     def topics_of(self, kind: str) -> list[str]:
         """What pages of one kind (``ticket``, ``agent``, ``board``) on this node listen to."""
-        return [topic for topic in self._pages if topic.startswith(f"{kind}:")]
+        return list(self._by_kind[kind])
 
     async def tell(self, topic: str, message: Message) -> None:
         """Say ``message`` to all pages of ``topic``, on this node at once and on the others by relay."""
@@ -340,7 +360,7 @@ class Hub:
         )
         if exclusive:
             await self.replace(topic)
-        self._pages[topic].add(page)
+        self._list(page)
         self._awake.add(page)
         await self._attend(self._attendance.opened(topic))
         try:
@@ -351,9 +371,7 @@ class Hub:
             self._awake.discard(page)
             self._rest_no_more(page)
             mine = page in self._pages.get(topic, ())
-            self._pages[topic].discard(page)
-            if not self._pages[topic]:
-                del self._pages[topic]
+            self._strike(page)
             try:
                 if mine:
                     await closed()
@@ -363,10 +381,23 @@ class Hub:
         return socket
 
     def _replace(self, topic: str) -> None:
-        for page in self._pages.pop(topic, set()):
+        for page in self._forget(topic):
             task = asyncio.get_running_loop().create_task(_bid_farewell(page), name="farewell")
             self._farewells.add(task)
             task.add_done_callback(self._farewells.discard)
+
+    def _list(self, page: Connection) -> None:
+        self._pages[page.topic].add(page)
+        self._by_kind[_kind_of(page.topic)][page.topic] = None
+
+    def _strike(self, page: Connection) -> None:
+        self._pages[page.topic].discard(page)
+        if not self._pages[page.topic]:
+            self._forget(page.topic)
+
+    def _forget(self, topic: str) -> set[Connection]:
+        self._by_kind[_kind_of(topic)].pop(topic, None)
+        return self._pages.pop(topic, set())
 
     async def replace(self, topic: str) -> None:
         """Tell every page of ``topic``, on all nodes, that another device has taken over."""
@@ -396,6 +427,10 @@ class Hub:
                 await _answer(page, frame, permitted, heard)
             elif frame.type is WSMsgType.BINARY:
                 page.refuse(Malformed("message_malformed"))
+
+
+def _kind_of(topic: str) -> str:
+    return topic.partition(":")[0]
 
 
 REPLACED_ELSEWHERE = "replaced"
@@ -461,8 +496,7 @@ def _ask(page: Connection) -> None:
         page.abort()
         return
     page.socket.unanswered += 1
-    if not page.outbox and transport.get_write_buffer_size() <= BUFFER_BYTES:
-        transport.write(PING)
+    page.ping()
 
 
 async def _bid_farewell(page: Connection) -> None:

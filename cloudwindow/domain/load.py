@@ -207,19 +207,3 @@ def rivals(
         if opening is not None and lane != mine:
             found.append(Rival(lane, opening - nearest))
     return tuple(found)
-
-
-def wait_range(ahead: int, agents: int, near: int, case: Handling) -> tuple[int, int] | None:
-    """
-    A range of seconds until ``ahead`` people and then I have found a free agent.
-
-    ``agents`` can serve me in the end, ``near`` of them from the first moment: the range reaches from
-    "everybody helps" to "only the nearest ring does", and one deviation of that many cases beyond.
-    """
-    if agents <= 0:
-        return None
-    turns = ahead + 1
-    spread = case.deviation * sqrt(turns)
-    soonest = (case.mean * turns - spread) / agents
-    latest = (case.mean * turns + spread) / max(1, near)
-    return max(0, round(soonest)), max(60, round(latest))

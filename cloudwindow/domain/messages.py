@@ -84,6 +84,13 @@ class CallOffer(FromBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallPrepare(FromBoth):
+    """Please name the ways to the media server: sent before the first offer and when they have grown old."""
+
+    type: ClassVar[str] = "call.prepare"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDevices(FromBoth):
     """What the sender sends: camera and microphone on or off, and why not (``reason`` is a device code)."""
 
@@ -126,6 +133,53 @@ class FormFocus(FromBoth):
     field: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatType(FromBoth):
+    """The line being written, whole, again and again as it grows; shown to the other, kept nowhere."""
+
+    type: ClassVar[str] = "chat.type"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuality(FromBoth):
+    """
+    What the sender's browser measured in the last five seconds; unknown is null.
+
+    Losses are percent of packets sent and received, ``step`` is the picture's step, ``limit`` what holds it
+    back (``none``, ``network``, ``device``), ``browser`` its family.
+    """
+
+    type: ClassVar[str] = "call.quality"
+    loss_up: float | None
+    loss_down: float | None
+    rtt_ms: int | None
+    kbit_up: int
+    kbit_down: int
+    width: int
+    height: int
+    step: str
+    limit: str
+    browser: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSetup(FromBoth):
+    """
+    How long joining took, in ms from its start: devices open, answer here, connected, first picture shown.
+
+    ``occasion`` is ``join``, or ``repair`` after an interruption; a step that never came is null.
+    """
+
+    type: ClassVar[str] = "call.setup"
+    occasion: str
+    devices_ms: int | None
+    answer_ms: int | None
+    connected_ms: int | None
+    picture_ms: int | None
+    browser: str
+
+
 # --- citizen → server -------------------------------------------------------------------------------------
 
 
@@ -156,7 +210,12 @@ class DeclarationConfirm(FromCitizen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport(FromCitizen):
-    """Outcome of the device test: codes of ``devices.js``, round trip in ms, loss in percent, echo heard."""
+    """
+    Outcome of the device test: codes of ``devices.js``, round trip in ms, loss in percent, echo heard.
+
+    ``way`` is how media reach us (``direct``, ``relayed``, ``blocked``), ``silent`` that the microphone gave
+    no sound, ``speaker`` whether the test tone was heard (``ok``, ``no``, ``unknown``).
+    """
 
     type: ClassVar[str] = "device.report"
     camera: str
@@ -164,6 +223,10 @@ class DeviceReport(FromCitizen):
     echo: bool
     rtt_ms: int | None
     loss_percent: float | None
+    way: str = "unknown"
+    kbit_up: int | None = None
+    silent: bool = False
+    speaker: str = "unknown"
 
 
 # --- agent → server ---------------------------------------------------------------------------------------
@@ -232,6 +295,16 @@ class ReadBackStart(InCall):
     """The form is complete: show it to the citizen in plain words."""
 
     type: ClassVar[str] = "read_back.start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPoint(InCall):
+    """The agent points at a place of the shared form: shares of the field's box, 0 to 1; null ends it."""
+
+    type: ClassVar[str] = "form.point"
+    field: str | None
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +419,15 @@ class ChatSaid(OfCall):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatTyped(OfCall):
+    """What ``author`` (citizen or agent) is writing at this moment; empty when it was sent or taken back."""
+
+    type: ClassVar[str] = "chat.typed"
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerDevices(OfCall):
     """What the other side sends, and its reason if it does not; ``member`` if it is a third party."""
 
@@ -364,6 +446,19 @@ class CallAnswer(OfCall):
     purpose: str
     attempt: int
     sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWays(ToBoth):
+    """
+    The ways to the media server: ``servers`` as the browser's ``iceServers`` take them, good for new ways
+    for ``good_for_seconds``. With ``relay_only`` no other way leads there.
+    """
+
+    type: ClassVar[str] = "call.ways"
+    servers: Any
+    relay_only: bool
+    good_for_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,7 +509,42 @@ class PlaceChanged(ToCitizen):
     agents: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPointed(ToCitizen):
+    """The agent points at a place of the form; null ends it."""
+
+    type: ClassVar[str] = "form.pointed"
+    field: str | None
+    x: float
+    y: float
+
+
 # --- server → agent ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerQuality(ToAgent):
+    """What the citizen's browser measured in the last five seconds, as in ``call.quality``."""
+
+    type: ClassVar[str] = "peer.quality"
+    loss_up: float | None
+    loss_down: float | None
+    rtt_ms: int | None
+    kbit_up: int
+    kbit_down: int
+    width: int
+    height: int
+    step: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCode(ToAgent):
+    """Somebody opened the citizen's link elsewhere: read ``code`` to the citizen if it was them."""
+
+    type: ClassVar[str] = "device.code"
+    code: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,7 +585,7 @@ def _all(base: type[Message]) -> list[type[Message]]:
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
-FROM_THIRD_PARTY = frozenset({CallOffer.type, CallDevices.type, CallHangUp.type})
+FROM_THIRD_PARTY = frozenset({CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type})
 """A third party talks; of form, papers and chat they have nothing."""
 
 TEXT_LIMIT = 2_000

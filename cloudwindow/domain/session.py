@@ -149,8 +149,13 @@ def close(session: Session, outcome: Outcome, note: str, now: float, *, submitte
     ``submitted`` tells whether the application was handed in. Raises BadInput("outcome_note_required") and
     Conflict("outcome_not_true") when the outcome claims, or denies, a submission wrongly.
     """
+    must_be_true(outcome, note, submitted=submitted)
+    return replace(advance(session, Event.GIVE_OUTCOME, now), outcome=outcome, outcome_note=note.strip())
+
+
+def must_be_true(outcome: Outcome, note: str, *, submitted: bool) -> None:
+    """Raise Conflict("outcome_not_true") or BadInput("outcome_note_required"), see ``close``."""
     if (outcome is Outcome.SUBMITTED) != submitted:
         raise Conflict("outcome_not_true")
     if outcome in NEEDS_NOTE and not note.strip():
         raise BadInput("outcome_note_required", field="note")
-    return replace(advance(session, Event.GIVE_OUTCOME, now), outcome=outcome, outcome_note=note.strip())

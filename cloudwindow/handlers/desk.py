@@ -23,6 +23,7 @@ PANELS = frozenset(
         "park",
         "transfer",
         "citizen",
+        "matters",
         "company",
         "form",
         "progress",

@@ -87,6 +87,9 @@ class Guest:
             if self.citizen.appointment:
                 roles.add(Role.CITIZEN)
                 reach.add(f"appointment:{self.citizen.appointment}")
+            if self.citizen.left_form:
+                roles.add(Role.CITIZEN)
+                reach.add(f"left_form:{self.citizen.left_form}")
             if self.citizen.cases:
                 roles.add(Role.CITIZEN)
                 reach |= {f"case:{receipt}" for receipt in self.citizen.cases}
@@ -206,6 +209,8 @@ def _refusal(request: web.Request, action: str) -> CloudWindowError:
         return NotFound("third_party_unknown")
     if action == "appointment":
         return NotFound("no_appointment")
+    if action == "left_form":
+        return NotFound("no_left_form")
     return NotFound("no_visit" if action.startswith("visit") else "case_not_found")
 
 

@@ -8,6 +8,7 @@ what was sent. Here they get the headers of every other answer, and one sentence
 import json
 import logging
 import secrets
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
@@ -26,13 +27,58 @@ class Bare(web.Response):
         self.headers.pop("Server", None)
 
 
+PONG = b"\x8a\x80"
+"""How a browser's answer to a ping without content begins (RFC 6455 §5.5.3): four bytes of mask follow."""
+PONG_BYTES = 6
+
+
+def left_open(data: bytes, before: int) -> int | None:
+    """
+    How many bytes the last WebSocket frame of ``data`` lacks; its first ``before`` bytes end an older one.
+
+    ``None`` when ``data`` ends within the head of a frame: the borders between frames are lost from there on.
+    """
+    at, end = before, len(data)
+    while at < end:
+        if at + 2 > end:
+            return None
+        size = data[at + 1] & 127
+        more = {126: 2, 127: 8}.get(size, 0)
+        if at + 2 + more > end:
+            return None
+        if more:
+            size = int.from_bytes(data[at + 2 : at + 2 + more], "big")
+        at += 2 + more + (4 if data[at + 1] & 128 else 0) + size
+    return at - end
+
+
 class Doorman(web.RequestHandler):
     """One connection of the house."""
 
-    greeting: CIMultiDict[str] | None = None
+    __slots__ = ("_unread", "greeting")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.greeting: CIMultiDict[str] | None = None
+        self._unread: int | None = 0
+        """Bytes that the running frame of an open page still lacks; ``None``: not known."""
 
     def data_received(self, data: bytes) -> None:
-        """Keep the headers of a page that opens its socket where ``forget_greeting`` can drop them."""
+        """
+        Keep the headers of a page that opens its socket where ``forget_greeting`` can drop them.
+
+        A bare answer to a ping between two frames is the sign of life asked for and nothing else: it need not
+        wake the page's reader.
+        """
+        if self._payload_parser is not None:
+            if self._unread == 0 and len(data) == PONG_BYTES and data.startswith(PONG):
+                if self._data_received_cb is not None:
+                    self._data_received_cb()
+                return
+            if self._unread is not None:
+                self._unread = left_open(data, self._unread)
+            super().data_received(data)
+            return
         super().data_received(data)
         for number, (message, payload) in enumerate(self._messages):
             if isinstance(message, RawRequestMessage) and message.upgrade and self.greeting is None:

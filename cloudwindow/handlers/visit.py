@@ -22,6 +22,7 @@ from cloudwindow.journey.visit import Visits
 PANELS = frozenset(
     {
         "ticket",
+        "matters",
         "devices",
         "form",
         "materials",
@@ -113,6 +114,15 @@ async def call_back(request: web.Request) -> web.Response:
     if wanted not in {"0", "1"}:
         raise BadInput("choice_unknown", field="wanted")
     await visits_of(request).call_back(session, wanted == "1")
+    return done(request)
+
+
+@route("POST", "/visit/mode", "visit.wait")
+async def switch_mode(request: web.Request) -> web.Response:
+    """POST /visit/mode — wait on by video, audio or text, number and clock kept."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    await visits_of(request).switch_mode(session, typed.get("mode", ""), typed.get("reason", ""))
     return done(request)
 
 

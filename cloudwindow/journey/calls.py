@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
-from cloudwindow.domain.application import void
+from cloudwindow.domain.application import FILLING, void
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import DistrictCode, OfferId, SessionId, StaffId, TicketId, word
@@ -20,6 +20,7 @@ from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
     CallRenegotiate,
+    CallWays,
     PanelChanged,
     StageChanged,
 )
@@ -27,13 +28,15 @@ from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
 from cloudwindow.domain.third_party import MEMBER as THIRD_MEMBER
 from cloudwindow.domain.ticket import Ticket
+from cloudwindow.journey import ticket_matters
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.nearly import text_to
 from cloudwindow.journey.ring_words import RING_TEXT
 from cloudwindow.journey.standing import arrangement
 from cloudwindow.media.plane import Arrangement
-from cloudwindow.records import Connection, duties, promises
+from cloudwindow.media.relay import LIFE_SECONDS
+from cloudwindow.records import Connection, duties, matters, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
@@ -156,12 +159,13 @@ class Calls:
             return Live(ticket=ticket, session=last)
         await self.must_have_room(conn, agent, ticket.mode)
         called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
+        called = await ticket_matters.first_open(house, conn, called)
         await house.visits.save_ticket(conn, called, seen=ticket.version)
         await promises.settle(conn, ticket.id, now=now, called=True)
         session = Session(
             id=SessionId(word(house.random(10))),
             ticket=ticket.id,
-            application=ticket.application,
+            application=called.application,
             citizen=ticket.citizen,
             agent=agent.id,
             epoch=epoch,
@@ -177,10 +181,10 @@ class Calls:
             "ring": ring,
             "waited_seconds": round(now - ticket.joined_at),
         }
-        await note(conn, ticket.application, "ticket.called", actor, now, payload)
-        await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
+        await note(conn, called.application, "ticket.called", actor, now, payload)
+        await note(conn, called.application, "session.started", actor, now, {"session": session.id})
         if called.callback:
-            await note(conn, ticket.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
+            await note(conn, called.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
         return Live(ticket=called, session=session, rung=called.callback)
 
     async def must_have_room(self, conn: Connection, agent: Staff, mode: str) -> None:
@@ -210,6 +214,17 @@ class Calls:
         else:
             await self._quietly(line.wrap_up(agent, TicketId(ticket), now=now))
         await self._free(agent, now, "available", TicketId(ticket))
+
+    async def name_ways(self, topic: str) -> None:
+        """Tell the page of ``topic`` how its browser gets to the media server from now on."""
+        house = self._house
+        servers = house.relay.servers(topic, now=house.clock())
+        ways = CallWays(
+            servers=[asdict(server) for server in servers],
+            relay_only=house.relay.only,
+            good_for_seconds=LIFE_SECONDS,
+        )
+        await house.hub.tell(topic, ways)
 
     async def offer_media(
         self, message: CallOffer, *, ticket: str, role: str, topic: str, agent: str = ""
@@ -422,6 +437,7 @@ class Calls:
         A ticket that is being served stays so until the outcome is given.
         """
         submitted = (await self._house.cases.case(conn, ticket.application)).submitted
+        submitted = submitted and not await ticket_matters.others_open(conn, ticket)
         event, said = {
             (tickets.State.CALLED, "agent"): (tickets.Event.RELEASE, "ticket.released"),
             (tickets.State.SERVING, "citizen"): (tickets.Event.LEAVE, "ticket.done"),
@@ -464,7 +480,8 @@ class Calls:
         Close a call with an outcome of the closed list; after the last one the agent is ``available`` or
         ``away``.
 
-        Raises BadInput unknown_outcome or outcome_note_required, Conflict outcome_not_true or no_call.
+        Raises BadInput unknown_outcome or outcome_note_required, Conflict outcome_not_true, no_call or
+        matters_open.
         """
         if outcome not in {one.value for one in sessions.CHOOSABLE} or then not in {"available", "away"}:
             raise BadInput("unknown_outcome", field="outcome")
@@ -487,6 +504,7 @@ class Calls:
         closed = sessions.close(session, outcome, text, now, submitted=case.submitted)
         await house.visits.save_session(conn, closed, seen=session.version)
         ticket = await house.visits.ticket(conn, session.ticket, lock=True)
+        await ticket_matters.close(conn, ticket, session, outcome, text, submitted=case.submitted)
         mine = ticket.epoch == session.epoch
         if mine and ticket.state in {tickets.State.SERVING, tickets.State.ON_HOLD}:
             ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
@@ -747,13 +765,7 @@ class Calls:
             onward = moved(ticket, now)
             await visits.save_ticket(conn, onward, seen=ticket.version)
             if home_street:
-                home = replace(
-                    void(case),
-                    home_district=onward.home_district,
-                    home_street=home_street,
-                    version=case.version + 1,
-                )
-                await self._house.cases.save(conn, home, seen=case.version)
+                await self._move_home(conn, onward, home_street)
             ended = sessions.advance(session, sessions.Event.HANG_UP, now)
             closed = sessions.close(ended, outcome, str(payload["reason"]), now, submitted=False)
             await visits.save_session(conn, closed, seen=session.version)
@@ -780,6 +792,21 @@ class Calls:
         await self.rejoin(live.ticket, now)
         await self._free(agent.id, now, "available", live.ticket.id)
         await self.tell(live)
+
+    async def _move_home(self, conn: Connection, ticket: Ticket, street: str) -> None:
+        """All that the ticket still has to do belongs to its home district now."""
+        about = await matters.of_ticket(conn, ticket.id) if ticket.several else [ticket]
+        for one in about:
+            case = await self._house.cases.case(conn, one.application)
+            if case.state not in FILLING:
+                continue
+            home = replace(
+                void(case),
+                home_district=ticket.home_district,
+                home_street=street,
+                version=case.version + 1,
+            )
+            await self._house.cases.save(conn, home, seen=case.version)
 
     async def hold(self, ticket: str, *, until: float) -> None:
         """
@@ -924,7 +951,7 @@ class Calls:
             await self._house.visits.save_session(conn, session, seen=session.version - 1)
             await note(conn, ticket.application, "ticket.requeued", SYSTEM, now, {"ticket": ticket.id})
         elif before is sessions.State.WRAPPING_UP:
-            session = await self._outcome_by_default(conn, session)
+            session = await self._outcome_by_default(conn, ticket, session)
         if (
             session.state is sessions.State.CLOSED
             and mine
@@ -939,8 +966,9 @@ class Calls:
         await note(conn, ticket.application, said, SYSTEM, now, payload)
         return Live(ticket=ticket, session=session, freed=session.agent if closed else None, absent=absent)
 
-    async def _outcome_by_default(self, conn: Connection, session: Session) -> Session:
+    async def _outcome_by_default(self, conn: Connection, ticket: Ticket, session: Session) -> Session:
         """Nobody said how the call ended: what the case says stands, and a draft has its agent as owner."""
+        await ticket_matters.close_by_default(self._house, conn, ticket, session)
         case = await self._house.cases.case(conn, session.application)
         outcome = Outcome.SUBMITTED if case.submitted else Outcome.DRAFT_OWNED
         closed = replace(session, outcome=outcome, version=session.version + 1)

@@ -20,6 +20,7 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
     CallSlots,
     Message,
     PanelChanged,
@@ -255,6 +256,8 @@ class Company:
     async def heard(self, id: str, message: Message) -> None:
         """Carry out one message of a third party's page."""
         match message:
+            case CallPrepare():
+                await self._calls.name_ways(third_topic(id))
             case CallOffer():
                 await self._offer(id, message)
             case CallDevices():

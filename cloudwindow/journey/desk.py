@@ -25,8 +25,13 @@ from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
+    CallQuality,
+    CallSetup,
     ChatSay,
+    ChatType,
     FormFocus,
+    FormPoint,
     FormSet,
     FromBoth,
     IdentityCheck,
@@ -41,8 +46,9 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
-from cloudwindow.journey import showing, taking
+from cloudwindow.journey import showing, taking, ticket_matters
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -71,13 +77,20 @@ class Desks:
     """What an agent does. A case is reached through the agent's own call, never by its number."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, printing: Printing
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        printing: Printing,
+        contact: Contact,
     ) -> None:
         self._house = house
         self._calls = calls
         self._filling = filling
         self._following = following
         self._printing = printing
+        self._contact = contact
         self._profiles_of: date | None = None
 
     def _today(self) -> date:
@@ -120,7 +133,7 @@ class Desks:
 
         If the desk is not connected yet it has its lease's time to come.
         """
-        await self._must_have_room(agent, "video")
+        await self.must_have_room(agent, "video")
         await self._introduce(agent)
         await self._available(agent, pull=pull)
 
@@ -129,7 +142,8 @@ class Desks:
         await self._house.line.set_available(agent.id, pull=pull, now=self._house.clock())
         await self.tell_stage(agent)
 
-    async def _must_have_room(self, agent: Staff, mode: str) -> None:
+    async def must_have_room(self, agent: Staff, mode: str) -> None:
+        """Raise Conflict("call_not_closed") unless a call of ``mode`` fits beside those the agent holds."""
         async with self._house.ledger.read() as conn:
             await self._calls.must_have_room(conn, agent, mode)
 
@@ -297,6 +311,7 @@ class Desks:
             devices = await house.visits.devices(conn, ticket.id)
             booked = await house.appointments.of_ticket(conn, ticket.id)
             last = await house.visits.last_session(conn, ticket.application)
+            names = await ticket_matters.names(house, conn, ticket)
         item = house.item_of(ticket.item, ticket.item_version)
         passed_on = last is not None and last.ticket == ticket.id and last.outcome is Outcome.TRANSFERRED
         return OfferView(
@@ -321,6 +336,7 @@ class Desks:
             promised_at=ticket.not_before,
             aside_reason=ticket.aside_reason,
             passed_on=last.outcome_note if last is not None and passed_on else "",
+            matters=names,
         )
 
     async def _session(self, agent: Staff, language: str, call: str) -> SessionView | None:
@@ -333,7 +349,8 @@ class Desks:
             case = await house.cases.case(conn, session.application)
             citizen = await house.people.citizen(conn, session.citizen)
             principal = await house.cases.principal(conn, case.id)
-            chat = await house.visits.chat(conn, case.id)
+            about = await ticket_matters.views(house, conn, ticket)
+            chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
@@ -384,6 +401,7 @@ class Desks:
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
             appointment=showing.appointment_mark(booked),
+            matters=about,
         )
 
     def _decision(
@@ -411,7 +429,7 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
-                await self._must_have_room(agent, "video")
+                await self.must_have_room(agent, "video")
                 await self._available(agent, pull=message.pull)
             case AgentAway():
                 reason = (message.reason if message.reason in AWAY_REASONS else "") or "break"
@@ -422,6 +440,8 @@ class Desks:
                 await self._wish(agent, leaving="")
                 await self._house.line.stay(agent.id, now=now)
                 await self.tell_stage(agent)
+            case CallPrepare():
+                await self._calls.name_ways(agent_topic(agent.id))
             case OfferAccept():
                 await self._calls.accept(agent, message.offer)
             case OfferDecline():
@@ -460,6 +480,8 @@ class Desks:
                 await self._filling.judge(filler, message.material, message.verdict)
             case ReadBackStart():
                 await self._filling.start_read_back(filler)
+            case CallQuality() | CallSetup() | ChatType() | FormPoint():
+                await self._contact.heard(filler, message)
             case CallHangUp():
                 call = await self._call_of(agent, message.session)
                 await self._calls.hang_up(call.id, by=filler.actor)
@@ -488,7 +510,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
-        await self._must_have_room(agent, lightest(agent.modes))
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
@@ -502,7 +524,7 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
-        await self._must_have_room(agent, lightest(agent.modes))
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)
@@ -627,7 +649,9 @@ class Desks:
             held = await self._house.visits.sessions_of_agent(conn, agent.id)
             lives = [await self._calls.live(conn, one.ticket) for one in held]
         for live in lives:
-            await self._calls.refresh(live, "read_back", "signature", "decision", "case", "form", "materials")
+            await self._calls.refresh(
+                live, "read_back", "signature", "decision", "case", "form", "materials", "matters"
+            )
         return stored
 
     async def _application(self, agent: Staff, call: str = "") -> str:

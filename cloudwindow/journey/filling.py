@@ -140,13 +140,24 @@ class Filling:
 
     async def add_material(self, filler: Filler, rule: str, raw: bytes) -> None:
         """Re-encode and keep a photographed page. Raises what papers and assist raise."""
-        house, now = self._house, self._house.clock()
+        house = self._house
         live, item = await self._standing(filler)
+        material = await self.photographed(item, rule, raw, by=filler.actor)
+        changed = await house.ledger.write(
+            lambda conn: house.assist.add_material(
+                conn, live.ticket.application, item, material, actor=filler.actor
+            )
+        )
+        await self._papers_changed(live, changed)
+
+    async def photographed(self, item: ServiceItem, rule: str, raw: bytes, *, by: Actor) -> Material:
+        """``raw`` encoded anew and stored, not yet among a case's papers. Raises what papers raise."""
+        house, now = self._house, self._house.clock()
         item.material(rule)
         paper = await house.papers.reencode(raw)
         stored = await house.store.put(paper.jpeg, "image/jpeg", now=now)
         hints = tuple(name for name in ("blurry", "dark", "small") if getattr(paper.hints, name))
-        material = Material(
+        return Material(
             id=MaterialId(word(house.random(10))),
             rule=rule,
             file=stored.id,
@@ -154,15 +165,9 @@ class Filling:
             width=paper.width,
             height=paper.height,
             hints=hints,
-            added_by=filler.actor.kind,
+            added_by=by.kind,
             at=now,
         )
-        changed = await house.ledger.write(
-            lambda conn: house.assist.add_material(
-                conn, live.ticket.application, item, material, actor=filler.actor
-            )
-        )
-        await self._papers_changed(live, changed)
 
     async def remove_material(self, filler: Filler, material: str) -> None:
         """The citizen takes a page back."""

@@ -11,11 +11,13 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.relay import NO_RELAY, Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
@@ -48,6 +50,7 @@ class House:
     people: People
     visits: Visits
     appointments: Appointments
+    left_forms: LeftForms
     cases: Cases
     third_parties: ThirdParties
     assist: Assist
@@ -71,6 +74,8 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    quality_keep_days: float = 30.0
+    relay: Relay = NO_RELAY
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

@@ -7,7 +7,8 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from math import inf, nextafter
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
@@ -18,9 +19,11 @@ from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn,
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.company import Company
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.nearly import Nearly
 from cloudwindow.journey.places import Places
@@ -39,18 +42,23 @@ TICK_SECONDS = 0.2
 BEAT_SECONDS = 2.0
 DUE_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
+SWEEP_TICKETS = 2000
+"""So many of all who wait are compared with the line in one go, in turn; besides them whoever is new."""
+NEW_SECONDS = 60.0
 SETTLED_SECONDS = 10.0
 """Before this an agent's state in the line may be ahead of the ledger: an acceptance on its way."""
-GATHER_SECONDS = 0.02
-"""So long news of the line may gather: a node wakes fifty times a second at most, however busy the city."""
+GATHER_SECONDS = 0.2
+"""So long news of the line may gather while no desk is open on this node: nobody here waits for an offer."""
 BOARD_SECONDS = 1.0
 PLACE_SECONDS = 1.0
 PRINT_SECONDS = 10.0
 RECALIBRATE_SECONDS = 10.0
-RECORD_SECONDS = 0.5
+RECORD_SECONDS = 1.0
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
+MEASURED_SECONDS = 5.0
+FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
@@ -80,7 +88,9 @@ class Watch:
         printing: Printing,
         aid: Aid,
         appointments: AppointmentWatch,
+        left_forms: LeftDesk,
         promises: Promises,
+        contact: Contact,
         company: Company,
     ) -> None:
         self._house = house
@@ -92,11 +102,15 @@ class Watch:
         self._desks = desks
         self._printing = printing
         self._promises = promises
+        self._contact = contact
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
+        self._left_forms = left_forms
         self.nearly = Nearly(house, places.place)
         self._moved = False
         self._version = 0
+        self._swept = 0.0
+        """Tickets that joined before this have been compared with the line in this round."""
         self.listening = asyncio.Event()
         """Set once everything the line announces from now on will be heard."""
 
@@ -116,7 +130,10 @@ class Watch:
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
+            "left forms": (APPOINTMENT_SECONDS, self._left_forms.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
+            "measured": (MEASURED_SECONDS, self._contact.keep_measured),
+            "forget measured": (FORGET_SECONDS, self._contact.forget_old),
             "company": (COMPANY_SECONDS, self._company.sweep),
         }
         async with asyncio.TaskGroup() as group:
@@ -156,7 +173,7 @@ class Watch:
             try:
                 last = last or await self._house.line.latest()  # by name: a loss must not skip any
                 self.listening.set()
-                async for news in self._house.line.announcements(last, rest_seconds=GATHER_SECONDS):
+                async for news in self._house.line.announcements(last, rest_seconds=self._rest_seconds):
                     last = news.id
                     self._moved = True
                     await self._hear(news)
@@ -167,6 +184,9 @@ class Watch:
             except Exception:
                 log.exception("news not handled")
                 await asyncio.sleep(0.5)
+
+    def _rest_seconds(self) -> float:
+        return 0.0 if self._house.hub.topics_of("agent") else GATHER_SECONDS
 
     async def _hear(self, news: Announcement) -> None:
         with contextlib.suppress(NotFound):
@@ -261,15 +281,27 @@ class Watch:
         await self._aid.tell_line()
         await self._desks.refresh_profiles()
         async with self._house.ledger.read() as conn:
-            waiting = await self._house.visits.waiting_since(conn, now - SWEEP_SECONDS)
+            waiting = await self._part_of_line(conn, now - SWEEP_SECONDS)
             calls = await self._house.visits.open_calls(conn)
         settled_at = now - SETTLED_SECONDS
         for agent in await self._house.line.agents():
             await self._calls.mend_agent(agent, calls.get(agent.agent, ()), now, settled_at=settled_at)
         here = await self._places.catch_up()
-        lost = [one for one in waiting if not here.knows(TicketId(one))]
+        lost = [one for one in waiting if not here.knows(one)]
         for ticket in await self._house.line.missing(lost):
             await self._calls.rejoin_if_waiting(ticket, now)
+
+    async def _part_of_line(self, conn: Connection, before: float) -> Collection[TicketId]:
+        """Those who came last, and the next ``SWEEP_TICKETS`` of all who wait: in the end everybody."""
+        visits = self._house.visits
+        newest = await visits.waiting_between(conn, before - NEW_SECONDS, before, limit=SWEEP_TICKETS)
+        part = await visits.waiting_between(conn, self._swept, before, limit=SWEEP_TICKETS)
+        last = max(part.values(), default=0.0)
+        if len(part) < SWEEP_TICKETS:
+            self._swept = 0.0
+        else:
+            self._swept = last if last > self._swept else nextafter(last, inf)
+        return {**part, **newest}
 
     async def _rebuild(self, now: float) -> None:
         async with self._house.ledger.read() as conn:

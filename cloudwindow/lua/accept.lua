@@ -6,7 +6,7 @@
 -- Parts: states.
 local id, offer = ARGV[2], ARGV[3]
 local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull",
-  "calls", "capacity", "since", "leaving", "lost")
+  "calls", "capacity", "since", "leaving", "lost", "finished")
 local ticket = string.match(offer, "^(.+)/%d+$")
 if not a.state or not ticket or (a.offer ~= offer and not a.calls) then
   return redis.error_reply("OFFER_GONE not this agent's now")
@@ -22,17 +22,15 @@ if t.detached then
   call("HDEL", key, "detached")
 end
 call("HSET", key, "state", "serving")
-call("HSET", K .. "agent:" .. id, "misses", 0)
 local skill, mode = string.match(t.lane, "^[^|]+|([^|]+)|[^|]+|([^|]+)")
-local held, before = calls_of(a), a.state
-held[#held + 1] = {ticket = ticket, state = "in_call", accepted = ARGV[1], skill = skill, weight = weight_of(mode)}
-set_calls(a, held)
-a.ticket, a.offer = nil, nil
+local before = a.state
+add_call(a, ticket, skill, mode)
+a.ticket, a.offer, a.misses = nil, nil, 0
 busy(id, a, "in_call")
 renew(id, a)
 announce("offer.accepted", ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
 tell_calls(id, a, before, ticket)
-if has_room(a) then
+if a.capacity ~= "1" and has_room(a) then
   -- Parts: words tickets rings lanes agents offers choosing seeking.
   seek(id)
 end

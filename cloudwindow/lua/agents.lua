@@ -4,12 +4,14 @@
 local function rest(id, a)
   if a.pull == "1" then return end
   call("ZADD", K .. "idle", a.free_from, id)
-  call("ZADD", K .. "idle:" .. a.district, a.free_from, id)
+  local here = K .. "idle:" .. a.district .. "|"
+  for skill in string.gmatch(a.skills, "[^,]+") do call("ZADD", here .. skill, a.free_from, id) end
 end
 
 local function rouse(id, a)
   call("ZREM", K .. "idle", id)
-  call("ZREM", K .. "idle:" .. a.district, id)
+  local here = K .. "idle:" .. a.district .. "|"
+  for skill in string.gmatch(a.skills, "[^,]+") do call("ZREM", here .. skill, id) end
 end
 
 -- The turn of an agent is the time at work since their last call: being away neither adds to it nor ends it.

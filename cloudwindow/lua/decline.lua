@@ -14,7 +14,8 @@ announce("offer.declined", ticket, id, offer, tonumber(t.epoch), {reason = reaso
 give_back(ticket, t, "declined")
 drop_claim(a)
 call("HSET", key, "declined", offer, "passed", ticket, "passed_lane", t.lane,
-  "passed_until", now + RULES.pass, "misses", 0)
+  "passed_until", now + RULES.pass)
+a.misses, a.passed, a.passed_lane, a.passed_until = 0, ticket, t.lane, now + RULES.pass
 call("ZADD", K .. "passes", now + RULES.pass, id)
 match_lane(t.lane)
 renew(id, a)

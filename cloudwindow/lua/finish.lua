@@ -37,7 +37,7 @@ if mine.accepted ~= "-" then
 end
 table.remove(held, place)
 set_calls(a, held)
-call("HSET", key, "misses", 0, "finished", mine.ticket)
+a.misses, a.finished = 0, mine.ticket
 -- Parts: tickets rings lanes.
 local function leave()
   if a.leaving then call("HSET", key, "left_for", a.leaving) end

@@ -18,7 +18,7 @@ local where = stand(ticket, t)
 if where == "behind" and not free_for(lane) then return 1 end
 -- Parts: rings lanes.
 if where == "head" then new_head(lane) end
-if not free_for(lane) then return 1 end
+if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then return 1 end
 -- Parts: states agents offers choosing.
 if where == "mine" then
   -- Parts: seeking.

@@ -1,5 +1,5 @@
 -- What the scripts of the line share; it stands in front of each of them and changes nothing by itself.
--- Before it comes RULES (ms, counts), before rings NEIGHBOURS (district -> "district,district"). Where a script says
+-- A name after "RULES." stands for a figure (ms, counts), before rings comes NEIGHBOURS (district -> "district,district"). Where a script says
 -- "Parts: rings lanes." the text of those files stands in its place: what is not reached costs nothing.
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
@@ -29,7 +29,8 @@
 --                                 leaving; lost; passed passed_lane passed_until ...
 --   profiles              hash    agent -> ",skill,skill,|languages|modes|serves", as a match reads it
 --   agents                set     everybody signed in
---   idle, idle:<district> zset    agent who holds nothing and may be offered anything -> free since (ms)
+--   idle                  zset    agent who holds nothing and may be offered anything -> free since (ms)
+--   idle:<district>|<skill>  zset the same by district and each of their skills
 --   room, room:<district> zset    agent with calls and room for another -> load * 1e13 + free since (ms)
 --   duty                  hash    "<district>|<skill>|<language>|<mode>" -> agents at work who help every district;
 --                                 "<district>><home>|..." -> those who help only some
@@ -66,8 +67,7 @@ end
 -- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
 local function agent_of(id)
   local a = hash(K .. "agent:" .. id)
-  for _, name in ipairs({"ticket", "offer", "calls", "leaving"}) do
-    if a[name] == "" then a[name] = nil end
-  end
+  if a.ticket == "" then a.ticket, a.offer = nil, nil end
+  if a.calls == "" then a.calls = nil end
   return a
 end

@@ -6,10 +6,11 @@
 -- shunned: agents it is not offered to.
 local function idle_in(free, district, ring, lane, ticket, best, seen, shunned)
   local home, skill, language, mode = parts(lane)
-  local word = "," .. (string.match(skill, "^([^+]+)")) .. ","
+  local first = string.match(skill, "^[^+]+")
+  local word, key = "," .. first .. ",", free .. district .. (free == "idle:" and "|" .. first or "")
   local from, page, more, passed = 0, 6, true, false
   while more do
-    local found = call("ZRANGE", K .. free .. district, from, from + page - 1, "WITHSCORES")
+    local found = call("ZRANGE", K .. key, from, from + page - 1, "WITHSCORES")
     more, from, page = #found == 2 * page, from + page, 16
     local ids = {}
     for i = 1, #found, 2 do ids[#ids + 1] = found[i] end

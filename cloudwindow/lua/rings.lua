@@ -53,6 +53,14 @@ local function openings(lane)
   return openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
 end
 
+-- Whether somebody may be free for a ticket of this score: in the own district, if only that is open yet.
+local function free_at_once(lane, score)
+  if not free_for(lane) then return false end
+  if score + openings(lane)[2] <= now or light(lane) then return true end
+  local home, first = string.match(lane, "^([^|]+)|([^|+]+)")
+  return call("EXISTS", K .. "idle:" .. home .. "|" .. first) == 1
+end
+
 -- Look at the lane again when its head's next ring opens.
 local function settle(lane, score, opens)
   for _, opening in ipairs(opens or openings(lane)) do

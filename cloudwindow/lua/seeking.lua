@@ -9,21 +9,27 @@ local function set_of(list)
   return set, names
 end
 
--- What an agent can do, looked up often: sets instead of lists.
+-- What an agent can do, looked up often: a set instead of a list.
 local function ready_to_look(a)
   a.can, a.names = set_of(a.skills)
-  a.speaks, a.talks = set_of(a.languages), set_of(a.modes)
-  if a.serves ~= "*" then a.helps = set_of(a.serves) end
+  a.talks = set_of(a.modes)
 end
 
-local function able(a, home, skill, language, mode)
+-- The skill of a lane, if the agent has it: most lanes of a page are done with here.
+local function skill_for(a, lane)
+  local skill = string.match(lane, "^[^|]+|([^|]+)")
   local can = a.can[skill]
   if can == nil then
     can = string.find(skill, "+", 1, true) ~= nil and masters(a.skills, skill)
     a.can[skill] = can
   end
-  return can and a.speaks[language] and a.talks[mode]
-    and (home == a.district or not a.helps or a.helps[home])
+  return can
+end
+
+-- Whether an agent who has the skill of a lane may serve it.
+local function speaks_for(a, lane)
+  local home, language, mode = string.match(lane, "^([^|]+)|[^|]+|([^|]+)|([^|]+)")
+  return a.talks[mode] and among(a.languages, language) and reaches(a.serves, a.district, home), home
 end
 
 -- Beside their calls an agent is offered only what fits, and not what they still wrap up.
@@ -70,7 +76,7 @@ local function best_own(a, seen)
     for i = 1, #heads, 2 do
       local lane, head = heads[i], tonumber(heads[i + 1])
       if head > now then return best end
-      if able(a, parts(lane)) then
+      if skill_for(a, lane) and speaks_for(a, lane) then
         local score, skip = head_for(a, lane, head)
         if score <= now then
           seen[#seen + 1] = {lane = lane, at_ms = score}
@@ -110,9 +116,13 @@ local function better_abroad(a, best, seen)
       for i = 1, #lanes, 2 do
         local lane, first = lanes[i], tonumber(lanes[i + 1])
         if best and first >= best.at then break end
-        local home, skill, language, mode, word = parts(lane)
-        if home ~= a.district and not done[lane] and able(a, home, skill, language, mode) then
+        local able, home = false, nil
+        if not done[lane] and string.find(lane, a.district, 1, true) ~= 1 and skill_for(a, lane) then
+          able, home = speaks_for(a, lane)
+        end
+        if able then
           done[lane] = true
+          local word = string.match(lane, "[^|]+$")
           lends = lends or call("HGET", K .. "lends", a.district) or ""
           local key = string.sub(lane, 1, -#word - 2)
           local opens = openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))

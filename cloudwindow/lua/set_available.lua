@@ -21,7 +21,7 @@ end
 call("HDEL", key, "leaving", "left_for")
 call("ZADD", K .. "presence", now + RULES.lease, id)
 if a.state == "away" then
-  call("HSET", key, "misses", 0)
+  a.misses = 0
   move(id, a, "idle")
   tell_state("agent.available", id, a)
   seek(id)

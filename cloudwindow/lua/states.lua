@@ -10,6 +10,16 @@ local function count_staff(a, state, step)
   end
 end
 
+local function weight_of(mode)
+  return tonumber(string.match(RULES.weights, mode .. "=(%d+)")) or RULES.full
+end
+
+-- One call more, as the agent keeps it.
+local function add_call(a, ticket, skill, mode)
+  local word = table.concat({ticket, "in_call", ARGV[1], skill, weight_of(mode)}, ">")
+  a.calls = a.calls and a.calls .. "," .. word or word
+end
+
 -- The calls an agent holds, oldest first, and what they weigh together.
 local function calls_of(a)
   local held, load = {}, 0
@@ -43,10 +53,6 @@ local function standing(a)
   return string.find(a.calls, ">in_call>", 1, true) and "in_call" or "wrap_up"
 end
 
-local function weight_of(mode)
-  return RULES["weight_" .. mode] or RULES.full
-end
-
 -- Whether a call of this weight fits beside those the agent holds; the first always does.
 local function fits(a, weight)
   local _, load = calls_of(a)
@@ -75,7 +81,7 @@ end
 local function keep_state(id, a, since)
   call("HSET", K .. "agent:" .. id, "state", a.state, "since", since or ARGV[1], "reason", a.reason or "",
     "free_from", a.free_from or ARGV[1], "free_spent", a.free_spent or 0, "ticket", a.ticket or "",
-    "offer", a.offer or "", "calls", a.calls or "")
+    "offer", a.offer or "", "calls", a.calls or "", "misses", a.misses or 0, "finished", a.finished or "")
   if (a.capacity or "1") ~= "1" then make_room(id, a) end
 end
 

@@ -46,6 +46,7 @@ local function miss(ticket)
   local id = t.agent
   local a = agent_of(id)
   local misses = call("HINCRBY", K .. "agent:" .. id, "misses", 1)
+  a.misses = misses
   announce("offer.missed", ticket, id, t.offer, tonumber(t.epoch), {misses = misses, lane = t.lane})
   if a.calls then
     if misses >= RULES.misses then wish(id, a, "missed") end

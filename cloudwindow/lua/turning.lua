@@ -63,7 +63,7 @@ local function arrive_free(id, a)
   call("HDEL", K .. "agent:" .. id, "leaving", "left_for")
   call("ZADD", K .. "presence", now + RULES.lease, id)
   if a.state == "away" then
-    call("HSET", K .. "agent:" .. id, "misses", 0)
+    a.misses = 0
     move(id, a, "idle")
     tell_state("agent.available", id, a)
   end

@@ -3,8 +3,8 @@ local AT_WORK = {idle = true, offered = true, in_call = true, wrap_up = true}
 
 -- Whether calls of a lane fit beside others, by their mode.
 local function light(lane)
-  local mode = string.match(lane, "|([^|]+)|[^|]+$")
-  return (RULES["weight_" .. mode] or RULES.full) < RULES.full
+  local weight = string.match(RULES.weights, string.match(lane, "|([^|]+)|[^|]+$") .. "=(%d+)")
+  return weight and tonumber(weight) < RULES.full
 end
 
 -- Whether anybody at all may be offered a ticket of this lane now.

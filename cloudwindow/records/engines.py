@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloudwindow.domain.errors import Unavailable
-from cloudwindow.records.sqlite import connector
+from cloudwindow.records.sqlite import OneTripConnection, connector
 
 DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -74,7 +74,7 @@ def reader(url: str) -> AsyncEngine:
     """Return the engine for reading: each transaction sees one moment and can change nothing."""
     where = address(url)
     if where.get_backend_name() == "sqlite":
-        return _sqlite(where, begin="BEGIN", pragmas=("query_only=ON",), pool_size=4)
+        return _sqlite(where, begin="BEGIN", pragmas=("query_only=ON",), pool_size=4, looks_only=True)
     limits = {**READER_LIMITS, "default_transaction_read_only": "on"}
     return _postgresql(where, limits, pool_size=8, isolation_level="REPEATABLE READ")
 
@@ -99,6 +99,14 @@ async def take_a_look(conn: AsyncConnection) -> None:
     await conn.begin()
     if conn.dialect.name == "postgresql":
         await conn.exec_driver_sql("SELECT 1")
+
+
+async def mark_unit(conn: AsyncConnection, mark: str) -> None:
+    """Carry out ``mark``, a statement about a savepoint, before the next statement or the commit."""
+    if conn.dialect.name == "sqlite":
+        _ours(conn.sync_connection).soon(mark)
+    else:
+        await conn.exec_driver_sql(mark)
 
 
 async def refuse_early_answers(conn: AsyncConnection) -> None:
@@ -134,10 +142,12 @@ def away() -> Unavailable:
     return Unavailable("ledger_unavailable", retry_after_seconds=1)
 
 
-def _sqlite(where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int) -> AsyncEngine:
+def _sqlite(
+    where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int, looks_only: bool = False
+) -> AsyncEngine:
     engine = create_async_engine(
         where,
-        async_creator=connector(os.path.abspath(where.database or "")),
+        async_creator=connector(os.path.abspath(where.database or ""), looks_only=looks_only),
         hide_parameters=True,  # an error is logged; the row it is about is not
         pool_size=pool_size,
         max_overflow=0,
@@ -152,11 +162,21 @@ def _sqlite(where: URL, *, begin: str, pragmas: tuple[str, ...], pool_size: int)
         cursor.close()
 
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if looks_only:
+            _ours(connection).soon(begin)
+        else:
+            connection.exec_driver_sql(begin)
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
     return engine
+
+
+def _ours(connection: Connection | None) -> OneTripConnection:
+    """The connection to SQLite behind ``connection``."""
+    driver = connection.connection.driver_connection if connection is not None else None
+    assert isinstance(driver, OneTripConnection)  # noqa: S101 - our connector made it
+    return driver
 
 
 def _postgresql(where: URL, settings: dict[str, str], *, pool_size: int, **options: Any) -> AsyncEngine:

@@ -285,9 +285,9 @@ async def _run(unit: _Unit, conn: AsyncConnection) -> None:
     limit = asyncio.timeout(UNIT_SECONDS)
     try:
         async with limit:
-            await conn.exec_driver_sql("SAVEPOINT unit")
+            await engines.mark_unit(conn, "SAVEPOINT unit")
             unit.result = await unit.work(conn)
-            await conn.exec_driver_sql("RELEASE SAVEPOINT unit")
+            await engines.mark_unit(conn, "RELEASE SAVEPOINT unit")
     except (Exception, asyncio.CancelledError) as error:
         if _being_cancelled():
             raise

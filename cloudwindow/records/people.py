@@ -69,6 +69,7 @@ class WebSession:
     expires_at: float
     appointment: str | None = None
     third_party: str | None = None
+    left_form: str | None = None
 
 
 class People:
@@ -211,6 +212,7 @@ class People:
                 ticket=None,
                 appointment=None,
                 third_party=third_party,
+                left_form=None,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -280,6 +282,7 @@ class People:
             expires_at=row.expires_at,
             appointment=row.appointment,
             third_party=row.third_party,
+            left_form=row.left_form,
         )
 
     async def keep_intake(
@@ -302,6 +305,13 @@ class People:
         others = (table.c.appointment == appointment) & (table.c.token_hash != session.token_hash)
         await conn.execute(update(table).where(others).values(appointment=None))
         await self._change(conn, session.token_hash, appointment=appointment, intake_sealed=None)
+
+    async def bind_left_form(self, conn: AsyncConnection, session: WebSession, form: str) -> None:
+        """This browser, and no other, holds the left form ``form`` from now on; what was chosen is spent."""
+        table = tables.web_session
+        others = (table.c.left_form == form) & (table.c.token_hash != session.token_hash)
+        await conn.execute(update(table).where(others).values(left_form=None))
+        await self._change(conn, session.token_hash, left_form=form, intake_sealed=None)
 
     async def allow_case(self, conn: AsyncConnection, session: WebSession, receipt: str) -> None:
         """Let this browser follow the case ``receipt``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -10,7 +11,7 @@ from tests.browser.walk import Agent, Citizen, City, chromium, city, frames_adva
 
 pytestmark = pytest.mark.browser
 
-ABOUT = {"district": "440114", "street": "440114109", "name": "王小明"}
+ABOUT: dict[str, Any] = {"district": "440114", "street": "440114109", "name": "王小明"}
 
 
 @pytest.fixture

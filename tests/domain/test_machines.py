@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudwindow.domain import application, appointment, handover, presence, session, ticket
+from cloudwindow.domain import application, appointment, handover, left_form, presence, session, ticket
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import (
     ApplicationId,
@@ -51,6 +51,14 @@ MACHINES = (
         events=appointment.Event,
         first=appointment.State.BOOKED,
         final=frozenset({"arrived", "cancelled", "no_show", "withdrawn"}),
+    ),
+    Machine(
+        name="left_form",
+        table=left_form.TRANSITIONS,
+        states=left_form.State,
+        events=left_form.Event,
+        first=left_form.State.FILLING,
+        final=frozenset({"continued", "withdrawn", "expired"}),
     ),
     Machine(
         name="session",

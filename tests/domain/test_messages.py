@@ -85,6 +85,7 @@ def test_a_citizen_cannot_say_what_an_agent_says_nor_the_other_way_round() -> No
         "offer.decline",
         "identity.check",
         "material.judge",
+        "form.point",
         "read_back.start",
         "session.outcome",
     } == FROM_AGENT - FROM_CITIZEN

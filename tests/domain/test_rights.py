@@ -7,6 +7,7 @@ from cloudwindow.domain.rights import ACTIONS, CITY, EVERYBODY, STAFF, Person, R
 
 CITIZENS_ONLY = {
     "appointment",
+    "left_form",
     "case.follow",
     "case.correct",
     "visit",
@@ -22,6 +23,7 @@ ONLY = {
     "desk.decide": {Role.AGENT},
     "desk.take": {Role.AGENT},
     "desk.onward": {Role.AGENT},
+    "desk.left_form": {Role.AGENT},
     "desk.shift": {Role.AGENT},
     "desk.company": {Role.AGENT},
     "guest": {Role.GUEST},
@@ -61,7 +63,8 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    desks = {"desk", *(f"desk.{what}" for what in ("submit", "decide", "take", "onward", "shift", "company"))}
+    steps = ("submit", "decide", "take", "onward", "shift", "company", "left_form")
+    desks = {"desk", *(f"desk.{what}" for what in steps)}
     boards = {"board", "board.lend", "board.explain", "board.supervise"}
     offices = {"inbox", "inbox.case", "staff.home", *boards}
     assert staffed == desks | offices

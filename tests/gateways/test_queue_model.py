@@ -653,9 +653,13 @@ class Machine(RuleBasedStateMachine):
         for district in DISTRICTS:
             here = {agent: turn for agent, (home, turn) in room.items() if home == district}
             assert await self._scores(f"room:{district}") == here
-        for district in DISTRICTS:
-            here = {agent: since for agent, since in waiting.items() if PROFILES[agent].district == district}
-            assert await self._scores(f"idle:{district}") == here
+        by_skill: dict[str, dict[str, float]] = defaultdict(dict)
+        for agent, since in waiting.items():
+            for skill in PROFILES[agent].skills:
+                by_skill[f"idle:{PROFILES[agent].district}|{skill}"][agent] = since
+        keys = [key async for key in self.redis.scan_iter("{hall}:idle:*")]
+        assert {key: await self._scores(key) for key in by_skill} == by_skill
+        assert len(keys) == len(by_skill)
         for key, flags in (await self.redis.hgetall("{hall}:manned")).items():
             lane = Lane.parse(key + "|0-0-0")
             rings = {
@@ -703,7 +707,7 @@ BUGS = {
     "a lease is missing": ("tick", '{"presence", vanish}, ', ""),
     "an agent carries more than they can": ("states", "load + weight <= ", "load <= "),
     "who passed it on is offered it again": ("choosing", "or not others_could(", "or others_could("),
-    "room beside a call is not used": ("accept", "if has_room(a) then", "if false then"),
+    "room beside a call is not used": ("accept", "and has_room(a) then", "and false then"),
     "a fence is missing": ("offers", 'call("HINCRBY", key, "epoch", 1)', 'call("HINCRBY", key, "epoch", 0)'),
 }
 

@@ -152,6 +152,7 @@ MAY_SPEAK = {
     "cloudwindow/domain/showings.py": "values as people read them, in both languages",
     "cloudwindow/journey/booking_words.py": "text messages and calendar files, in both languages",
     "cloudwindow/journey/intake.py": "the text message, in both languages",
+    "cloudwindow/journey/left_words.py": "text messages about a left form, in both languages",
     "cloudwindow/journey/ring_words.py": "text messages, in both languages",
     "cloudwindow/journey/company_words.py": "text messages, in both languages",
     "cloudwindow/journey/printing.py": "notices are legal texts in both languages",

@@ -266,14 +266,12 @@ class Pages(Hub):
     def open(self, topic: str) -> Page:
         """A page that listens to ``topic``."""
         page = Page(topic)
-        self._pages[topic].add(page)
+        self._list(page)
         return page
 
     def shut(self, page: Page) -> None:
         """The page is gone."""
-        self._pages[page.topic].discard(page)
-        if not self._pages[page.topic]:
-            del self._pages[page.topic]
+        self._strike(page)
 
 
 # --- the town --------------------------------------------------------------------------------------------
@@ -345,8 +343,15 @@ class Town:
 
     # --- people
 
-    async def desk(self, account: str, district: DistrictCode = HUADU, *, role: str = "agent") -> "Desk":
-        """Somebody of the staff, not yet at work."""
+    async def desk(
+        self,
+        account: str,
+        district: DistrictCode = HUADU,
+        *,
+        role: str = "agent",
+        skills: tuple[str, ...] | None = None,
+    ) -> "Desk":
+        """Somebody of the staff, not yet at work; able to do everything unless ``skills`` say what."""
         items = self.house.catalogue.items
         staff = Staff(
             id=StaffId(account),
@@ -355,7 +360,7 @@ class Town:
             number=account.upper()[:16],
             district=district,
             roles=(role,),
-            skills=tuple(sorted({item.skill_group for item in items})),
+            skills=tuple(sorted({item.skill_group for item in items})) if skills is None else skills,
             languages=("zh", "yue", "en"),
             modes=("video", "audio", "text"),
             demo=True,

@@ -7,9 +7,11 @@ from typing import Any
 from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
+from cloudwindow.journey.matters import Basket
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
 from tests.pages import company_samples as others
+from tests.pages import left_samples as left
 from tests.pages.environment import context, environment
 
 WRONG = [
@@ -66,6 +68,13 @@ VISITS = {
     "missed": sample.visit("missed"),
     "ended": sample.visit("ended", handed_in=sample.case("HR01", "approved")),
     "broken": sample.visit("ended"),
+}
+VISITS |= {
+    "several": replace(VISITS["waiting"], matters=sample.several("now", "open")),
+    "several_called": replace(VISITS["called"], matters=sample.several("now", "open")),
+    "several_in_call": replace(VISITS["in_call"], matters=sample.several("done", "now")),
+    "several_ended": replace(VISITS["ended"], matters=sample.several("done", "done")),
+    "several_broken": replace(VISITS["broken"], matters=sample.several("now", "open")),
 }
 
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -135,13 +144,33 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
-PAGES |= appointments.PAGES
+PAGES |= appointments.PAGES | left.PAGES
 PAGES |= {
     "confirm-booking": (
         "confirm",
         CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
+    "confirm-leaving": ("confirm", CONFIRM | {"base": "/items/HR01/leave", "leaving": True}),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
+}
+ITEMS = {str(one.id): one for one in sample.catalogue().items}
+PAGES |= {
+    "confirm-several": (
+        "confirm",
+        CONFIRM | {"basket": Basket(chosen=[ITEMS["CA04"]], together=[ITEMS["PS01"]], apart=[], full=False)},
+    ),
+    "confirm-several-full": (
+        "confirm",
+        CONFIRM | {"basket": Basket(chosen=[ITEMS["CA04"], ITEMS["PS01"]], together=[], apart=[], full=True)},
+    ),
+    "confirm-apart": (
+        "confirm",
+        CONFIRM
+        | {
+            "basket": Basket(chosen=[], together=[], apart=[ITEMS["CA04"]], full=False),
+            "errors": [("more", "matters_not_together", "没有工作人员能在一次通话里办完这些事项。")],
+        },
+    ),
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 HERE = VISITS["waiting"].home
@@ -168,6 +197,7 @@ PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     for name, view in VISITS.items()
     for panel in (
         "ticket",
+        "matters",
         "devices",
         "form",
         "materials",

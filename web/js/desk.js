@@ -1,19 +1,24 @@
 // desk.js — wires the agent's page: the lobby, the call, the shared form, papers, read-back, decision and outcome.
 import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
+import { CallExtras } from "./components/call-extras.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
-import { closeDialogue } from "./components/dialogue.js";
+import { closeDialogue, openDialogue } from "./components/dialogue.js";
 import { DeskCalls } from "./components/desk-calls.js";
 import { enhanceKeys } from "./components/desk-keys.js";
+import { DeskMatters } from "./components/desk-matters.js";
 import { Lobby } from "./components/desk-lobby.js";
 import { DeskOnward } from "./components/desk-onward.js";
 import { DeskPapers } from "./components/desk-papers.js";
 import { DeskSteps } from "./components/desk-steps.js";
 import { LiveForm } from "./components/live-form.js";
 import { part, write } from "./components/parts.js";
+import { pointAtFields } from "./components/pointing.js";
+import { QualityPanel } from "./components/quality-panel.js";
 import { say } from "./components/toast.js";
+import { Typing } from "./components/typing.js";
 import { DeskSocket } from "./lib/desk-socket.js";
 import { Panels } from "./lib/panels.js";
 import { socketUrl } from "./lib/socket.js";
@@ -27,11 +32,14 @@ const socket = new DeskSocket(socketUrl("/ws/desk"));
 const panels = new Panels("/desk/panels");
 const lobby = new Lobby(/** @type {HTMLElement} */ (desk.querySelector(".lobby")), socket);
 const form = new LiveForm(desk, socket, "agent");
-const call = new CallView(stage, socket);
+const call = new CallView(stage, socket, "agent");
 const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-panel="chat"]')), socket, "agent");
+const typing = new Typing(chat.root, socket, "agent", false);
+const quality = new QualityPanel(/** @type {HTMLElement} */ (part(desk, "quality-panel")), socket, call.watch);
 const papers = new DeskPapers(desk, socket);
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 
+new DeskMatters(desk, (names) => void panels.renew(names));
 new CallTiles(stage, socket, call);
 enhanceCompany(desk, () => void panels.renew(["company"]));
 const calls = new DeskCalls(desk, socket, form);
@@ -39,7 +47,7 @@ const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
-const IN_CALL = ["status", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
+const IN_CALL = ["status", "matters", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
 const LOOK_AGAIN_MS = 2_500;
@@ -67,7 +75,7 @@ async function followStage({ stage: next, session, version, peer_online }) {
   const before = desk.dataset.stage;
   lobby.follow(next);
   showPeer(peer_online);
-  if (before === next && !missed) return panels.renew(next === "in_call" ? ["citizen", "company", "status"] : LOBBY);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["matters", "citizen", "company", "status"] : LOBBY);
   // The panels first, so that nothing of the citizen before is seen when the columns open.
   await panels.renew(missed ? [...IN_CALL, ...panelsOf(next), "calls", "outcome"] : panelsOf(next));
   if (missed) calls.restore();
@@ -114,6 +122,7 @@ function panelsOf(next) {
 }
 
 function enterCall() {
+  if (!call.running) quality.clear();
   const name = part(desk, "peer-name");
   desk.dataset.mode = name?.dataset.mode ?? "";
   const shown = stage.querySelector(".video-stage__name");
@@ -127,7 +136,7 @@ function enterCall() {
 /** @param {boolean} online */
 function showPeer(online) {
   if (desk.dataset.stage !== "in_call") return;
-  if (!online) write(stage, "waiting-text", t("The citizen's page is not connected; the call waits for them."));
+  call.peerHere(online);
 }
 
 function showLine() {
@@ -152,6 +161,8 @@ function refreshPanel(event) {
   if (name === "form") form.refresh();
   if (name === "materials") papers.refresh();
   if (name === "chat") chat.toEnd();
+  if (name === "outcome" && desk.dataset.stage === "wrap_up") steps.refresh();
+  if (name === "chat") typing.refresh();
   if (name === "offer") lobby.refresh();
   if (name === "park" || name === "transfer") onward.refresh(name);
   if (name === "status") showLine();
@@ -199,6 +210,10 @@ function showSince(place, kept) {
 
 socket.on("hello", ({ now_ms }) => (CountDownElement.aheadMs = now_ms - Date.now()));
 socket.on("stage.changed", (message) => (turn = turn.then(() => followStage(message))));
+socket.on("device.code", ({ code }) => {
+  write(document, "device-code", `${code.slice(0, 3)} ${code.slice(3)}`);
+  openDialogue("device-code");
+});
 socket.on("offer.made", () => {
   if (socket.front) lobby.ringBeside();
   void panels.renew(socket.front ? ["calls"] : LOBBY);
@@ -216,6 +231,8 @@ desk.addEventListener("submit", (event) => {
   if (event.target instanceof HTMLFormElement && event.target.dataset.role === "form") event.preventDefault();
 });
 enhanceKeys(desk);
+new CallExtras(call);
+pointAtFields(desk, socket);
 setInterval(tick, TICK_MS);
 setInterval(count, COUNT_EVERY_MS);
 lobby.follow(desk.dataset.stage ?? "");

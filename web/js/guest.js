@@ -12,7 +12,7 @@ const here = page.dataset.here ?? "/guest";
 const socket = new Socket(socketUrl(`/ws${here}`));
 const panels = new Panels(`${here}/panels`);
 const stage = /** @type {HTMLElement} */ (page.querySelector(".video-stage"));
-const call = new CallView(stage, socket);
+const call = new CallView(stage, socket, "guest");
 new CallTiles(stage, socket, call, { namesFirst: true });
 
 function follow() {

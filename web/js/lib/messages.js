@@ -14,6 +14,13 @@
  */
 
 /**
+ * Please name the ways to the media server: sent before the first offer and when they have grown old.
+ * @typedef {object} CallPrepare
+ * @property {"call.prepare"} type
+ * @property {string} [session]
+ */
+
+/**
  * What the sender sends: camera and microphone on or off, and why not (`reason` is a device code).
  * @typedef {object} CallDevices
  * @property {"call.devices"} type
@@ -36,6 +43,47 @@
  * @property {"chat.say"} type
  * @property {string} [session]
  * @property {string} text
+ */
+
+/**
+ * The line being written, whole, again and again as it grows; shown to the other, kept nowhere.
+ * @typedef {object} ChatType
+ * @property {"chat.type"} type
+ * @property {string} [session]
+ * @property {string} text
+ */
+
+/**
+ * What the sender's browser measured in the last five seconds; unknown is null. Losses are percent of packets
+ * sent and received, `step` is the picture's step, `limit` what holds it back (`none`, `network`, `device`),
+ * `browser` its family.
+ * @typedef {object} CallQuality
+ * @property {"call.quality"} type
+ * @property {string} [session]
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ * @property {string} browser
+ */
+
+/**
+ * How long joining took, in ms from its start: devices open, answer here, connected, first picture shown.
+ * `occasion` is `join`, or `repair` after an interruption; a step that never came is null.
+ * @typedef {object} CallSetup
+ * @property {"call.setup"} type
+ * @property {string} [session]
+ * @property {string} occasion
+ * @property {number | null} devices_ms
+ * @property {number | null} answer_ms
+ * @property {number | null} connected_ms
+ * @property {number | null} picture_ms
+ * @property {string} browser
  */
 
 /**
@@ -81,7 +129,9 @@
  */
 
 /**
- * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard.
+ * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard. `way` is
+ * how media reach us (`direct`, `relayed`, `blocked`), `silent` that the microphone gave no sound, `speaker`
+ * whether the test tone was heard (`ok`, `no`, `unknown`).
  * @typedef {object} DeviceReport
  * @property {"device.report"} type
  * @property {string} camera
@@ -89,6 +139,10 @@
  * @property {boolean} echo
  * @property {number | null} rtt_ms
  * @property {number | null} loss_percent
+ * @property {string} [way]
+ * @property {number | null} [kbit_up]
+ * @property {boolean} [silent]
+ * @property {string} [speaker]
  */
 
 // --- agent → server --------------------------------------------------------------------------------------
@@ -151,6 +205,16 @@
  * @typedef {object} ReadBackStart
  * @property {"read_back.start"} type
  * @property {string} [session]
+ */
+
+/**
+ * The agent points at a place of the shared form: shares of the field's box, 0 to 1; null ends it.
+ * @typedef {object} FormPoint
+ * @property {"form.point"} type
+ * @property {string} [session]
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
  */
 
 /**
@@ -253,6 +317,15 @@
  */
 
 /**
+ * What `author` (citizen or agent) is writing at this moment; empty when it was sent or taken back.
+ * @typedef {object} ChatTyped
+ * @property {"chat.typed"} type
+ * @property {string | null} [session]
+ * @property {string} author
+ * @property {string} text
+ */
+
+/**
  * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
@@ -271,6 +344,16 @@
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
+ */
+
+/**
+ * The ways to the media server: `servers` as the browser's `iceServers` take them, good for new ways
+ * for `good_for_seconds`. With `relay_only` no other way leads there.
+ * @typedef {object} CallWays
+ * @property {"call.ways"} type
+ * @property {any} servers
+ * @property {boolean} relay_only
+ * @property {number} good_for_seconds
  */
 
 /**
@@ -308,6 +391,15 @@
  * @property {number} agents
  */
 
+/**
+ * The agent points at a place of the form; null ends it.
+ * @typedef {object} FormPointed
+ * @property {"form.pointed"} type
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
+ */
+
 // --- server → agent --------------------------------------------------------------------------------------
 
 /**
@@ -316,6 +408,29 @@
  * @property {"offer.made"} type
  * @property {string} offer
  * @property {number} expires_in_seconds
+ */
+
+/**
+ * What the citizen's browser measured in the last five seconds, as in `call.quality`.
+ * @typedef {object} PeerQuality
+ * @property {"peer.quality"} type
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ */
+
+/**
+ * Somebody opened the citizen's link elsewhere: read `code` to the citizen if it was them.
+ * @typedef {object} DeviceCode
+ * @property {"device.code"} type
+ * @property {string} code
+ * @property {number} seconds
  */
 
 /**

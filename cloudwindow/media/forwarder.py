@@ -396,6 +396,9 @@ def _open_socket(settings: ForwarderSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.udp_host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     opened.setblocking(False)
+    if family == socket.AF_INET6:
+        with suppress(OSError):  # ``::`` hears both families on the one port
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     for plain, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
         with suppress(OSError):
             opened.setsockopt(socket.SOL_SOCKET, plain, SOCKET_OCTETS)

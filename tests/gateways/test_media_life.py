@@ -18,6 +18,8 @@ from tests.gateways.media_member import MemberEnd
 from tests.gateways.redis_server import RedisServer
 
 TOKEN = "a-token-for-tests"
+START_SECONDS = 90.0
+"""Longer than a process needs to start on a machine that does much else."""
 
 
 class Site:
@@ -49,7 +51,9 @@ class Site:
         )
         await self.until(name, lambda worker: worker is not None)
 
-    async def until(self, name: str, true: Callable[[Worker | None], bool], *, within: float = 20) -> None:
+    async def until(
+        self, name: str, true: Callable[[Worker | None], bool], *, within: float = START_SECONDS
+    ) -> None:
         """Return when what the registry says of a worker is so."""
         async with asyncio.timeout(within):
             while True:
@@ -93,7 +97,7 @@ class Site:
         await end.join(ask)
         return end
 
-    async def ended(self, name: str, *, within: float = 20) -> int:
+    async def ended(self, name: str, *, within: float = START_SECONDS) -> int:
         """The exit code of a worker, once it has ended."""
         async with asyncio.timeout(within):
             return await self.processes[name].wait()

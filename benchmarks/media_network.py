@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.calls.link import FAR, NEAR, SPARE, BadNetwork, bad_network, why_not
+from benchmarks.calls.link import BadNetwork, bad_network, why_not
 from benchmarks.measure import machine, main, median, percentile, report
 from tests.browser.machine import CHROMIUM
 from tests.browser.stage import Stage, Window, chromium_windows, forwarding, moves_on, opened
@@ -70,14 +70,14 @@ async def bench(quick: bool) -> None:
         print(f"media_network: {reason}", file=sys.stderr)
         sys.exit(1)
     with bad_network() as network:
-        async with _call(network) as (citizen, agent):
+        async with call_over(network) as (citizen, agent):
             loss = await _under_loss(network, citizen, agent, 5 if quick else WATCHED_SECONDS)
             cuts: dict[str, Any] = {}
             for seconds, rounds in ((2.0, 1),) if quick else CUTS:
                 for kind in ("silent", "unplugged"):
                     waits = [await _cut(network, citizen, kind, seconds) for _ in range(rounds)]
                     cuts[f"{kind}_{seconds:g}_s"] = _told(waits)
-            places = [FAR, SPARE] * MOVES
+            places = [network.far, network.spare] * MOVES
             moves = [
                 await _moved(network, citizen, *places[number : number + 2])
                 for number in range(1 if quick else MOVES)
@@ -86,15 +86,16 @@ async def bench(quick: bool) -> None:
 
 
 @asynccontextmanager
-async def _call(network: BadNetwork) -> AsyncIterator[tuple[Window, Window]]:
-    port = _free_port()
-    safe = f"--unsafely-treat-insecure-origin-as-secure=http://{NEAR}:{port}"
+async def call_over(network: BadNetwork) -> AsyncIterator[tuple[Window, Window]]:
+    """A call that is on: the citizen's page at the far end of ``network``, the agent's at the near one."""
+    port = _free_port(network.near)
+    safe = f"--unsafely-treat-insecure-origin-as-secure=http://{network.near}:{port}"
     with tempfile.TemporaryDirectory(prefix="cw-far-") as folder:
         far = str(network.wrapped(CHROMIUM, Path(folder)))
         async with (
             chromium_windows(safe, program=far) as windows,
             chromium_windows(safe) as near_windows,
-            opened(windows, NEAR, web_host=NEAR, web_port=port) as stage,
+            opened(windows, network.near, web_host=network.near, web_port=port) as stage,
             forwarding(stage),
         ):
             citizen = await stage.enter("c", "citizen")
@@ -110,9 +111,9 @@ async def _near(stage: Stage, windows: Any) -> Window:
     return agent
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind((NEAR, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 

@@ -78,7 +78,7 @@ async def bench(quick: bool) -> None:
 
 
 async def _handed_over(forwarder: Forwarder, citizen: Window, other: Window) -> tuple[float, bool]:
-    """Take the agent out, let ``other`` in: seconds until the citizen sees them; whether the connection stayed."""
+    """Take the agent out, let ``other`` in: when the citizen sees them (s), and on the same connection."""
     connection = "[call.timing.begun, states.length, streams.length].join()"
     before = await citizen.evaluate(connection)
     forwarder.remove(ROOM, "a")

@@ -1,10 +1,10 @@
 """
 A bad network between two network namespaces: a TUN interface in each, and this program between them.
 
-``python -m benchmarks.calls.link NAMESPACE`` makes the far end in ``NAMESPACE``, says ``ready`` and obeys lines
-on its input: ``loss 0.05``, ``delay 80 20`` (ms each way, ± jitter), ``cut``, ``mend``. Needs the right to make
-namespaces (root); the kernel needs no netem. A datagram that is delayed more than the one before it keeps its
-place: jitter comes from queues, which do not reorder.
+``python -m benchmarks.calls.link NAMESPACE BLOCK`` makes the far end in ``NAMESPACE``, says ``ready`` and
+obeys lines on its input: ``loss 0.05``, ``delay 80 20`` (ms each way, ± jitter), ``cut``, ``mend``. It needs
+the right to make namespaces (root); the kernel needs no netem. A datagram keeps its place behind one that is
+delayed more: jitter comes from queues, which do not reorder.
 """
 
 import fcntl
@@ -24,8 +24,8 @@ from time import monotonic
 
 from benchmarks.measure import child
 
-NEAR, FAR, SPARE, BITS = "198.18.77.1", "198.18.77.2", "198.18.77.3", 24
-"""RFC 2544: addresses set aside for measuring networks. ``SPARE`` is the far end's after it has moved."""
+BLOCKS, BITS = 256, 24
+"""RFC 2544: 198.18.0.0/16 is set aside for measuring networks; each link takes one block of it, by chance."""
 MTU = 1400
 LONGEST_QUEUE = 2_000
 """Datagrams on their way in one direction; the rest is lost, as in any queue."""
@@ -103,8 +103,10 @@ class Impairer:
 class BadNetwork:
     """The link, from outside; programs reach the far end through ``wrapped``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], namespace: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], namespace: str, block: int) -> None:
         self._process, self.namespace = process, namespace
+        self.near, self.far, self.spare = (_address(block, place) for place in (1, 2, 3))
+        """The addresses of both ends; ``spare`` is the far end's after it has moved."""
 
     def say(self, line: str) -> None:
         """Change the network, see above."""
@@ -114,16 +116,16 @@ class BadNetwork:
 
     def unplug(self) -> None:
         """Take the far end's interface down: its programs are told that they are offline."""
-        self._inside("ip", "link", "set", "cwfar", "down")
+        self._inside("ip", "link", "set", _far(self.namespace), "down")
 
     def plug(self) -> None:
         """Bring the far end's interface up again."""
-        self._inside("ip", "link", "set", "cwfar", "up")
+        self._inside("ip", "link", "set", _far(self.namespace), "up")
 
     def move(self, old: str, new: str) -> None:
         """Give the far end another address, as from Wi-Fi to mobile."""
-        self._inside("ip", "address", "delete", f"{old}/{BITS}", "dev", "cwfar")
-        self._inside("ip", "address", "add", f"{new}/{BITS}", "dev", "cwfar")
+        self._inside("ip", "address", "delete", f"{old}/{BITS}", "dev", _far(self.namespace))
+        self._inside("ip", "address", "add", f"{new}/{BITS}", "dev", _far(self.namespace))
 
     def wrapped(self, program: str, folder: Path) -> Path:
         """A program that runs ``program`` at the far end."""
@@ -152,14 +154,19 @@ def why_not() -> str | None:
 @contextmanager
 def bad_network() -> Iterator[BadNetwork]:
     """A clean link to a namespace of its own; both are gone after the block."""
-    namespace = f"cw{secrets.token_hex(3)}"
+    namespace, block = f"cw{secrets.token_hex(3)}", secrets.randbelow(BLOCKS)
     _run("ip", "netns", "add", namespace)
     try:
-        command = [sys.executable, "-m", "benchmarks.calls.link", namespace]
+        command = [sys.executable, "-m", "benchmarks.calls.link", namespace, str(block)]
         with child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout
             assert process.stdout.readline() == b"ready\n", "the link did not come up"
-            yield BadNetwork(process, namespace)
+            try:
+                yield BadNetwork(process, namespace, block)
+            finally:
+                for pipe in (process.stdin, process.stdout):
+                    assert pipe
+                    pipe.close()  # and the link ends
     finally:
         _run("ip", "netns", "delete", namespace)
 
@@ -168,19 +175,35 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def _address(block: int, place: int) -> str:
+    return f"198.18.{block}.{place}"
+
+
+def _near(namespace: str) -> str:
+    return f"{namespace}near"
+
+
+def _far(namespace: str) -> str:
+    return f"{namespace}far"
+
+
 def _interface(name: str) -> int:
     end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
     return end
 
 
-def main(namespace: str) -> None:
+def main(namespace: str, block: int) -> None:
     """Be the link."""
-    near, far = _interface("cwnear"), _interface("cwfar")
+    near, far = _interface(_near(namespace)), _interface(_far(namespace))
     inside = ("ip", "netns", "exec", namespace)
-    _run("ip", "link", "set", "cwfar", "netns", namespace)
-    for name, address, where in (("cwnear", NEAR, ()), ("cwfar", FAR, inside)):
-        _run(*where, "ip", "address", "add", f"{address}/{BITS}", "dev", name)
+    _run("ip", "link", "set", _far(namespace), "netns", namespace)
+    ends: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+        (_near(namespace), 1, ()),
+        (_far(namespace), 2, inside),
+    )
+    for name, place, where in ends:
+        _run(*where, "ip", "address", "add", f"{_address(block, place)}/{BITS}", "dev", name)
         _run(*where, "ip", "link", "set", name, "mtu", str(MTU), "up")
     _run(*inside, "ip", "link", "set", "lo", "up")
     print("ready", flush=True)
@@ -188,4 +211,4 @@ def main(namespace: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

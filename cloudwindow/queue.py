@@ -605,6 +605,11 @@ class Line:
             lenders=_lenders(dict(zip(lenders[::2], lenders[1::2], strict=True))),
         )
 
+    async def shifts(self) -> Mapping[StaffId, float]:
+        """When the shifts of the agents signed in end, in seconds since the epoch, for those who said so."""
+        found = await self._ask("zrange", f"{self._key}:shifts", 0, -1, withscores=True)
+        return {StaffId(_text(agent)): ends / 1000 for agent, ends in found}
+
     async def cases(self) -> Mapping[str, float]:
         """How long a case of each skill takes, in seconds."""
         sums = await self._ask("hgetall", f"{self._key}:handling")

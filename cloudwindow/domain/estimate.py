@@ -3,7 +3,8 @@ How long a ticket will wait: an expected time, and the range around it that is r
 
 Rule 1: the work ahead is what the agents who can serve me will do first: each lane's tickets with an older
 score, times the part of that lane's agents who can serve me too. Divided by those agents it is the wait.
-Rule 2: with nobody on duty there is no honest waiting time, so none is given.
+Rule 2: with nobody on duty, or everybody's shift over before its turn, there is no honest waiting time, so
+none is given.
 Rule 3: what is expected is set right by how long people really waited: by home district, by skill, and by
 whether credit puts them ahead, each for itself; what they taught is added up.
 Rule 4: a range is learnt in the same way, for each district and length of wait, so that one in ten waits less
@@ -44,6 +45,7 @@ class Sharing:
         self._numbers: dict[frozenset[int], int] = {}
         self._crews: list[frozenset[int]] = []
         self._shares: dict[tuple[int, int], float] = {}
+        self._ends: dict[int, Sequence[float]] = {}
 
     def pool(self, lane: Lane) -> int:
         """The pool that serves ``lane``, now or when its rings have opened."""
@@ -63,6 +65,14 @@ class Sharing:
     def agents(self, pool: int) -> int:
         """How many agents on duty are in ``pool``."""
         return self._count(self._crews[pool])
+
+    def ends(self, pool: int) -> Sequence[float]:
+        """When the shifts of agents of ``pool`` end, as far as they are known, in order."""
+        known = self._ends.get(pool)
+        if known is None:
+            known = sorted(end for number in self._crews[pool] for end in self._on_duty[number].ends)
+            self._ends[pool] = known
+        return known
 
     def share(self, mine: int, other: int) -> float:
         """The part of the agents of the pool ``other`` who are in ``mine`` too, 0 to 1."""
@@ -138,8 +148,8 @@ class Outlook:
         Seconds until a waiting ticket of ``mine`` with this ``score`` (seconds since the epoch) is served.
 
         ``roster``: how the number of agents will change, in order; without it those on duty now are taken to
-        stay. ``leaving_rate``: the part of those who wait that gives up, each second. ``None`` with nobody
-        on duty.
+        stay until their shift ends, if that is known. ``leaving_rate``: the part of those who wait that gives
+        up, each second. ``None`` by rule 2.
         """
         pool = self._sharing.pool(mine)
         agents = self._sharing.agents(pool)
@@ -150,7 +160,17 @@ class Outlook:
         age = self._heads.get(mine)
         if age is not None:  # the ticket itself is among those that wait in its lane
             work -= self._mean(mine) * max(0.0, 1.0 + before / age)
-        return time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
+        roster = roster or self._roster(pool, agents)
+        seconds = time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
+        in_vain = seconds >= LONGEST_SECONDS and bool(roster) and roster[-1].part <= 0
+        return None if in_vain else seconds
+
+    def _roster(self, pool: int, agents: int) -> Sequence[Shift]:
+        return [
+            Shift(max(0.0, end - self._at), 1 - gone / agents)
+            for gone, end in enumerate(self._sharing.ends(pool), start=1)
+            if end < self._at + LONGEST_SECONDS
+        ]
 
     def _mean(self, lane: Lane) -> float:
         return self._mean_of.get(lane.skill, self._usual_mean)
@@ -219,8 +239,8 @@ STEP_OF_ENDS = 0.03
 """How far one wait may move the ends of a range, in units of ``spread``."""
 STEPS = {"home": 0.01, "skill": 0.02, "plain": 0.01, "credit": 0.01}
 """
-How far one wait may move a middle. Small, as many wait at once: what is learnt from one comes too late for those
-who came after, and larger steps would overshoot.
+How far one wait may move a middle. Small, as many wait at once: what is learnt from one comes too late for
+those who came after, and larger steps would overshoot.
 """
 FIRST_CASES = 20
 """While marks have learnt from fewer, they take larger steps."""
@@ -245,7 +265,7 @@ Calibration = Mapping[str, Marks]
 
 
 class Wait(NamedTuple):
-    """One ticket's wait as it is ``expected`` (seconds); ``credit``: it stands before some who came earlier."""
+    """One ticket's wait, ``expected`` in seconds; ``credit``: it stands before some who came earlier."""
 
     district: str
     skill: str
@@ -302,7 +322,7 @@ def calibrated(calibration: Calibration, wait: Wait) -> Span:
 
 def learnt(calibration: Calibration, wait: Wait, shown: Span, waited: float) -> Calibration:
     """
-    The marks that change after somebody with this ``wait``, who was ``shown`` a range, has waited so many seconds.
+    The marks that change after somebody with this ``wait``, ``shown`` a range, has waited so many seconds.
 
     Each mark moves up a little when the wait was beyond it and down when it was not, in the relation that
     holds it where its part of all people is below. For the ends what was really shown is judged, so that

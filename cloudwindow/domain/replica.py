@@ -245,6 +245,17 @@ class Replica:
         self._cases = cases
         self.case_ended = False
 
+    def shifts(self, ends: Mapping[StaffId, float]) -> None:
+        """When whose shift ends: the line keeps it and does not announce it."""
+        changed = {
+            name: replace(agent, shift_ends_at=ends.get(name))
+            for name, agent in self._agents.items()
+            if agent.shift_ends_at != ends.get(name)
+        }
+        if changed:
+            self._agents |= changed
+            self._duty_changed()
+
     def calibrate(self, calibration: Calibration) -> None:
         """Tell ranges by what past waits have taught since."""
         if calibration is not self._calibration:
@@ -582,7 +593,7 @@ class Replica:
         ]
 
     def agents(self) -> Collection[AgentPresence]:
-        """Every agent who is signed in; ``pull``, ``leaving`` and the end of the shift are not followed."""
+        """Every agent who is signed in; ``pull`` and ``leaving`` are not followed."""
         return self._agents.values()
 
     def on_duty(self, lane: Lane) -> tuple[int, ...]:

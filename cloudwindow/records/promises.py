@@ -76,7 +76,7 @@ async def forget(conn: AsyncConnection, ticket: str) -> None:
 
 
 async def _learn(conn: AsyncConnection, wait: Wait, shown: Span, waited: float) -> None:
-    """Marks that another node is just moving are left to it: one lesson less, but nobody waits for anybody."""
+    """Move the marks; those that another node is moving are left to it: one lesson less, and no waiting."""
     table = tables.wait_marks
     query = select(table).where(table.c.bucket.in_(names(wait)))
     known = _marks(await conn.execute(query))

@@ -1,6 +1,7 @@
 """The expected wait and the range around it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -97,6 +98,18 @@ def test_a_shrinking_roster_lengthens_the_wait() -> None:
     assert time_for(3600.0, 10, roster=[Shift(180.0, 0.5)]) == 180.0 + 360.0
     assert time_for(3600.0, 10, roster=[Shift(60.0, 0.0), Shift(600.0, 1.0)]) == 60.0 + 540.0 + 300.0
     assert time_for(3600.0, 10, roster=[Shift(60.0, 0.0)]) == LONGEST_SECONDS
+
+
+def test_the_end_of_a_shift_lengthens_the_wait() -> None:
+    stay, go = crew(10, "HR"), replace(crew(10, "HR"), ends=(NOW + 60.0,) * 5)
+    assert wait([load(20)], [stay]) == pytest.approx(600.0)
+    assert wait([load(20)], [go]) == pytest.approx(60.0 + 1080.0)
+
+
+def test_who_will_not_be_reached_before_the_last_shift_ends_is_told_no_wait() -> None:
+    going = replace(crew(2, "HR"), ends=(NOW + 600.0, NOW + 900.0))
+    assert outlook([load(4)], [going]).expected_wait(lane(), NOW) == pytest.approx(600.0)
+    assert outlook([load(20)], [going]).expected_wait(lane(), NOW) is None
 
 
 def test_who_gives_up_shortens_the_wait_of_the_others() -> None:

@@ -26,7 +26,15 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, Unavailable
-from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, calibrated, sharing_of
+from cloudwindow.domain.estimate import (
+    Calibration,
+    Outlook,
+    Sharing,
+    Wait,
+    calibrated,
+    has_credit,
+    sharing_of,
+)
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
     PRIOR,
@@ -421,7 +429,9 @@ class Line:
 
     async def place(self, ticket: TicketId, *, now: float) -> Place | None:
         """Where a waiting ticket stands and how long it may take; ``None`` when it does not wait."""
-        standing = await self._ask("hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state")
+        standing = await self._ask(
+            "hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state", "joined"
+        )
         if standing[2] is None or _text(standing[2]) not in {"waiting", "held", "detached"}:
             return None
         lane, score = Lane.parse(_text(standing[0])), float(standing[1])
@@ -435,7 +445,9 @@ class Line:
         able = able_by_ring(lane, on_duty, self._neighbours, lenders)
         outlook = await self._outlook(loads, on_duty, lenders, now)
         expected = outlook.expected_wait(lane, score / 1000)
-        span = None if expected is None else calibrated(self._calibration, lane.home_district, expected)
+        credit = has_credit(score / 1000, float(standing[3]) / 1000)
+        wait = None if expected is None else Wait(lane.home_district, lane.skill, credit, expected)
+        span = None if wait is None else calibrated(self._calibration, wait)
         return Place(
             ahead=ahead,
             of=max(of, ahead + 1),
@@ -592,6 +604,11 @@ class Line:
             cases=_cases(sums),
             lenders=_lenders(dict(zip(lenders[::2], lenders[1::2], strict=True))),
         )
+
+    async def shifts(self) -> Mapping[StaffId, float]:
+        """When the shifts of the agents signed in end, in seconds since the epoch, for those who said so."""
+        found = await self._ask("zrange", f"{self._key}:shifts", 0, -1, withscores=True)
+        return {StaffId(_text(agent)): ends / 1000 for agent, ends in found}
 
     async def cases(self) -> Mapping[str, float]:
         """How long a case of each skill takes, in seconds."""

@@ -360,8 +360,7 @@ class Hub:
         )
         if exclusive:
             await self.replace(topic)
-        self._pages[topic].add(page)
-        self._by_kind[_kind_of(topic)][topic] = None
+        self._list(page)
         self._awake.add(page)
         await self._attend(self._attendance.opened(topic))
         try:
@@ -372,9 +371,7 @@ class Hub:
             self._awake.discard(page)
             self._rest_no_more(page)
             mine = page in self._pages.get(topic, ())
-            self._pages[topic].discard(page)
-            if not self._pages[topic]:
-                self._forget(topic)
+            self._strike(page)
             try:
                 if mine:
                     await closed()
@@ -388,6 +385,15 @@ class Hub:
             task = asyncio.get_running_loop().create_task(_bid_farewell(page), name="farewell")
             self._farewells.add(task)
             task.add_done_callback(self._farewells.discard)
+
+    def _list(self, page: Connection) -> None:
+        self._pages[page.topic].add(page)
+        self._by_kind[_kind_of(page.topic)][page.topic] = None
+
+    def _strike(self, page: Connection) -> None:
+        self._pages[page.topic].discard(page)
+        if not self._pages[page.topic]:
+            self._forget(page.topic)
 
     def _forget(self, topic: str) -> set[Connection]:
         self._by_kind[_kind_of(topic)].pop(topic, None)

@@ -225,14 +225,12 @@ class Pages(Hub):
     def open(self, topic: str) -> Page:
         """A page that listens to ``topic``."""
         page = Page(topic)
-        self._pages[topic].add(page)
+        self._list(page)
         return page
 
     def shut(self, page: Page) -> None:
         """The page is gone."""
-        self._pages[page.topic].discard(page)
-        if not self._pages[page.topic]:
-            del self._pages[page.topic]
+        self._strike(page)
 
 
 # --- the town --------------------------------------------------------------------------------------------

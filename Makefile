@@ -1,6 +1,6 @@
 # Cloud Window's commands. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench-queue nemesis model-soak screenshots fmt lock fresh-clone clean setup
+.PHONY: help run test check bench-queue bench-media nemesis model-soak screenshots fmt lock fresh-clone clean setup
 .PHONY: format lint types contracts web-types catalogue translations
 
 # Where a machine forbids it, every process of a run would compile the house and rewrite the tests' asserts anew.
@@ -36,6 +36,10 @@ check: setup ## format, lint, types, import contracts, browser types, catalogue,
 
 bench-queue: setup ## measure the line; prints one JSON line for each benchmark (docs/benchmarks.md)
 	@$(PYTHON) -m benchmarks
+
+bench-media: ## measure the call beside Janus; one JSON line for each benchmark (docs/media.md)
+	@scripts/setup bench-media
+	@$(PYTHON) -m benchmarks --media
 
 screenshots: setup ## take the pictures of docs/images
 	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m scripts.screenshots

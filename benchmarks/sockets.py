@@ -137,11 +137,7 @@ async def citizens(config: Config, count: int) -> list[str]:
     tokens = [f"token{number}" for number in range(count)]
     with closing(sqlite3.connect(config.ledger_url.split("///")[1])) as database:
         for number, token in enumerate(tokens[1:], start=1):
-            changed = {
-                "id": f"t{number}",
-                "live_key": f"c{number}/HR01",
-                "joined_at": now - (count - number) / PER_SECOND,
-            }
+            changed = {"id": f"t{number}", "joined_at": now - (count - number) / PER_SECOND}
             changed |= {"resume_hash": f"r{number}"}
             _copy(database, "ticket", "t0", changed)
             bound = {"token_hash": vault.hash_token(token), "ticket": f"t{number}"}

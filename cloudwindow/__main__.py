@@ -86,10 +86,11 @@ async def _web(config: Config) -> None:
 
 
 def run_media(config: Config, given: argparse.Namespace) -> int:
-    """One media worker, until stopped."""
-    if given.with_parent and not end_with(given.with_parent):
-        return 0
-    return _until_stopped(app.media_only(config))
+    """One media worker. SIGTERM drains it; a second one, or Ctrl-C, ends it at once."""
+    if given.with_parent:
+        return _until_stopped(app.media_only(config)) if end_with(given.with_parent) else 0
+    drain = asyncio.Event()
+    return _until_stopped(app.media_only(config, drain), drain=drain)
 
 
 def run_migrate(config: Config, given: argparse.Namespace) -> int:
@@ -140,14 +141,25 @@ def run_explain(config: Config, given: argparse.Namespace) -> int:
     return 0
 
 
-def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
-    """Run ``work`` until it ends or somebody says stop; Ctrl-C is a good end."""
+def _until_stopped(work: Coroutine[Any, Any, None], *, drain: asyncio.Event | None = None) -> int:
+    """
+    Run ``work`` until it ends or somebody says stop; Ctrl-C is a good end.
+
+    With ``drain`` the first SIGTERM only sets it, and ``work`` ends when it is ready to.
+    """
 
     async def guarded() -> None:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for sign in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(sign, task.cancel)
+
+        def asked_to_end() -> None:
+            if drain is None or drain.is_set():
+                task.cancel()
+            else:
+                drain.set()
+
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        loop.add_signal_handler(signal.SIGTERM, asked_to_end)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 

@@ -35,9 +35,12 @@ from cloudwindow.handlers import (
     approver,
     booking,
     citizen,
+    company,
     desk,
     health,
+    left_forms,
     lendings,
+    matters,
     routes,
     staff,
     taking,
@@ -51,6 +54,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
 from cloudwindow.notices import Press
@@ -59,8 +63,10 @@ from cloudwindow.queue import Line, connect
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
+from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
 from cloudwindow.sms import DemoSms
@@ -70,7 +76,21 @@ from cloudwindow.vault import Vault
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (citizen, booking, visit, staff, desk, taking, approver, admin, lendings, health)
+HANDLERS = (
+    citizen,
+    booking,
+    visit,
+    staff,
+    desk,
+    taking,
+    matters,
+    company,
+    left_forms,
+    approver,
+    admin,
+    lendings,
+    health,
+)
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
@@ -104,7 +124,13 @@ async def opened(
         passwords = passwords or StaffPasswords()
         stack.callback(passwords.close)
         heard: list[Journey] = []
-        media = RemoteMediaPlane(_addresses(config, workers), _media_events(heard), config.media_token)
+        media = RemoteMediaPlane(
+            _addresses(config, workers),
+            _media_events(heard),
+            config.media_token,
+            agree=_agreed(workers),
+            lost=_withdrawn(workers),
+        )
         stack.push_async_callback(media.stop)
         press = Press(config.web_dir / FONTS)
         stack.callback(press.close)
@@ -154,7 +180,9 @@ def furnished(
         people=People(vault),
         visits=Visits(vault),
         appointments=Appointments(vault),
+        left_forms=LeftForms(vault),
         cases=cases,
+        third_parties=ThirdParties(vault),
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),
         line=Line(
@@ -180,6 +208,9 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        quality_keep_days=config.quality_keep_days,
+        relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),
+        shows_supervisors=config.shows_supervisors,
     )
 
 
@@ -237,11 +268,37 @@ def _addresses(config: Config, workers: Workers) -> Callable[[], Awaitable[Seque
     return found
 
 
+def _agreed(workers: Workers) -> Callable[[str, str], Awaitable[str]]:
+    """All nodes put one room on one worker; alone without Redis our own choice stands."""
+
+    async def agree(room: str, proposed: str) -> str:
+        try:
+            return await workers.room_worker(room, proposed)
+        except CloudWindowError:
+            return proposed
+
+    return agree
+
+
+def _withdrawn(workers: Workers) -> Callable[[str], Awaitable[None]]:
+    """A worker that does not answer is listed no more until it registers again, every two seconds."""
+
+    async def lost(worker: str) -> None:
+        with contextlib.suppress(CloudWindowError):
+            await workers.withdraw(worker)
+
+    return lost
+
+
 def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None]]:
     async def on_event(event: MediaEvent) -> None:
-        again = {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}
-        if heard and event.kind in again and not event.room.startswith("echo-"):
-            await heard[0].calls.media_gone(event.room, event.member)
+        if not heard or event.room.startswith("echo-"):
+            return
+        if event.kind in {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}:
+            more = event.kind is MediaEventKind.RENEGOTIATE
+            await heard[0].calls.media_gone(event.room, event.member, more=more)
+        elif event.kind is MediaEventKind.SLOTS:
+            await heard[0].company.slots(event.room, event.member)
 
     return on_event
 
@@ -410,6 +467,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         str(os.getpid()),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is ours to hear: a child still importing would print a traceback
     )
 
 
@@ -448,8 +506,8 @@ async def web_only(config: Config) -> AsyncIterator[Started]:
             yield Started(port=settled.port, journey=made)
 
 
-async def media_only(config: Config) -> None:
-    """One media worker, until cancelled; registers itself with its load."""
+async def media_only(config: Config, drain: asyncio.Event | None = None) -> None:
+    """One media worker, until cancelled, or empty after ``drain`` was set; registers itself with its load."""
     if not config.redis_url or not config.media_token:
         raise StartError("A media worker needs REDIS_URL and CW_MEDIA_TOKEN.")
     redis = connect(config.redis_url)
@@ -467,11 +525,12 @@ async def media_only(config: Config) -> None:
         udp_host=config.media_udp_host,
         udp_port=config.media_udp_port,
         advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
+        drain_seconds=config.media_drain_seconds,
     )
     settle()
     try:
-        await run_worker(settings, register=register)
+        await run_worker(
+            settings, register=register, withdraw=lambda: workers.withdraw(config.media_name), drain=drain
+        )
     finally:
-        with contextlib.suppress(CloudWindowError):
-            await workers.withdraw(config.media_name)
         await redis.aclose()

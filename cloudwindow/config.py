@@ -41,10 +41,14 @@ class Config:
     media_udp_host: str = "127.0.0.1"
     media_udp_port: int = 0
     media_advertised_hosts: tuple[str, ...] = ()
+    media_drain_seconds: float = 3600.0
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
+    turn_only: bool = False
     ring_stays_seconds: tuple[float, ...] = (120.0, 60.0, 180.0)
     offer_seconds: float = 20.0
+    quality_keep_days: float = 30.0
+    shows_supervisors: bool = True
     log_level: str = "INFO"
 
     @property
@@ -124,8 +128,14 @@ def _checked(config: Config) -> Config:
         raise ConfigError("without CW_DEMO the public address must be https")
     if len(config.ring_stays_seconds) != 3 or min(config.ring_stays_seconds) < 0:
         raise ConfigError("CW_RING_STAYS_SECONDS must be three numbers of seconds: own, lenders, neighbours")
+    if not 0 < config.quality_keep_days <= 3660:
+        raise ConfigError("CW_QUALITY_KEEP_DAYS must lie between 0 and 3660")
     if config.media_workers and not config.media_token:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
+    if config.media_drain_seconds < 0:
+        raise ConfigError("CW_MEDIA_DRAIN_SECONDS must be a number of seconds, 0 or more")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
+    if config.turn_only and not config.turn_urls:
+        raise ConfigError("CW_TURN_ONLY needs CW_TURN_URLS: browsers would have no way to the workers")
     return config

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po
 HERE = Path(__file__).parent
 LANGUAGES: Mapping[str, str] = {"zh-CN": "简体中文", "en": "English"}
 FOLDERS = {"zh-CN": "zh_CN", "en": "en"}
-BROWSER = ("browser.po", "browser_staff.po")
+BROWSER = ("browser.po", "browser_call.po", "browser_staff.po")
 DEFAULT = "zh-CN"
 
 

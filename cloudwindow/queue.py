@@ -35,6 +35,7 @@ from cloudwindow.domain.load import (
     LaneLoad,
     Lenders,
     able_by_ring,
+    calls_of,
     crews,
     handling,
     rivals,
@@ -43,11 +44,13 @@ from cloudwindow.domain.match import (
     ACCEPT_SECONDS,
     AWAY_LEASE_SECONDS,
     CREDIT_LIMIT_SECONDS,
+    FULL,
     GRACE_SECONDS,
     LEASE_SECONDS,
     NEIGHBOURS,
     PASS_SECONDS,
     PLAIN,
+    WEIGHTS,
     AgentProfile,
     Lane,
     Offer,
@@ -75,6 +78,8 @@ NODE_LEASE_SECONDS = 10.0
 """A web node that has not been heard of for so long is gone, and its waiting pages with it."""
 PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
+CONSTANTS = re.compile(r"\bRULES\.(\w+)")
+"""Where a script names one of its constants: the figure itself stands in its place."""
 BORDERS = "local NEIGHBOURS -- handed in"
 """Where the rings want to know which districts border on each other."""
 
@@ -162,7 +167,13 @@ class Line:
                 "grace": grace_seconds,
                 "pass": pass_seconds,
             },
-            counts={"misses": misses_before_away, "stream": stream_length},
+            counts={
+                "misses": misses_before_away,
+                "stream": stream_length,
+                "full": FULL,
+                "lightest": min(WEIGHTS.values()),
+            },
+            words={"weights": json.dumps(";".join(f"{mode}={weight}" for mode, weight in WEIGHTS.items()))},
         )
         self._stream = f"{self._key}:announcements"
         self._stream_length = stream_length
@@ -265,6 +276,7 @@ class Line:
             _list(profile.languages),
             _list(profile.modes),
             "*" if served is None else _list(served | {profile.district}),
+            str(_carries(profile)),
         )
         return State(_text(state))
 
@@ -284,6 +296,10 @@ class Line:
         agent_not_signed_in.
         """
         return State(_text(await self._run("set_away", now, agent, reason)))
+
+    async def stay(self, agent: StaffId, *, now: float) -> None:
+        """The wish to go away after this call is taken back. Raises Conflict("agent_not_signed_in")."""
+        await self._run("stay", now, agent)
 
     async def end_shift_at(self, agent: StaffId, ends_at: float | None, *, now: float) -> None:
         """From ``ends_at`` on the agent is away, a running call finished first. Raises as ``set_away``."""
@@ -350,10 +366,20 @@ class Line:
         await self._run("wrap_up", now, agent, ticket)
 
     async def finish(
-        self, agent: StaffId, *, now: float, then: Literal["available", "away"] = "available"
+        self,
+        agent: StaffId,
+        *,
+        now: float,
+        then: Literal["available", "away"] = "available",
+        ticket: TicketId | None = None,
     ) -> None:
-        """The after-work is done. Raises Conflict("state_forbids") in a call."""
-        await self._run("finish", now, agent, then)
+        """
+        The after-work of a call is done: of the one about ``ticket``, else of the oldest.
+
+        Whoever holds other calls goes on with those. Raises Conflict("state_forbids") when none is being
+        wrapped up.
+        """
+        await self._run("finish", now, agent, then, ticket or "")
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -697,6 +723,7 @@ class Line:
             str(round(terms.preferred_until * 1000)) if preferred else "",
             str(round(terms.not_before * 1000)) if terms.not_before > now else "",
             "1" if terms.callback else "",
+            ",".join(sorted(terms.passed_by)),
         )
 
     async def _latest(self, stream: str) -> str:
@@ -766,8 +793,9 @@ def _lua(name: str) -> str:
 def _script(name: str, rules: str) -> tuple[str, str]:
     """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
     borders, constants = rules.split("\n")
+    values: dict[str, str] = json.loads(constants)
     own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
-    text = "\n".join((constants, _lua("line"), own))
+    text = CONSTANTS.sub(lambda found: values[found[1]], "\n".join((_lua("line"), own)))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -780,12 +808,19 @@ def _rules(
     neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
     milliseconds: Mapping[str, float],
     counts: Mapping[str, int],
+    words: Mapping[str, str],
 ) -> str:
-    """The head of every script: its constants, so that a script's digest also pins the rules it follows."""
+    """What is written into every script: its constants, so that its digest also pins the rules it follows."""
     borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
-    rules = ", ".join(f'["{name}"]={number}' for name, number in numbers.items())
-    return f"local NEIGHBOURS = {{{borders}}}\nlocal RULES = {{{rules}}}"
+    constants = {name: str(number) for name, number in numbers.items()} | dict(words)
+    return f"local NEIGHBOURS = {{{borders}}}\n{json.dumps(constants)}"
+
+
+def _carries(profile: AgentProfile) -> int:
+    """The capacity of whoever takes something that fits beside others; 1 of whoever does not."""
+    light = min(WEIGHTS.get(mode, FULL) for mode in profile.modes)
+    return profile.capacity if light < FULL else 1
 
 
 def _cancelled() -> bool:
@@ -862,6 +897,8 @@ def _presence(parts: Mapping[str, Any]) -> AgentPresence:
         pull=bool(parts.get("pull")),
         leaving=parts.get("leaving", ""),
         shift_ends_at=float(parts["shift_ms"]) / 1000 if parts.get("shift_ms") else None,
+        rings_until=float(parts["rings_ms"]) / 1000 if parts.get("rings_ms") else None,
+        calls=calls_of(parts["calls"]),
     )
 
 

@@ -55,8 +55,17 @@ SENTENCES: dict[str, str] = {
     "csrf_wrong": N_(
         "This page was open for too long. Please reload it and try again; what was saved is kept."
     ),
+    "left_form_exists": N_("You have left a form for this matter already. Open it by its link to change it."),
+    "left_form_not_taken": N_("This form is not in your hands. Take it from the list first."),
+    "left_form_over": N_("This form has ended and can no longer be changed. You can take a number now."),
+    "left_form_taken": N_("Another agent looks at this form now. Please choose another one."),
+    "left_note_missing": N_("Please write what is missing or what to do next."),
     "declarations_open": N_("Please confirm every declaration before you sign."),
     "delegation_forbidden": N_("Nobody else may apply for this. Please choose “for myself”."),
+    "device_code_needed": N_(
+        "A call is running on your other device. The agent reads you six digits; type them here to go on "
+        "on this device."
+    ),
     "district_unknown": N_("This account's district is not known. Please tell your admin."),
     "encoding_refused": N_("Compressed requests are not taken. Please send it plain."),
     "epoch_stale": N_(
@@ -116,6 +125,32 @@ SENTENCES: dict[str, str] = {
         "with the receipt number."
     ),
     "lookup_too_often": N_("Too many attempts. Please wait a while, then try again."),
+    "matter_has_number": N_(
+        "You hold a number for one of the added matters already. Take it away here, or use that number."
+    ),
+    "matter_not_by_video": N_("This matter cannot be done by video. Please choose another one."),
+    "matter_not_for_others": N_("Nobody else may apply for this. The applicant takes a number of their own."),
+    "matter_other_language": N_(
+        "This matter is not served in the language you chose. Please take a number of its own for it."
+    ),
+    "matter_twice": N_("This matter is in your number already. Please choose another one."),
+    "matters_closed": N_(
+        "The windows are closed now, so nothing can be added. Try again when they are open, or book a time."
+    ),
+    "matters_full": N_(
+        "A number can be for %(most)s matters at most. Please take another number for the rest."
+    ),
+    "matters_not_together": N_(
+        "Nobody on the staff can do all of this in one call. Take its own number for it, or choose another."
+    ),
+    "matters_open": N_(
+        "A matter of this number has no outcome yet. Say how each of them ends; then the call can be closed."
+    ),
+    "matters_too_long": N_(
+        "There is not enough time left today for all of this. Take a number without it, or book a time."
+    ),
+    "no_further_matter": N_("This was the last matter of this number. Hang up to close the call."),
+    "unknown_matter": N_("This matter is not open. Reload the page to see what is left to do."),
     "materials_open": N_("Some required papers are missing or not found good yet."),
     "may_not_serve": N_(
         "You cannot serve this citizen: skill, language or district do not fit. Please leave them to others."
@@ -128,6 +163,13 @@ SENTENCES: dict[str, str] = {
     "method_not_allowed": N_(
         "This address cannot be used like that. Please start again from the first page."
     ),
+    "mode_refused": N_("Only a supervisor can listen, whisper or join. Choose the supervisor in the list."),
+    "no_call_back": N_("This citizen did not ask to be called. Write to them and invite them instead."),
+    "no_form_to_leave": N_("A number can be had now, or nobody here could look at a form. Please go back."),
+    "no_left_form": N_(
+        "This browser holds no left form. Open it by the link from your text message, or choose a matter."
+    ),
+    "unknown_left_form": N_("This form is not in your list. It may have been taken back or gone on."),
     "no_appointment": N_(
         "This browser holds no appointment. Find it with your booking number and phone, or book a time."
     ),
@@ -164,6 +206,7 @@ SENTENCES: dict[str, str] = {
     "reason_required": N_("Please give a reason."),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
+    "role_changed": N_("You are in this call in another role already. Leave it first, then join again."),
     "room_full": N_("The call is full. Please wait until somebody has left."),
     "root_key_damaged": N_("The root key is unreadable. Restore it from the backup."),
     "root_key_exposed": N_("Others can read the root key. Set its file mode to 600."),
@@ -171,6 +214,9 @@ SENTENCES: dict[str, str] = {
     "sealed_value_damaged": N_("A stored value was altered. Please tell the operator."),
     "second_correction": N_("A correction list was sent before. A second one needs a supervisor."),
     "shift_end_unusable": N_("Please choose a time that is still to come today."),
+    "side_room_refused": N_(
+        "A private talk needs the agent and the citizen. Choose these two; others wait outside."
+    ),
     "sign_in_busy": N_("Many people are signing in. Please try again in a few seconds."),
     "sign_in_too_often": N_("Too many attempts. Please wait a minute, then try again."),
     "sign_in_wrong": N_("Account, password or one-time code is not right. A one-time code works only once."),
@@ -182,6 +228,15 @@ SENTENCES: dict[str, str] = {
     "store_unavailable": N_("The file could not be kept. Please try again shortly."),
     "summary_moved_on": N_(
         "Something was changed after the read-back. Please look through it and sign again."
+    ),
+    "supervision_mode_unknown": N_("Please choose to listen, to whisper or to join."),
+    "supervision_reason_missing": N_("Please say why you listen in; it stays in the story of the case."),
+    "third_party_name_missing": N_("Please enter the name, at most 40 characters."),
+    "third_party_too_many": N_("A call takes six people at most. Take somebody out first."),
+    "third_party_unknown": N_("This person is not in the call. Reload the page to see who is."),
+    "third_party_unknown_kind": N_("Please choose as whom they are invited."),
+    "third_party_waits": N_(
+        "The citizen has not agreed yet. Please keep the page open; you come in by yourself."
     ),
     "ticket_elsewhere": N_("This ticket is in another call. The line gives you the next one."),
     "ticket_exists": N_("You already hold a number for this. We take you to it."),

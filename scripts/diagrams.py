@@ -15,14 +15,25 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from cloudwindow.domain import application, appointment, handover, presence, session, ticket  # noqa: E402
+from cloudwindow.domain import (  # noqa: E402
+    application,
+    appointment,
+    handover,
+    left_form,
+    presence,
+    session,
+    third_party,
+    ticket,
+)
 from cloudwindow.domain.machine import diagram, final  # noqa: E402
 
 PAGE = ROOT / "docs" / "architecture.md"
 TABLES: Mapping[str, Any] = {
     "ticket": ticket,
     "appointment": appointment,
+    "left_form": left_form,
     "session": session,
+    "third_party": third_party,
     "application": application,
     "handover": handover,
     "presence": presence,
@@ -32,7 +43,9 @@ TABLES: Mapping[str, Any] = {
 FIRST: Mapping[str, str] = {
     "ticket": ticket.State.WAITING,
     "appointment": appointment.State.BOOKED,
+    "left_form": left_form.State.FILLING,
     "session": session.State.RINGING,
+    "third_party": third_party.State.INVITED,
     "application": application.State.DRAFT,
     "handover": handover.State.SENT,
     "presence": presence.State.OFFLINE,

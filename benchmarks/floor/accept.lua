@@ -15,5 +15,5 @@ call("HSET", K .. "agent:" .. id, "misses", 0, "accepted", ARGV[1], "skill", str
 move(id, a[1], "offered", "in_call", "", a[5])
 call("ZADD", K .. "presence", now + RULES.lease, id)
 announce("offer.accepted", ticket, id, offer, t[4], cjson.encode({lane = t[3]}))
-tell_state("agent.busy", ticket, id, offer, a[1], "", a[5])
+tell_state("agent.busy", ticket, id, "", a[1], "", a[5])
 return t[1]

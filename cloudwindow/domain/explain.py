@@ -3,8 +3,9 @@ Why a ticket went to an agent: what an offer's ``why`` says, and whether it agre
 
 Rule 1: an agent who became free gets the ticket with the lowest ``score + opening``; no ticket considered has
 a lower one.
-Rule 2: a ticket goes to the agent of the nearest open ring who has been free longest; of the agents
-considered none stands nearer, and none in the same ring has been free longer.
+Rule 2: a ticket goes to the agent of the nearest open ring who holds the fewest calls, and of those to
+whoever has been free longest; of the agents considered none stands nearer, and none in the same ring before.
+Whoever passed the ticket on comes last.
 Rule 3: what is not there is unknown, and what is unknown is not judged. Rows of every version can be read.
 """
 
@@ -81,11 +82,18 @@ class Candidate:
     agent: str | None = None
     ring: int | None = None
     idle_ms: float | None = None
+    load: int = 0
+    passed_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
-    """The reasons of an offer, read from its JSON; ``None`` is unknown."""
+    """
+    The reasons of an offer, read from its JSON; ``None`` is unknown.
+
+    ``load``: what the agent's other calls weighed. ``passed_on``: they had passed the ticket on themselves,
+    and nobody else at work could have taken it.
+    """
 
     rule: Rule = Rule.UNKNOWN
     score_ms: float | None = None
@@ -95,6 +103,8 @@ class Why:
     credit_ms: float | None = None
     priority: str = ""
     reason: str = ""
+    load: int = 0
+    passed_on: bool = False
     considered: Sequence[Candidate] = field(default_factory=tuple)
 
     @property
@@ -138,6 +148,8 @@ def read(text: str) -> Why:
         credit_ms=_number(parts.get("credit_ms")),
         priority=_word(parts.get("priority")),
         reason=_word(parts.get("reason")),
+        load=int(_number(parts.get("load")) or 0),
+        passed_on=parts.get("passed_on") is True,
         considered=tuple(_candidate(one, rule) for one in (listed if isinstance(listed, list) else [])),
         **figures,
     )
@@ -156,17 +168,24 @@ def check(row: Assignment) -> Check:
 
 def lost_because(why: Why, one: Candidate, ring: int) -> str:
     """
-    Why ``one`` did not win, as a code: ``later``, ``ring_farther``, ``freed_later`` or ``unknown``.
+    Why ``one`` did not win, as a code.
+
+    ``later``, ``ring_farther``, ``passed_on`` (gave this ticket on), ``holds_more`` (calls), ``freed_later``
+    or ``unknown``.
 
     ``contradicted``: by these figures it should have won.
     """
     if one.at_ms is not None and why.at_ms is not None:
         return "later" if one.at_ms >= why.at_ms - SLACK_MS else "contradicted"
+    if one.passed_on:
+        return "passed_on"
     if one.ring is None or one.idle_ms is None or why.idle_ms is None:
         return "unknown"
     if one.ring > ring:
         return "ring_farther"
-    right = one.ring == ring and one.idle_ms <= why.idle_ms + SLACK_MS
+    if one.ring == ring and one.load > why.load:
+        return "holds_more"
+    right = one.ring == ring and one.load == why.load and one.idle_ms <= why.idle_ms + SLACK_MS
     return "freed_later" if right else "contradicted"
 
 
@@ -218,6 +237,8 @@ def _candidate(one: Any, rule: Rule) -> Candidate:
         agent=_word(one.get("agent")) or None,
         ring=None if ring is None else int(ring),
         idle_ms=_number(one.get("idle_ms")),
+        load=int(_number(one.get("load")) or 0),
+        passed_on=one.get("passed_on") is True,
     )
 
 

@@ -21,7 +21,7 @@ from cloudwindow.domain.errors import Conflict, NotFound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: ``kind`` is citizen, agent or approver, ``name`` what the other side reads."""
+    """Who acts: ``kind`` is citizen, agent, approver or third_party, ``name`` what the other side reads."""
 
     kind: str
     id: str

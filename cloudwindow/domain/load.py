@@ -38,6 +38,7 @@ class AgentPresence:
     One agent as the line sees them; ``since`` is when ``state`` began, in seconds since the epoch.
 
     ``pull``: takes tickets by hand. ``leaving``: why they are away after this call, if they asked for it.
+    ``ticket``: what rings until ``rings_until``, else the newest of their ``calls``.
     """
 
     agent: StaffId
@@ -52,6 +53,37 @@ class AgentPresence:
     pull: bool = False
     leaving: str = ""
     shift_ends_at: float | None = None
+    rings_until: float | None = None
+    calls: tuple["HeldCall", ...] = ()
+
+    @property
+    def load(self) -> int:
+        """What their calls weigh together."""
+        return sum(one.weight for one in self.calls)
+
+
+class HeldCall(NamedTuple):
+    """A call as the line knows it; ``ended``: only its wrap-up is left."""
+
+    ticket: TicketId
+    ended: bool
+    weight: int
+    accepted_at: float | None
+
+
+def calls_of(words: str) -> tuple[HeldCall, ...]:
+    """
+    Read what the line keeps: ``ticket>state>accepted ms>skill>weight``, joined by commas.
+
+    >>> calls_of("t1>in_call>5000>HR>1,t2>wrap_up>->HR>1")[1]
+    HeldCall(ticket='t2', ended=True, weight=1, accepted_at=None)
+    """
+    found = []
+    for word in filter(None, words.split(",")):
+        ticket, state, accepted, _, weight = word.split(">")
+        at = None if accepted == "-" else float(accepted) / 1000
+        found.append(HeldCall(TicketId(ticket), state == "wrap_up", int(weight), at))
+    return tuple(found)
 
 
 class Handling(NamedTuple):
@@ -175,19 +207,3 @@ def rivals(
         if opening is not None and lane != mine:
             found.append(Rival(lane, opening - nearest))
     return tuple(found)
-
-
-def wait_range(ahead: int, agents: int, near: int, case: Handling) -> tuple[int, int] | None:
-    """
-    A range of seconds until ``ahead`` people and then I have found a free agent.
-
-    ``agents`` can serve me in the end, ``near`` of them from the first moment: the range reaches from
-    "everybody helps" to "only the nearest ring does", and one deviation of that many cases beyond.
-    """
-    if agents <= 0:
-        return None
-    turns = ahead + 1
-    spread = case.deviation * sqrt(turns)
-    soonest = (case.mean * turns - spread) / agents
-    latest = (case.mean * turns + spread) / max(1, near)
-    return max(0, round(soonest)), max(60, round(latest))

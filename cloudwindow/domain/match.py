@@ -19,6 +19,11 @@ from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 MODES = ("video", "audio", "text", "sign")
 """How citizen and agent talk: pictures and sound, sound, typing, sign language before the camera."""
 
+FULL = 3
+"""What an agent can carry at most."""
+WEIGHTS: Mapping[str, int] = {"video": FULL, "audio": FULL, "text": 1, "sign": FULL}
+"""What a call of each mode weighs: whoever sees and hears a citizen is there for that one alone."""
+
 OWN, LENDER, NEIGHBOUR, CITY = 0, 1, 2, 3
 """The rings, from the home district outward; lenders are the districts an admin named to help."""
 RINGS = 4
@@ -161,6 +166,16 @@ class Lane:
         )
 
 
+def fits(load: int, mode: str, capacity: int) -> bool:
+    """
+    Whether a call of ``mode`` fits beside calls that weigh ``load``; a single one always does.
+
+    >>> fits(0, "video", 1), fits(2, "text", 3), fits(3, "text", 3), fits(1, "video", 3)
+    (True, True, False, False)
+    """
+    return load == 0 or load + WEIGHTS.get(mode, FULL) <= capacity
+
+
 def plain(word: str) -> bool:
     """Whether ``word`` can stand in a key: short, not empty, without the separators."""
     return 0 < len(word) <= 64 and word.isprintable() and not set(word) & set("|,> {}")
@@ -168,7 +183,12 @@ def plain(word: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """What an agent can do. ``serves_districts`` of ``None``: may help every district."""
+    """
+    What an agent can do. ``serves_districts`` of ``None``: may help every district.
+
+    ``capacity``: what their calls may weigh together (``WEIGHTS``), from 1 to ``FULL``; a single call always
+    fits.
+    """
 
     agent: StaffId
     district: DistrictCode
@@ -176,8 +196,11 @@ class AgentProfile:
     languages: frozenset[str] = frozenset({"zh"})
     modes: frozenset[str] = frozenset({"video"})
     serves_districts: frozenset[DistrictCode] | None = None
+    capacity: int = FULL
 
     def __post_init__(self) -> None:
+        if not 1 <= self.capacity <= FULL:
+            raise BadInput("agent_profile_unusable", {"part": str(self.capacity)})
         if not (self.skills and self.languages and self.modes):
             raise BadInput("agent_without_skills")
         served = self.serves_districts or frozenset()
@@ -188,6 +211,10 @@ class AgentProfile:
     def reaches(self, home: DistrictCode) -> bool:
         """Whether the agent may serve citizens of ``home``: always their own district's."""
         return home == self.district or self.serves_districts is None or home in self.serves_districts
+
+    def has_room(self, load: int, mode: str) -> bool:
+        """Whether a call of ``mode`` fits beside calls that weigh ``load`` together."""
+        return fits(load, mode, self.capacity)
 
     def able(self, lane: Lane) -> bool:
         """Whether the agent may ever serve a ticket of ``lane``."""
@@ -202,7 +229,7 @@ class Terms:
 
     ``priority``: why it has credit. ``preferred``: the agent it waits for alone, until ``preferred_until``.
     ``not_before``: it is offered to nobody earlier, and keeps its place. ``callback``: its citizen need not
-    have the page open, they are rung.
+    have the page open, they are rung. ``passed_by``: agents it is not offered to while others could serve it.
     """
 
     priority: str = ""
@@ -210,6 +237,7 @@ class Terms:
     preferred_until: float = 0.0
     not_before: float = 0.0
     callback: bool = False
+    passed_by: tuple[StaffId, ...] = ()
 
 
 PLAIN = Terms()

@@ -5,8 +5,8 @@ One flat JSON object per message; ``type`` names it. Requests may carry ``id`` (
 answer is ``ack`` or ``error`` with the same ``re``. ``docs/protocol.md`` describes them,
 ``web/js/lib/messages.js`` mirrors them, one test compares the three.
 
-Direction is the base class: FromCitizen, FromAgent, FromBoth (either side of a call), ToCitizen, ToAgent,
-ToBoth, ToBoard.
+Direction is the base class: FromCitizen, FromAgent (InCall about one call), FromBoth (either side of a call),
+ToCitizen, ToAgent, ToBoth (OfCall about one call), ToBoard.
 """
 
 import dataclasses
@@ -33,8 +33,11 @@ class FromAgent(Message):
     """Agent → server."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FromBoth(Message):
-    """Citizen or agent → server."""
+    """Citizen or agent → server. ``session``: the call an agent means who holds several; else the newest."""
+
+    session: str = ""
 
 
 class ToCitizen(Message):
@@ -47,6 +50,20 @@ class ToAgent(Message):
 
 class ToBoth(Message):
     """Server → citizen and agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfCall(ToBoth):
+    """Server → citizen and agent, about one call: to the agent with its ``session``, who may hold several."""
+
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCall(FromAgent):
+    """Agent → server, about one of the agent's calls: ``session``, or the newest."""
+
+    session: str = ""
 
 
 class ToBoard(Message):
@@ -64,6 +81,13 @@ class CallOffer(FromBoth):
     purpose: str
     attempt: int
     sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPrepare(FromBoth):
+    """Please name the ways to the media server: sent before the first offer and when they have grown old."""
+
+    type: ClassVar[str] = "call.prepare"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +133,53 @@ class FormFocus(FromBoth):
     field: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatType(FromBoth):
+    """The line being written, whole, again and again as it grows; shown to the other, kept nowhere."""
+
+    type: ClassVar[str] = "chat.type"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuality(FromBoth):
+    """
+    What the sender's browser measured in the last five seconds; unknown is null.
+
+    Losses are percent of packets sent and received, ``step`` is the picture's step, ``limit`` what holds it
+    back (``none``, ``network``, ``device``), ``browser`` its family.
+    """
+
+    type: ClassVar[str] = "call.quality"
+    loss_up: float | None
+    loss_down: float | None
+    rtt_ms: int | None
+    kbit_up: int
+    kbit_down: int
+    width: int
+    height: int
+    step: str
+    limit: str
+    browser: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSetup(FromBoth):
+    """
+    How long joining took, in ms from its start: devices open, answer here, connected, first picture shown.
+
+    ``occasion`` is ``join``, or ``repair`` after an interruption; a step that never came is null.
+    """
+
+    type: ClassVar[str] = "call.setup"
+    occasion: str
+    devices_ms: int | None
+    answer_ms: int | None
+    connected_ms: int | None
+    picture_ms: int | None
+    browser: str
+
+
 # --- citizen → server -------------------------------------------------------------------------------------
 
 
@@ -122,6 +193,13 @@ class FormConfirm(FromCitizen):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallJoin(FromCitizen):
+    """The citizen answers a call that is written (mode ``text``): nothing is sent but words."""
+
+    type: ClassVar[str] = "call.join"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclarationConfirm(FromCitizen):
     """The citizen ticks, or unticks, one declaration during the read-back."""
 
@@ -132,7 +210,12 @@ class DeclarationConfirm(FromCitizen):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport(FromCitizen):
-    """Outcome of the device test: codes of ``devices.js``, round trip in ms, loss in percent, echo heard."""
+    """
+    Outcome of the device test: codes of ``devices.js``, round trip in ms, loss in percent, echo heard.
+
+    ``way`` is how media reach us (``direct``, ``relayed``, ``blocked``), ``silent`` that the microphone gave
+    no sound, ``speaker`` whether the test tone was heard (``ok``, ``no``, ``unknown``).
+    """
 
     type: ClassVar[str] = "device.report"
     camera: str
@@ -140,6 +223,10 @@ class DeviceReport(FromCitizen):
     echo: bool
     rtt_ms: int | None
     loss_percent: float | None
+    way: str = "unknown"
+    kbit_up: int | None = None
+    silent: bool = False
+    speaker: str = "unknown"
 
 
 # --- agent → server ---------------------------------------------------------------------------------------
@@ -162,6 +249,13 @@ class AgentAway(FromAgent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStay(FromAgent):
+    """The agent takes back the wish to go away after this call."""
+
+    type: ClassVar[str] = "agent.stay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferAccept(FromAgent):
     """The agent takes the offered ticket."""
 
@@ -179,7 +273,7 @@ class OfferDecline(FromAgent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityCheck(FromAgent):
+class IdentityCheck(InCall):
     """The agent compared face, card and answers; ``result`` is ``confirmed``, ``doubtful`` or ``failed``."""
 
     type: ClassVar[str] = "identity.check"
@@ -188,7 +282,7 @@ class IdentityCheck(FromAgent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaterialJudge(FromAgent):
+class MaterialJudge(InCall):
     """The agent's verdict on one paper, from the closed list."""
 
     type: ClassVar[str] = "material.judge"
@@ -197,14 +291,24 @@ class MaterialJudge(FromAgent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadBackStart(FromAgent):
+class ReadBackStart(InCall):
     """The form is complete: show it to the citizen in plain words."""
 
     type: ClassVar[str] = "read_back.start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOutcome(FromAgent):
+class FormPoint(InCall):
+    """The agent points at a place of the shared form: shares of the field's box, 0 to 1; null ends it."""
+
+    type: ClassVar[str] = "form.point"
+    field: str | None
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOutcome(InCall):
     """How the call ended; ``next`` is ``available`` or ``away``."""
 
     type: ClassVar[str] = "session.outcome"
@@ -250,8 +354,10 @@ class StageChanged(ToBoth):
     Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change.
 
     Citizen stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered,
-    in_call, wrap_up. ``session`` is set from the call on; ``peer_online`` tells whether the other side's page
-    is connected. ``version`` grows; an older one is ignored.
+    in_call, wrap_up; one message for each call an agent holds. ``session`` is set from the call on;
+    ``peer_online`` tells whether the other side's page is connected. ``version`` grows; an older one is
+    ignored. ``keeps_room``: the call was passed on and the citizen's connection stays as it is for the next
+    agent.
     """
 
     type: ClassVar[str] = "stage.changed"
@@ -259,10 +365,11 @@ class StageChanged(ToBoth):
     version: int
     session: str | None
     peer_online: bool
+    keeps_room: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PanelChanged(ToBoth):
+class PanelChanged(OfCall):
     """Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case…"""
 
     type: ClassVar[str] = "panel.changed"
@@ -270,7 +377,7 @@ class PanelChanged(ToBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FormChanged(ToBoth):
+class FormChanged(OfCall):
     """
     One field's present state. ``shown`` is what this side may see (masked where it must be).
 
@@ -290,7 +397,7 @@ class FormChanged(ToBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FormFocused(ToBoth):
+class FormFocused(OfCall):
     """The other side's cursor is in ``field`` (or in none) until ``seconds`` have passed."""
 
     type: ClassVar[str] = "form.focused"
@@ -300,7 +407,7 @@ class FormFocused(ToBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatSaid(ToBoth):
+class ChatSaid(OfCall):
     """A line of chat; ``author`` is citizen or agent, ``at_ms`` the server's time."""
 
     type: ClassVar[str] = "chat.said"
@@ -312,17 +419,27 @@ class ChatSaid(ToBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerDevices(ToBoth):
-    """What the other side sends, and its reason if it does not."""
+class ChatTyped(OfCall):
+    """What ``author`` (citizen or agent) is writing at this moment; empty when it was sent or taken back."""
+
+    type: ClassVar[str] = "chat.typed"
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDevices(OfCall):
+    """What the other side sends, and its reason if it does not; ``member`` if it is a third party."""
 
     type: ClassVar[str] = "peer.devices"
     camera: bool
     microphone: bool
     reason: str
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswer(ToBoth):
+class CallAnswer(OfCall):
     """The media server's SDP answer to the offer with the same ``purpose`` and ``attempt``."""
 
     type: ClassVar[str] = "call.answer"
@@ -332,11 +449,40 @@ class CallAnswer(ToBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallRenegotiate(ToBoth):
-    """Please offer again: the room has changed, or the media worker was replaced."""
+class CallWays(ToBoth):
+    """
+    The ways to the media server: ``servers`` as the browser's ``iceServers`` take them, good for new ways
+    for ``good_for_seconds``. With ``relay_only`` no other way leads there.
+    """
+
+    type: ClassVar[str] = "call.ways"
+    servers: Any
+    relay_only: bool
+    good_for_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRenegotiate(OfCall):
+    """
+    Please offer again: with ``more`` on the same connection, because somebody joined; else on a new one,
+    because the media worker was replaced.
+    """
 
     type: ClassVar[str] = "call.renegotiate"
     purpose: str
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSlots(ToBoth):
+    """
+    Who is in which of the receiving streams, in their order; null for an empty one.
+
+    ``kind`` is citizen, agent or a third party's kind, ``name`` a third party's name.
+    """
+
+    type: ClassVar[str] = "call.slots"
+    slots: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,7 +509,42 @@ class PlaceChanged(ToCitizen):
     agents: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPointed(ToCitizen):
+    """The agent points at a place of the form; null ends it."""
+
+    type: ClassVar[str] = "form.pointed"
+    field: str | None
+    x: float
+    y: float
+
+
 # --- server → agent ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerQuality(ToAgent):
+    """What the citizen's browser measured in the last five seconds, as in ``call.quality``."""
+
+    type: ClassVar[str] = "peer.quality"
+    loss_up: float | None
+    loss_down: float | None
+    rtt_ms: int | None
+    kbit_up: int
+    kbit_down: int
+    width: int
+    height: int
+    step: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceCode(ToAgent):
+    """Somebody opened the citizen's link elsewhere: read ``code`` to the citizen if it was them."""
+
+    type: ClassVar[str] = "device.code"
+    code: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,6 +585,8 @@ def _all(base: type[Message]) -> list[type[Message]]:
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
+FROM_THIRD_PARTY = frozenset({CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type})
+"""A third party talks; of form, papers and chat they have nothing."""
 
 TEXT_LIMIT = 2_000
 SDP_LIMIT = 32_768

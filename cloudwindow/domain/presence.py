@@ -1,7 +1,10 @@
 """
 An agent's presence, as the line keeps it in Redis: one script moves one row.
 
-Rule: an agent holds at most one offer or call; presence is a lease that our own heartbeat renews.
+Rule 1: one offer at a time. The calls of an agent weigh no more together than they can carry; a call with
+picture or voice fills them alone (``match.WEIGHTS``).
+Rule 2: what rings beside a call does not change the state; the last call to end does.
+Rule 3: presence is a lease that our own heartbeat renews.
 """
 
 from enum import StrEnum
@@ -32,7 +35,10 @@ class Event(StrEnum):
     WITHDRAW = "withdraw"
     RELEASE = "release"
     END_CALL = "end_call"
+    END_ONE = "end_one"
     FINISH = "finish"
+    FINISH_ONE = "finish_one"
+    FINISH_RINGING = "finish_ringing"
     FINISH_AWAY = "finish_away"
     VANISH = "vanish"
     SIGN_OUT = "sign_out"
@@ -55,8 +61,14 @@ TRANSITIONS = {
     (State.OFFERED, Event.GO_AWAY): State.AWAY,
     (State.OFFERED, Event.VANISH): State.AWAY,
     (State.OFFERED, Event.SIGN_OUT): State.OFFLINE,
+    (State.IN_CALL, Event.ACCEPT): State.IN_CALL,
+    (State.IN_CALL, Event.END_ONE): State.IN_CALL,
+    (State.IN_CALL, Event.FINISH_ONE): State.IN_CALL,
     (State.IN_CALL, Event.END_CALL): State.WRAP_UP,
     (State.IN_CALL, Event.RELEASE): State.WRAP_UP,
+    (State.WRAP_UP, Event.ACCEPT): State.IN_CALL,
+    (State.WRAP_UP, Event.FINISH_ONE): State.WRAP_UP,
+    (State.WRAP_UP, Event.FINISH_RINGING): State.OFFERED,
     (State.WRAP_UP, Event.FINISH): State.IDLE,
     (State.WRAP_UP, Event.FINISH_AWAY): State.AWAY,
     (State.WRAP_UP, Event.SIGN_OUT): State.OFFLINE,

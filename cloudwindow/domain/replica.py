@@ -29,6 +29,7 @@ from cloudwindow.domain.load import (
     Lenders,
     Reach,
     able_by_ring,
+    calls_of,
     crews,
 )
 from cloudwindow.domain.match import NEIGHBOURS, AgentProfile, Lane, Place
@@ -273,9 +274,13 @@ class Replica:
         agent = self._agents.get(news.agent or StaffId(""))
         if agent is None:
             return False
-        self._agents[agent.agent] = replace(
-            agent, state=State.OFFERED, since=news.at, reason="", ticket=news.ticket, offer=news.offer
-        )
+        if agent.calls:
+            agent = replace(agent, ticket=news.ticket, offer=news.offer)
+        else:
+            agent = replace(
+                agent, state=State.OFFERED, since=news.at, reason="", ticket=news.ticket, offer=news.offer
+            )
+        self._agents[agent.agent] = agent
         return self._become(news.ticket, lambda here: OFFERED)
 
     def _accepted(self, news: News) -> bool:
@@ -290,11 +295,12 @@ class Replica:
         before = self._agents.get(news.agent)
         profile = profile_of(news.agent, news.extra)
         state = State(news.extra["state"])
+        calls = calls_of(news.extra.get("calls", ""))
         known = before or AgentPresence(
             agent=news.agent, district=profile.district, state=state, since=news.at, profile=profile
         )
         self._agents[news.agent] = replace(
-            known, district=profile.district, state=state, profile=profile, present=True
+            known, district=profile.district, state=state, profile=profile, present=True, calls=calls
         )
         self._duty_changed()
         return True
@@ -303,16 +309,18 @@ class Replica:
         agent = self._agents.get(news.agent or StaffId(""))
         if agent is None:
             return False
-        state = STATES[news.kind]
-        self.case_ended |= agent.state is State.WRAP_UP
+        state = STATES.get(news.kind) or State(news.extra["state"])
+        calls = calls_of(news.extra.get("calls", ""))
+        self.case_ended |= agent.state is State.WRAP_UP or len(calls) < len(agent.calls)
         self._agents[agent.agent] = replace(
             agent,
             state=state,
-            since=news.at,
+            since=agent.since if news.kind == "agent.calls" and state is agent.state else news.at,
             reason=str(news.extra.get("reason", "")),
-            ticket=news.ticket,
+            ticket=_ticket_of(news.offer) or (calls[-1].ticket if calls else None),
             offer=news.offer,
             present=True,
+            calls=calls,
         )
         if (state is State.AWAY) != (agent.state is State.AWAY):
             self._duty_changed()
@@ -646,8 +654,10 @@ FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     "offer.returned": Replica._returned,
     "agent.signed_in": Replica._signed_in,
     **dict.fromkeys(STATES, Replica._moved),
+    "agent.calls": Replica._moved,
     "agent.changed": Replica._back,
     "agent.leaving": Replica._as_before,
+    "agent.staying": Replica._as_before,
     "line.lending": Replica._lent,
     "agent.lost": Replica._lost,
     "agent.returned": Replica._back,
@@ -666,7 +676,13 @@ def profile_of(agent: StaffId, parts: Mapping[str, Any]) -> AgentProfile:
         languages=frozenset(parts["languages"].split(",")),
         modes=frozenset(parts["modes"].split(",")),
         serves_districts=None if served == "*" else frozenset(map(DistrictCode, served.split(","))),
+        capacity=int(parts.get("capacity") or 1),
     )
+
+
+def _ticket_of(offer: OfferId | None) -> TicketId | None:
+    """The ticket that an offer is about: its name is ``ticket/epoch``."""
+    return TicketId(offer.rsplit("/", 1)[0]) if offer else None
 
 
 def _kinds(on_duty: Sequence[Crew]) -> set[tuple[object, ...]]:

@@ -18,6 +18,8 @@ class Role(StrEnum):
 
     VISITOR = "visitor"
     CITIZEN = "citizen"
+    GUEST = "guest"
+    """Somebody invited into a call."""
     AGENT = "agent"
     APPROVER = "approver"
     DISTRICT_ADMIN = "district_admin"
@@ -46,6 +48,7 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "case.find": EVERYBODY,
     "appointment.find": EVERYBODY,
     "appointment": frozenset({Role.CITIZEN}),
+    "left_form": frozenset({Role.CITIZEN}),
     "case.follow": frozenset({Role.CITIZEN}),
     "case.correct": frozenset({Role.CITIZEN}),
     "visit": frozenset({Role.CITIZEN}),
@@ -53,6 +56,9 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "visit.fill": frozenset({Role.CITIZEN}),
     "visit.sign": frozenset({Role.CITIZEN}),
     "visit.rate": frozenset({Role.CITIZEN}),
+    "visit.company": frozenset({Role.CITIZEN}),
+    "guest.enter": EVERYBODY,
+    "guest": frozenset({Role.GUEST}),
     "verify": EVERYBODY,
     "staff.sign_in": EVERYBODY,
     "staff.home": STAFF,
@@ -61,12 +67,15 @@ ACTIONS: Mapping[str, frozenset[Role]] = {
     "desk.decide": frozenset({Role.AGENT}),
     "desk.take": frozenset({Role.AGENT}),
     "desk.onward": frozenset({Role.AGENT}),
+    "desk.left_form": frozenset({Role.AGENT}),
     "desk.shift": frozenset({Role.AGENT}),
+    "desk.company": frozenset({Role.AGENT}),
     "inbox": frozenset({Role.APPROVER}),
     "inbox.case": frozenset({Role.APPROVER}),
     "board": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "board.lend": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "board.explain": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
+    "board.supervise": frozenset({Role.DISTRICT_ADMIN, Role.CITY_ADMIN}),
     "demo": EVERYBODY,
     "health": EVERYBODY,
     "metrics": EVERYBODY,

@@ -69,6 +69,8 @@ class Outcome(StrEnum):
 
 CHOOSABLE = tuple(one for one in Outcome if one not in {Outcome.AGENT_LOST, Outcome.TRANSFERRED})
 """What an agent may choose; a transfer has a step of its own, a loss is nobody's choice."""
+HOLD_REASONS = ("look_up", "ask_colleague", "technical", "break_asked")
+"""Why a call is put on hold; both sides see it."""
 NEEDS_NOTE = frozenset({Outcome.DRAFT_OWNED, Outcome.ONSITE_REQUIRED, Outcome.IDENTITY_FAILED, Outcome.ABUSE})
 
 LIMITS_SECONDS = {
@@ -81,7 +83,12 @@ LIMITS_SECONDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """``room`` names the media room; times are seconds since the epoch."""
+    """
+    ``room`` names the media room; times are seconds since the epoch.
+
+    ``hold_reason`` of the closed list while the call is on hold, since ``held_at``; in the ``side_room``
+    citizen and agent, and who translates, talk alone.
+    """
 
     id: SessionId
     ticket: TicketId
@@ -99,6 +106,9 @@ class Session:
     recording: bool = False
     deadline: float | None = None
     version: int = 0
+    hold_reason: str = ""
+    held_at: float | None = None
+    side_room: bool = False
 
 
 def advance(session: Session, event: Event, now: float) -> Session:
@@ -112,7 +122,24 @@ def advance(session: Session, event: Event, now: float) -> Session:
         ended_at=now if ended else session.ended_at,
         deadline=now + LIMITS_SECONDS[state] if state in LIMITS_SECONDS else None,
         version=session.version + 1,
+        hold_reason="" if ended else session.hold_reason,
+        held_at=None if ended else session.held_at,
+        side_room=session.side_room and not ended,
     )
+
+
+def hold(session: Session, reason: str, now: float) -> Session:
+    """
+    Put a running call on hold for ``reason``; with none it goes on.
+
+    Raises BadInput("unknown_reason"), Conflict("no_call") for a call nobody has answered or that is over.
+    """
+    if reason and reason not in HOLD_REASONS:
+        raise BadInput("unknown_reason", field="reason")
+    if session.state not in {State.LIVE, State.INTERRUPTED}:
+        raise Conflict("no_call")
+    since = (session.held_at or now) if reason else None
+    return replace(session, hold_reason=reason, held_at=since, version=session.version + 1)
 
 
 def close(session: Session, outcome: Outcome, note: str, now: float, *, submitted: bool) -> Session:
@@ -122,8 +149,13 @@ def close(session: Session, outcome: Outcome, note: str, now: float, *, submitte
     ``submitted`` tells whether the application was handed in. Raises BadInput("outcome_note_required") and
     Conflict("outcome_not_true") when the outcome claims, or denies, a submission wrongly.
     """
+    must_be_true(outcome, note, submitted=submitted)
+    return replace(advance(session, Event.GIVE_OUTCOME, now), outcome=outcome, outcome_note=note.strip())
+
+
+def must_be_true(outcome: Outcome, note: str, *, submitted: bool) -> None:
+    """Raise Conflict("outcome_not_true") or BadInput("outcome_note_required"), see ``close``."""
     if (outcome is Outcome.SUBMITTED) != submitted:
         raise Conflict("outcome_not_true")
     if outcome in NEEDS_NOTE and not note.strip():
         raise BadInput("outcome_note_required", field="note")
-    return replace(advance(session, Event.GIVE_OUTCOME, now), outcome=outcome, outcome_note=note.strip())

@@ -1,5 +1,5 @@
 """
-A ticket: one citizen's place in the line for one item.
+A ticket: one citizen's place in the line, for one item or several (``domain.matter``).
 
 Rule 1: ``joined_at`` never changes. Whatever happens, the wait is measured from the first press.
 Rule 2: every call raises ``epoch``; who writes with an older epoch is refused by the ledger.
@@ -44,6 +44,7 @@ class Event(StrEnum):
     PARK = "park"
     TRANSFER = "transfer"
     HOLD = "hold"
+    SWITCH = "switch"
     FINISH = "finish"
     LEAVE = "leave"
     EXPIRE = "expire"
@@ -54,6 +55,7 @@ TRANSITIONS = {
     (State.WAITING, Event.LEAVE): State.ABANDONED,
     (State.WAITING, Event.EXPIRE): State.EXPIRED,
     (State.WAITING, Event.HOLD): State.WAITING,
+    (State.WAITING, Event.SWITCH): State.WAITING,
     (State.CALLED, Event.ANSWER): State.SERVING,
     (State.CALLED, Event.RECALL): State.CALLED,
     (State.CALLED, Event.RELEASE): State.WAITING,
@@ -108,6 +110,7 @@ EFFECTS: dict[Event, tuple[Effect, ...]] = {
     Event.PARK: (Effect.JOIN_LINE,),
     Event.TRANSFER: (Effect.JOIN_LINE,),
     Event.HOLD: (Effect.JOIN_LINE,),
+    Event.SWITCH: (Effect.JOIN_LINE,),
     Event.MISS: (Effect.LEAVE_LINE,),
     Event.FINISH: (Effect.LEAVE_LINE,),
     Event.LEAVE: (Effect.LEAVE_LINE,),
@@ -120,8 +123,11 @@ class Ticket:
     """
     Times are seconds since the epoch; ``version`` counts every change, ``epoch`` every call.
 
+    ``application``, ``item`` and ``item_version`` are those of the matter it stands at. ``skill`` and
+    ``rings`` are its lane's words, frozen when it was taken for several matters; empty for a single one.
     ``credit_seconds``: what ``priority`` gives, or a penalty below zero. ``preferred_agent`` alone is offered
     the ticket until ``preferred_until``; nobody before ``not_before``. ``callback``: the citizen is rung.
+    ``passed_by``: agents who passed it on; it is not offered to them again while others are there.
     """
 
     id: TicketId
@@ -147,7 +153,15 @@ class Ticket:
     aside_reason: str = ""
     callback: bool = False
     nearly_told_at: float | None = None
+    skill: str = ""
+    rings: str = ""
+    passed_by: tuple[StaffId, ...] = ()
     version: int = 0
+
+    @property
+    def several(self) -> bool:
+        """Whether it has more than one matter."""
+        return self.skill != ""
 
     @property
     def terms(self) -> Terms:
@@ -158,6 +172,7 @@ class Ticket:
             preferred_until=self.preferred_until or 0.0,
             not_before=self.not_before or 0.0,
             callback=self.callback,
+            passed_by=tuple(self.passed_by or ()),
         )
 
     @property

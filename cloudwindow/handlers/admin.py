@@ -13,14 +13,15 @@ from cloudwindow.i18n import texts
 from cloudwindow.journey.board import board_topic
 from cloudwindow.journey.telling import Teller
 
-PANELS = frozenset({"figures", "lines", "agents", "today", "waits", "aid"})
+PANELS = frozenset({"figures", "lines", "agents", "today", "waits", "aid", "left_forms"})
 
 
 async def values_of(request: web.Request) -> dict[str, Any]:
     """What the board shows: its own district, or the one a city admin asks for."""
     journey = request.app[JOURNEY]
     view = await journey.boards.view(staff_of(request), request.query.get("district"))
-    return {"board": view, "districts": journey.house.catalogue.districts}
+    left = await journey.left_desk.on_board(view.scope.code if view.scope else None)
+    return {"board": view, "left_forms": left, "districts": journey.house.catalogue.districts}
 
 
 @route("GET", "/board", "board")

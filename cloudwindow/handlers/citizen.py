@@ -22,11 +22,15 @@ from cloudwindow.handlers.pages import LOOK_COOKIE, TEXT_SIZES, THEMES, Look
 from cloudwindow.handlers.reading import answers_of, read_form, read_open_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
-from cloudwindow.journey import WebSession
+from cloudwindow.journey import Journey, WebSession
 from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.openings import refuses
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
+RESUME_PROBLEMS = frozenset(
+    {"link_unknown", "device_code_needed", "code_wrong", "code_expired", "code_locked"}
+)
+"""What the page of a link can show beside its fields."""
 YEAR_SECONDS = 365 * 86_400
 OWN_PLACE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
 """A path of ours: browsers read backslashes as slashes and skip tabs, so neither may be in it."""
@@ -154,7 +158,9 @@ async def confirm_page(
     """The form with the code and the consents; beside it other ways while nobody who could serve is there."""
     journey = request.app[JOURNEY]
     session, _ = await citizen_session(request)
-    instead = await journey.bookings.instead(journey.intakes.of(session, item.id))
+    intake = journey.intakes.of(await journey.door.again(session), item.id)
+    instead = await journey.bookings.instead(intake)
+    basket = await journey.matters.basket(intake)
     shown = await confirm_values(request, item, session)
     return render(
         request,
@@ -163,6 +169,7 @@ async def confirm_page(
         **shown | {"instead": instead if instead.verdict == "unstaffed" else None},
         base=f"/items/{item.id}",
         booking=None,
+        basket=basket,
         **values,
     )
 
@@ -240,9 +247,9 @@ async def take_ticket(request: web.Request) -> web.Response:
         except CloudWindowError as error:
             if refuses(error) and not wants_json(request):
                 return await instead_page(request, item)
-            if error.field != "code" or wants_json(request):
+            if error.field not in {"code", "more"} or wants_json(request):
                 raise
-            errors.append(BadInput(error.code, error.values, field="code"))
+            errors.append(BadInput(error.code, error.values, field=error.field))
     if errors:
         rows = error_rows(errors, request)
         return await confirm_page(request, item, 422, errors=rows, typed=dict(typed))
@@ -256,9 +263,19 @@ async def resume_page(request: web.Request) -> web.Response:
     return remember(render(request, "citizen/resume.html"), token)
 
 
+async def _resume_other(journey: Journey, session: WebSession, secret: str) -> str:
+    """Take an appointment or a left form over, and name its page. Raises Gone("link_unknown")."""
+    try:
+        await journey.bookings.resume(session, secret)
+    except Gone:
+        await journey.leaving.resume(session, secret)
+        return "/left-form"
+    return "/appointment"
+
+
 @route("POST", "/resume", "resume")
 async def resume(request: web.Request) -> web.Response:
-    """POST /resume — take the visit, or the appointment, over to this browser."""
+    """POST /resume — take the visit, the appointment or the left form over to this browser."""
     typed = await read_form(request)
     session, token = await citizen_session(request)
     secret = typed.get("secret", "").rsplit("#", 1)[-1]
@@ -266,15 +283,18 @@ async def resume(request: web.Request) -> web.Response:
     place = "/visit"
     try:
         try:
-            await journey.visits.resume(session, secret)
+            await journey.visits.resume(session, secret, typed.get("code", ""))
         except Gone:
-            await journey.bookings.resume(session, secret)
-            place = "/appointment"
+            place = await _resume_other(journey, session, secret)
     except CloudWindowError as error:
-        if error.code != "link_unknown" or wants_json(request):
+        if error.code not in RESUME_PROBLEMS or wants_json(request):
             raise
-        rows = error_rows([BadInput(error.code, field="secret")], request)
-        return remember(render(request, "citizen/resume.html", status=410, errors=rows), token)
+        asked = error.code != "link_unknown"
+        rows = error_rows([BadInput(error.code, field="code" if asked else "secret")], request)
+        page = render(
+            request, "citizen/resume.html", status=error.status, errors=rows, secret=secret if asked else ""
+        )
+        return remember(page, token)
     return remember(see_other(place), token)
 
 

@@ -18,10 +18,13 @@ from cloudwindow.journey.calls import agent_topic
 PANELS = frozenset(
     {
         "status",
+        "calls",
         "offer",
         "park",
         "transfer",
         "citizen",
+        "matters",
+        "company",
         "form",
         "progress",
         "materials",
@@ -44,8 +47,11 @@ def staff_of(request: web.Request) -> Staff:
 @route("GET", "/desk", "desk")
 async def desk_page(request: web.Request) -> web.Response:
     """GET /desk — where an agent works."""
-    view = await request.app[JOURNEY].desks.view(staff_of(request), guest(request).look.language)
-    return render(request, "agent/desk.html", desk=view)
+    journey, staff = request.app[JOURNEY], staff_of(request)
+    call = request.query.get("session", "")
+    view = await journey.desks.view(staff, guest(request).look.language, session=call)
+    company = await journey.company.of_agent(staff, call)
+    return render(request, "agent/desk.html", desk=view, company=company)
 
 
 @route("POST", "/desk/start", "desk")
@@ -61,9 +67,15 @@ async def panels(request: web.Request) -> web.Response:
     """GET /desk/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     wanted = frozenset(request.query.get("names", "").split(","))
     view = await request.app[JOURNEY].desks.view(
-        staff_of(request), guest(request).look.language, panels=wanted
+        staff_of(request),
+        guest(request).look.language,
+        panels=wanted,
+        session=request.query.get("session", ""),
     )
-    return parts(request, "agent/panels", PANELS, desk=view)
+    company = request.app[JOURNEY].company
+    call = request.query.get("session", "")
+    others = await company.of_agent(staff_of(request), call) if "company" in wanted else None
+    return parts(request, "agent/panels", PANELS, desk=view, company=others)
 
 
 def replied(request: web.Request, reply: StoredReply) -> web.Response:
@@ -86,7 +98,10 @@ async def submit(request: web.Request) -> web.Response:
     """POST /desk/submit — hand the signed application in, exactly once; JSON {receipt, mode, state}."""
     typed = await read_form(request)
     reply = await request.app[JOURNEY].desks.submit(
-        staff_of(request), key_of(request, typed), guest(request).look.language
+        staff_of(request),
+        key_of(request, typed),
+        guest(request).look.language,
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 
@@ -103,6 +118,7 @@ async def decide(request: web.Request) -> web.Response:
         guest(request).look.language,
         approve=typed["decision"] == "approve",
         reasons=typed.get("reasons", ""),
+        session=typed.get("session", ""),
     )
     return replied(request, reply)
 

@@ -50,6 +50,7 @@ SETTINGS = web.AppKey("settings", Settings)
 
 CITIZEN_COOKIE = "__Host-cw-citizen"
 STAFF_COOKIE = "__Host-cw-staff"
+GUEST_COOKIE = "__Host-cw-guest"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -64,13 +65,14 @@ class Guest:
     request_id: str
     address: str
     citizen: WebSession | None = None
+    invited: WebSession | None = None
     staff_session: WebSession | None = None
     staff: Staff | None = None
 
     @property
     def csrf(self) -> str:
         """The token that forms on this person's pages carry."""
-        session = self.staff_session or self.citizen
+        session = self.staff_session or self.invited or self.citizen
         return session.csrf if session else ""
 
     @property
@@ -85,9 +87,15 @@ class Guest:
             if self.citizen.appointment:
                 roles.add(Role.CITIZEN)
                 reach.add(f"appointment:{self.citizen.appointment}")
+            if self.citizen.left_form:
+                roles.add(Role.CITIZEN)
+                reach.add(f"left_form:{self.citizen.left_form}")
             if self.citizen.cases:
                 roles.add(Role.CITIZEN)
                 reach |= {f"case:{receipt}" for receipt in self.citizen.cases}
+        if self.invited is not None:
+            roles.add(Role.GUEST)
+            reach.add(f"third_party:{self.invited.third_party}")
         if self.staff is not None:
             roles |= {Role(role) for role in self.staff.roles}
             reach.add(f"district:{self.staff.district}")
@@ -170,6 +178,9 @@ def _without_port(host: str) -> str:
 async def _identify(request: web.Request, visitor: Guest) -> None:
     """Each side sees only its own session: somebody may be a citizen and an agent in one browser."""
     door: Door = request.app[JOURNEY].door
+    if is_guest_path(request.path):
+        visitor.invited = await door.invited(request.cookies.get(GUEST_COOKIE))
+        return
     if not is_staff_path(request.path):
         visitor.citizen = await door.citizen(request.cookies.get(CITIZEN_COOKIE))
         return
@@ -186,11 +197,20 @@ def is_staff_path(path: str) -> bool:
     return path.startswith(STAFF_PATHS)
 
 
+def is_guest_path(path: str) -> bool:
+    """Whether a path belongs to somebody invited into a call."""
+    return path.startswith(("/guest", "/ws/guest"))
+
+
 def _refusal(request: web.Request, action: str) -> CloudWindowError:
     if is_staff_path(request.path):
         return NotAllowed("not_allowed") if guest(request).staff else NotSignedIn("not_signed_in")
+    if action == "guest":
+        return NotFound("third_party_unknown")
     if action == "appointment":
         return NotFound("no_appointment")
+    if action == "left_form":
+        return NotFound("no_left_form")
     return NotFound("no_visit" if action.startswith("visit") else "case_not_found")
 
 

@@ -44,7 +44,9 @@ async def park(request: web.Request) -> web.Response:
     """POST /desk/park — end the call for now; the citizen is rung in so many minutes, the place kept."""
     typed = await read_form(request)
     minutes = minutes_of(typed.get("minutes", ""))
-    await request.app[JOURNEY].desks.park(staff_of(request), minutes, typed.get("reason", ""))
+    await request.app[JOURNEY].desks.park(
+        staff_of(request), minutes, typed.get("reason", ""), session=typed.get("session", "")
+    )
     return done(request)
 
 
@@ -59,7 +61,9 @@ async def transfer(request: web.Request) -> web.Response:
         home_street=typed.get("home_street", ""),
         agent=typed.get("to", ""),
     )
-    await request.app[JOURNEY].desks.transfer(staff_of(request), onward, typed.get("reason", ""))
+    await request.app[JOURNEY].desks.transfer(
+        staff_of(request), onward, typed.get("reason", ""), session=typed.get("session", "")
+    )
     return done(request)
 
 

@@ -22,10 +22,12 @@ from cloudwindow.journey.visit import Visits
 PANELS = frozenset(
     {
         "ticket",
+        "matters",
         "devices",
         "form",
         "materials",
         "call_header",
+        "company",
         "chat",
         "read_back",
         "signature",
@@ -51,7 +53,8 @@ async def show(request: web.Request, template: str, status: int = 200, **values:
     """The visit's page, or one part of it."""
     session, _ = await citizen_session(request)
     view = await visits_of(request).view(session, guest(request).look.language)
-    return render(request, template, status=status, visit=view, **values)
+    company = await request.app[JOURNEY].company.of_ticket(view.ticket.id) if view.session else None
+    return render(request, template, status=status, visit=view, company=company, **values)
 
 
 def done(request: web.Request) -> web.Response:
@@ -70,7 +73,8 @@ async def panels(request: web.Request) -> web.Response:
     """GET /visit/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     session, _ = await citizen_session(request)
     view = await visits_of(request).view(session, guest(request).look.language)
-    return parts(request, "citizen/panels", PANELS, visit=view)
+    company = await request.app[JOURNEY].company.of_ticket(view.ticket.id) if view.session else None
+    return parts(request, "citizen/panels", PANELS, visit=view, company=company)
 
 
 @route("POST", "/visit/leave", "visit")
@@ -110,6 +114,15 @@ async def call_back(request: web.Request) -> web.Response:
     if wanted not in {"0", "1"}:
         raise BadInput("choice_unknown", field="wanted")
     await visits_of(request).call_back(session, wanted == "1")
+    return done(request)
+
+
+@route("POST", "/visit/mode", "visit.wait")
+async def switch_mode(request: web.Request) -> web.Response:
+    """POST /visit/mode — wait on by video, audio or text, number and clock kept."""
+    typed = await read_form(request)
+    session, _ = await citizen_session(request)
+    await visits_of(request).switch_mode(session, typed.get("mode", ""), typed.get("reason", ""))
     return done(request)
 
 

@@ -6,6 +6,8 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.company import Company
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -13,7 +15,10 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
 from cloudwindow.journey.intake import Intakes
+from cloudwindow.journey.leaving import Leaving
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
+from cloudwindow.journey.matters import Matters
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
@@ -38,15 +43,20 @@ class Journey:
     intakes: Intakes
     bookings: Bookings
     appointments: AppointmentWatch
+    leaving: Leaving
+    left_desk: LeftDesk
     calls: Calls
+    contact: Contact
     filling: Filling
     visits: Visits
     desks: Desks
+    matters: Matters
     following: Following
     inboxes: Inboxes
     boards: Boards
     places: Places
     aid: Aid
+    company: Company
     promises: Promises
     explaining: Explaining
     printing: Printing
@@ -57,18 +67,22 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     calls = Calls(house)
     filling = Filling(house, calls)
+    contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
-    visits = Visits(house, calls, filling, following, places)
+    visits = Visits(house, calls, filling, following, places, contact)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
-    desks = Desks(house, calls, filling, following, printing)
+    desks = Desks(house, calls, filling, following, printing, contact)
+    leaving = Leaving(house, intakes, openings, filling)
+    left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
+    company = Company(house, calls)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -76,17 +90,35 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         intakes=intakes,
         bookings=bookings,
         appointments=appointments,
+        leaving=leaving,
+        left_desk=left_desk,
         calls=calls,
+        contact=contact,
         filling=filling,
         visits=visits,
         desks=desks,
+        matters=Matters(house, openings, intakes, calls),
         following=following,
         inboxes=Inboxes(house, filling, following, printing),
         boards=boards,
         places=places,
         aid=aid,
+        company=company,
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
-        watch=Watch(house, calls, visits, desks, places, printing, aid, appointments, promises),
+        watch=Watch(
+            house,
+            calls,
+            visits,
+            desks,
+            places,
+            printing,
+            aid,
+            appointments,
+            left_desk,
+            promises,
+            contact,
+            company,
+        ),
     )

@@ -64,7 +64,11 @@ class OtherDistrict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsteadView:
-    """What can truly be had while no number can: why not, when again, where else, and the next free times."""
+    """
+    What can truly be had while no number can: why not, when again, where else, the next free times.
+
+    ``look_by``: when a form left now would be looked at; empty when none can be left.
+    """
 
     item: ServiceItem
     district: District
@@ -72,6 +76,7 @@ class InsteadView:
     opens_at: float | None
     others: Sequence[OtherDistrict]
     slots: Sequence[SlotView]
+    look_by: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from cloudwindow.domain.catalogue import District
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.ids import StaffId
 from cloudwindow.domain.load import AgentPresence
+from cloudwindow.domain.session import Session
+from cloudwindow.journey.company import RUNNING
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
 from cloudwindow.journey.lending import ENDS, end_of, may_lend
@@ -57,6 +59,7 @@ class Boards:
             kept = await promises.records(conn, since=now - PUBLISHED_DAYS * 86_400)
             lent = await lendings.not_over(conn, now)
             staff_list = {one.id: one for one in await house.people.all_staff(conn)}
+            calls = await house.visits.open_calls(conn)
         known, agents = await self._agents(scope)
         states = Counter(one.state.value for one in agents)
         return BoardView(
@@ -79,6 +82,7 @@ class Boards:
                     since=one.since,
                     leaving=one.leaving,
                     shift_ends_at=one.shift_ends_at,
+                    call=_running(calls.get(one.agent, ())),
                 )
                 for one in sorted(agents, key=lambda one: (one.state.value, one.since))
                 if one.agent in staff_list
@@ -163,6 +167,11 @@ class Boards:
             agents=Counter(one.state.value for one in agents if one.district == district.code),
             today={name: today.get(district.code, {}).get(name, 0) for name in COUNTS},
         )
+
+
+def _running(calls: Sequence[Session]) -> str:
+    """The call an admin may listen to, empty while none runs: of written calls the oldest."""
+    return next((call.id for call in calls if call.state in RUNNING), "")
 
 
 def _longest(groups: Sequence[WaitingGroup], now: float) -> float | None:

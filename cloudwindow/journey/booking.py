@@ -21,6 +21,7 @@ from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOft
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ItemId, TicketId, normal_code, with_check, word
+from cloudwindow.domain.left_form import look_by
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import booking_words
@@ -32,7 +33,7 @@ from cloudwindow.journey.appointment_views import (
     SlotView,
 )
 from cloudwindow.journey.house import House
-from cloudwindow.journey.intake import CODE_TEXT, Agreed, Intake, Intakes, six_digits
+from cloudwindow.journey.intake import CODE_TEXT, Agreed, Intake, Intakes, intake_of, six_digits
 from cloudwindow.journey.openings import Openings
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
@@ -155,7 +156,7 @@ class Bookings:
         item = self._house.item_of(intake.item, intake.item_version)
         district = self._house.catalogue.district(window)
         slot = self._slot(item, district, at)
-        chosen = replace(intake, window_district=district.code, slot_start=slot.start)
+        chosen = replace(intake, window_district=district.code, slot_start=slot.start, more=())
         await self._intakes.keep(session, chosen)
         async with self._house.ledger.read() as conn:
             await self._seat(conn, item, district, intake.call_language, slot, "")
@@ -333,7 +334,7 @@ class Bookings:
         ticket = await self._intakes.open(
             conn,
             session,
-            Intake(**said["intake"]),
+            intake_of(said["intake"]),
             item,
             Agreed(**said["agreed"]),
             now,
@@ -533,6 +534,7 @@ class Bookings:
         item = house.item_of(intake.item, intake.item_version)
         district = house.catalogue.district(intake.window)
         language, mode = intake.call_language, intake.mode
+        leavable = await self._openings.leavable(item, district, language=language, mode=mode)
         return InsteadView(
             item=item,
             district=district,
@@ -540,6 +542,7 @@ class Bookings:
             opens_at=district.calendar.next_opening(house.clock()),
             others=await self._openings.others(item, district, language=language, mode=mode),
             slots=await self.next_free(item, district, language),
+            look_by=look_by(district.calendar, house.clock()) if leavable else None,
         )
 
 

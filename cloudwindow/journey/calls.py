@@ -10,32 +10,40 @@ from typing import Any, Literal
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
-from cloudwindow.domain.application import void
+from cloudwindow.domain.application import FILLING, void
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import DistrictCode, OfferId, SessionId, StaffId, TicketId, word
-from cloudwindow.domain.load import AgentPresence
-from cloudwindow.domain.match import MODES
+from cloudwindow.domain.load import AgentPresence, HeldCall
+from cloudwindow.domain.match import FULL, MODES, WEIGHTS, fits
 from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
     CallRenegotiate,
+    CallWays,
     PanelChanged,
     StageChanged,
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
+from cloudwindow.domain.third_party import MEMBER as THIRD_MEMBER
 from cloudwindow.domain.ticket import Ticket
+from cloudwindow.journey import ticket_matters
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.nearly import text_to
 from cloudwindow.journey.ring_words import RING_TEXT
-from cloudwindow.records import Connection, promises
+from cloudwindow.journey.standing import arrangement
+from cloudwindow.media.plane import Arrangement
+from cloudwindow.media.relay import LIFE_SECONDS
+from cloudwindow.records import Connection, duties, matters, promises
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
 PARK_REASONS = ("fetch_papers", "wait_for_person", "technical", "other")
 TRANSFER_REASONS = ("other_language", "other_mode", "wrong_district", "special_knowledge", "other")
+KEPT_ROOM_SECONDS = 600.0
+"""So long the citizen of a call that was passed on may stay connected for the next agent."""
 AGENT_GRACE_SECONDS = 30.0
 """An agent's page may reload; after this the citizen goes back to the head of the line."""
 
@@ -48,6 +56,18 @@ def citizen_topic(ticket: str) -> str:
 def agent_topic(agent: str) -> str:
     """Who hears what concerns a desk."""
     return f"agent:{agent}"
+
+
+def third_topic(party: str) -> str:
+    """Who hears what concerns a third party's page."""
+    return f"third:{party}"
+
+
+def topic_of(session: Session, member: str) -> str:
+    """Where the page of a member of the call's media room listens."""
+    if member.startswith(THIRD_MEMBER):
+        return third_topic(member.removeprefix(THIRD_MEMBER))
+    return agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +91,8 @@ class Live:
     A ticket and its last call as they stand.
 
     ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
-    ``rung``: the step called somebody who has to be told by text message.
+    ``rung``: the step called somebody who has to be told by text message. ``keeps_room``: the citizen stays
+    connected for the next agent.
     """
 
     ticket: Ticket
@@ -79,6 +100,7 @@ class Live:
     freed: StaffId | None = None
     absent: bool = False
     rung: bool = False
+    keeps_room: bool = False
 
     @property
     def stage(self) -> str:
@@ -91,6 +113,13 @@ class Live:
             tickets.State.CALLED: "called",
             tickets.State.MISSED: "missed",
         }.get(state, "ended")
+
+
+def _kept_room(last: Session | None, now: float) -> str:
+    """The media room in which the citizen of a call that was passed on still waits, if there is one."""
+    if last is None or last.outcome is not Outcome.TRANSFERRED or last.ended_at is None:
+        return ""
+    return last.room if now - last.ended_at < KEPT_ROOM_SECONDS else ""
 
 
 class Calls:
@@ -128,18 +157,19 @@ class Calls:
         last = await house.visits.session_of_ticket(conn, ticket_id)
         if last is not None and last.epoch == epoch and last.agent == agent.id:
             return Live(ticket=ticket, session=last)
-        await self.must_be_free(conn, agent.id)
+        await self.must_have_room(conn, agent, ticket.mode)
         called, _ = tickets.advance(ticket, tickets.Event.CALL, now, agent=agent.id, epoch=epoch)
+        called = await ticket_matters.first_open(house, conn, called)
         await house.visits.save_ticket(conn, called, seen=ticket.version)
         await promises.settle(conn, ticket.id, now=now, called=True)
         session = Session(
             id=SessionId(word(house.random(10))),
             ticket=ticket.id,
-            application=ticket.application,
+            application=called.application,
             citizen=ticket.citizen,
             agent=agent.id,
             epoch=epoch,
-            room=word(house.random(15)),
+            room=_kept_room(last, now) or word(house.random(15)),
             started_at=now,
             deadline=now + sessions.LIMITS_SECONDS[sessions.State.RINGING],
         )
@@ -151,19 +181,21 @@ class Calls:
             "ring": ring,
             "waited_seconds": round(now - ticket.joined_at),
         }
-        await note(conn, ticket.application, "ticket.called", actor, now, payload)
-        await note(conn, ticket.application, "session.started", actor, now, {"session": session.id})
+        await note(conn, called.application, "ticket.called", actor, now, payload)
+        await note(conn, called.application, "session.started", actor, now, {"session": session.id})
         if called.callback:
-            await note(conn, ticket.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
+            await note(conn, called.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
         return Live(ticket=called, session=session, rung=called.callback)
 
-    async def must_be_free(self, conn: Connection, agent: str) -> None:
+    async def must_have_room(self, conn: Connection, agent: Staff, mode: str) -> None:
         """
-        Raise Conflict("call_not_closed") while the agent owes a call its outcome.
+        Raise Conflict("call_not_closed") unless a call of ``mode`` fits beside those that owe an outcome.
 
-        The line may not know: it was emptied in between, or the agent signed in anew.
+        The line may not know of them: it was emptied in between, or the agent signed in anew.
         """
-        if await self._house.visits.session_of_agent(conn, agent) is not None:
+        held = await self._house.visits.modes_held(conn, agent.id)
+        load = sum(WEIGHTS.get(one, FULL) for one in held)
+        if not fits(load, mode, agent.text_calls):
             raise Conflict("call_not_closed")
 
     async def _give_back(self, agent: StaffId, ticket: str, error: CloudWindowError, now: float) -> None:
@@ -181,7 +213,18 @@ class Calls:
             await self._quietly(line.release(agent, TicketId(ticket), now=now, reason=reason))
         else:
             await self._quietly(line.wrap_up(agent, TicketId(ticket), now=now))
-        await self._free(agent, now, "available")
+        await self._free(agent, now, "available", TicketId(ticket))
+
+    async def name_ways(self, topic: str) -> None:
+        """Tell the page of ``topic`` how its browser gets to the media server from now on."""
+        house = self._house
+        servers = house.relay.servers(topic, now=house.clock())
+        ways = CallWays(
+            servers=[asdict(server) for server in servers],
+            relay_only=house.relay.only,
+            good_for_seconds=LIFE_SECONDS,
+        )
+        await house.hub.tell(topic, ways)
 
     async def offer_media(
         self, message: CallOffer, *, ticket: str, role: str, topic: str, agent: str = ""
@@ -193,18 +236,27 @@ class Calls:
         Conflict("no_call") when there is none, Unavailable("media_unavailable").
         """
         if message.purpose == "echo":
-            room, member, echo = f"echo-{ticket or agent}", "self", True
+            room, member, stands = f"echo-{ticket or agent}", "self", None
         elif message.purpose == "call":
-            live = await self._joined(ticket, role, agent)
-            room, member, echo = live.room, role, False
+            live = await self._joined(ticket, role)
+            room, member, stands = live.room, role, await self._stands(live)
         else:
             raise BadInput("unknown_purpose")
-        await self._place(room)
-        sdp = await self._house.media.answer(room, member, role=role, offer=message.sdp, echo=echo)
-        answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
+        await self.place_room(room)
+        echo = message.purpose == "echo"
+        sdp = await self._house.media.answer(
+            room, member, role=role, offer=message.sdp, echo=echo, arrangement=stands
+        )
+        call = message.session or None
+        answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp, session=call)
         await self._house.hub.tell(topic, answer)
 
-    async def _place(self, room: str) -> None:
+    async def _stands(self, session: Session) -> Arrangement:
+        async with self._house.ledger.read() as conn:
+            known = await self._house.third_parties.of_session(conn, session.id)
+        return arrangement(session, known)
+
+    async def place_room(self, room: str) -> None:
         """All nodes put one room on one worker."""
         media = self._house.media
         proposed = await media.place(room)
@@ -216,10 +268,10 @@ class Calls:
             return  # alone without Redis: our own choice stands
         media.adopt(room, chosen)
 
-    async def _joined(self, ticket: str, role: str, agent: str) -> Session:
+    async def _joined(self, ticket: str, role: str) -> Session:
         if role == "agent":
             async with self._house.ledger.read() as conn:
-                session = await self._house.visits.session_of_agent(conn, agent)
+                session = (await self.live(conn, ticket)).session
             if session is None or session.state not in sessions.OPEN:
                 raise Conflict("no_call")
             await self.side_back(session.id, "agent")
@@ -295,24 +347,25 @@ class Calls:
     async def agent_lost(self, agent: str) -> None:
         """The agent's page is gone: after a short grace the citizen goes back to the head of the line."""
         now = self._house.clock()
-        live = await self._house.ledger.write(lambda conn: self._lose_agent(conn, agent, now))
-        if live is not None:
+        for live in await self._house.ledger.write(lambda conn: self._lose_agent(conn, agent, now)):
             await self.tell(live)
 
     async def agent_back(self, agent: str) -> None:
         """The agent's heartbeat is back before the grace ran out."""
         async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent)
-        if session is not None and session.state is sessions.State.INTERRUPTED:
-            await self.side_back(session.id, "agent")
+            held = await self._house.visits.sessions_of_agent(conn, agent)
+        for session in held:
+            if session.state is sessions.State.INTERRUPTED:
+                await self.side_back(session.id, "agent")
 
-    async def _lose_agent(self, conn: Connection, agent: str, now: float) -> Live | None:
-        session = await self._house.visits.session_of_agent(conn, agent)
-        if session is None or session.state is not sessions.State.LIVE:
-            return None
-        ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
-        session = await self._interrupt(conn, ticket, session, "agent", AGENT_GRACE_SECONDS, now)
-        return Live(ticket=ticket, session=session)
+    async def _lose_agent(self, conn: Connection, agent: str, now: float) -> Sequence[Live]:
+        found = []
+        for session in await self._house.visits.sessions_of_agent(conn, agent):
+            if session.state is sessions.State.LIVE:
+                ticket = await self._house.visits.ticket(conn, session.ticket, lock=True)
+                lost = await self._interrupt(conn, ticket, session, "agent", AGENT_GRACE_SECONDS, now)
+                found.append(Live(ticket=ticket, session=lost))
+        return found
 
     async def _interrupt(
         self, conn: Connection, ticket: Ticket, session: Session, side: str, seconds: float, now: float
@@ -349,15 +402,14 @@ class Calls:
         if live is not None:
             await self.tell(live)
 
-    async def media_gone(self, room: str, member: str) -> None:
-        """A media worker died or a transport ended: both browsers are asked to offer again."""
+    async def media_gone(self, room: str, member: str, *, more: bool = False) -> None:
+        """A media worker died, a transport ended or (``more``) somebody joined: the browser offers again."""
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session_of_room(conn, room)
         if session is None or session.state not in sessions.OPEN:
             return
-        again = CallRenegotiate(purpose="call")
-        topic = agent_topic(session.agent) if member == "agent" else citizen_topic(session.ticket)
-        await self._house.hub.tell(topic, again)
+        again = CallRenegotiate(purpose="call", more=more, session=session.id)
+        await self._house.hub.tell(topic_of(session, member), again)
 
     # --- ending ------------------------------------------------------------------------------------------
 
@@ -385,6 +437,7 @@ class Calls:
         A ticket that is being served stays so until the outcome is given.
         """
         submitted = (await self._house.cases.case(conn, ticket.application)).submitted
+        submitted = submitted and not await ticket_matters.others_open(conn, ticket)
         event, said = {
             (tickets.State.CALLED, "agent"): (tickets.Event.RELEASE, "ticket.released"),
             (tickets.State.SERVING, "citizen"): (tickets.Event.LEAVE, "ticket.done"),
@@ -420,31 +473,38 @@ class Calls:
             if error.status not in {409, 410, 503}:
                 raise
 
-    async def give_outcome(self, agent: Staff, outcome: str, note_text: str, then: str) -> None:
+    async def give_outcome(
+        self, agent: Staff, outcome: str, note_text: str, then: str, session: str = ""
+    ) -> None:
         """
-        Close the call with an outcome of the closed list; then the agent is ``available`` or ``away``.
+        Close a call with an outcome of the closed list; after the last one the agent is ``available`` or
+        ``away``.
 
-        Raises BadInput unknown_outcome or outcome_note_required, Conflict outcome_not_true or no_call.
+        Raises BadInput unknown_outcome or outcome_note_required, Conflict outcome_not_true, no_call or
+        matters_open.
         """
         if outcome not in {one.value for one in sessions.CHOOSABLE} or then not in {"available", "away"}:
             raise BadInput("unknown_outcome", field="outcome")
         now = self._house.clock()
         live = await self._house.ledger.write(
-            lambda conn: self._close(conn, agent, Outcome(outcome), note_text, now)
+            lambda conn: self._close(conn, agent, session, Outcome(outcome), note_text, now)
         )
         await self._quietly(self._house.line.wrap_up(agent.id, live.ticket.id, now=now))
-        await self._free(agent.id, now, "available" if then == "available" else "away")
+        await self._free(agent.id, now, "available" if then == "available" else "away", live.ticket.id)
         await self.tell(live)
 
-    async def _close(self, conn: Connection, agent: Staff, outcome: Outcome, text: str, now: float) -> Live:
+    async def _close(
+        self, conn: Connection, agent: Staff, call: str, outcome: Outcome, text: str, now: float
+    ) -> Live:
         house = self._house
-        session = await house.visits.session_of_agent(conn, agent.id)
+        session = await house.visits.session_of_agent(conn, agent.id, call)
         if session is None or session.state is not sessions.State.WRAPPING_UP:
             raise Conflict("no_call")
         case = await house.cases.case(conn, session.application)
         closed = sessions.close(session, outcome, text, now, submitted=case.submitted)
         await house.visits.save_session(conn, closed, seen=session.version)
         ticket = await house.visits.ticket(conn, session.ticket, lock=True)
+        await ticket_matters.close(conn, ticket, session, outcome, text, submitted=case.submitted)
         mine = ticket.epoch == session.epoch
         if mine and ticket.state in {tickets.State.SERVING, tickets.State.ON_HOLD}:
             ticket = await self._move_ticket(conn, ticket, tickets.Event.FINISH, now)
@@ -491,20 +551,29 @@ class Calls:
         if live.session is not None and live.freed is not None:
             await self._quietly(self._house.media.close(live.session.room))
             await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
-            await self._free(live.freed, now, "available")
+            await self._free(live.freed, now, "available", live.ticket.id)
             await self._tell_free(live.freed, "idle")
         else:
             await self._quietly(self._house.line.leave(live.ticket.id, now=now))
         await self.tell(live)
 
-    async def _free(self, agent: StaffId, now: float, then: Literal["available", "away"]) -> None:
-        """The after-work is done; also for a line that was emptied since and knows nothing of the call."""
+    async def _free(
+        self, agent: StaffId, now: float, then: Literal["available", "away"], ticket: TicketId
+    ) -> None:
+        """
+        The after-work of a call is done; also for a line that was emptied since and knows nothing of it.
+
+        There the agent is free again once they owe no call its outcome.
+        """
         line = self._house.line
         try:
-            await line.finish(agent, now=now, then=then)
+            await line.finish(agent, now=now, then=then, ticket=ticket)
         except Conflict:
-            if then == "available":
-                await self._quietly(line.set_available(agent, now=now))
+            async with self._house.ledger.read() as conn:
+                held = await self._house.visits.sessions_of_agent(conn, agent)
+                wishes = await duties.of_agent(conn, agent)
+            if then == "available" and not held and not wishes.leaving:
+                await self._quietly(line.set_available(agent, pull=wishes.pull, now=now))
         except Unavailable:
             return  # the sweeper finishes it
 
@@ -574,38 +643,39 @@ class Calls:
         if known.state is tickets.State.WAITING:
             await self.rejoin(known, now)
 
-    @staticmethod
-    def differ(known: AgentPresence, session: Session | None) -> bool:
-        """Whether the line's ``known`` cannot be true of an agent whose open call is ``session``."""
-        wrapping = session is not None and session.state is sessions.State.WRAPPING_UP
-        if known.state is Presence.IN_CALL:
-            return session is None or wrapping
-        if known.state is Presence.WRAP_UP:
-            return session is None
-        return known.state in {Presence.IDLE, Presence.OFFERED} and session is not None
-
-    async def mend_agent(self, known: AgentPresence, session: Session | None, now: float) -> None:
+    async def mend_agent(
+        self, known: AgentPresence, held: Sequence[Session], now: float, *, settled_at: float
+    ) -> None:
         """
-        The line holds ``known`` in a call or its wrap-up; ``session`` is what the ledger has not closed.
+        The line holds ``known`` in calls or their wrap-up; ``held`` is what the ledger has not closed.
 
-        They differ when the line was away as a call ended: then the line is told again.
+        They differ when the line was away as a call ended: then the line is told again. What has changed
+        since ``settled_at`` may be on its way.
         """
+        if known.state in {Presence.IDLE, Presence.OFFERED} and held and known.since < settled_at:
+            away = self._house.line.set_away(known.agent, reason="call_not_closed", now=now)
+            await self._quietly(away)
+        for call in known.calls:
+            if max(known.since, call.accepted_at or 0.0) < settled_at:
+                open_call = next((one for one in held if one.ticket == call.ticket), None)
+                await self._mend_call(known, call, open_call, bool(held), now)
+
+    async def _mend_call(
+        self, known: AgentPresence, call: HeldCall, session: Session | None, others: bool, now: float
+    ) -> None:
         line, agent = self._house.line, known.agent
-        wrapping = session is not None and session.state is sessions.State.WRAPPING_UP
-        if known.state is Presence.IN_CALL and known.ticket is not None and (session is None or wrapping):
+        if not call.ended and (session is None or session.state is sessions.State.WRAPPING_UP):
             async with self._house.ledger.read() as conn:
-                ticket = await self._house.visits.ticket(conn, known.ticket)
+                ticket = await self._house.visits.ticket(conn, call.ticket)
             back = ticket.state is tickets.State.WAITING
             await self._quietly((line.release if back else line.wrap_up)(agent, ticket.id, now=now))
-        if known.state in {Presence.IN_CALL, Presence.WRAP_UP} and session is None:
-            await self._free(agent, now, "away")
+        if session is None:
+            await self._free(agent, now, "available" if others else "away", call.ticket)
             await self._tell_free(agent, "away")
-        if known.state in {Presence.IDLE, Presence.OFFERED} and session is not None:
-            await self._quietly(line.set_away(agent, reason="call_not_closed", now=now))
 
     # --- setting aside and passing on ---------------------------------------------------------------------
 
-    async def park(self, agent: Staff, *, until: float, reason: str) -> None:
+    async def park(self, agent: Staff, *, until: float, reason: str, session: str = "") -> None:
         """
         End the call for now; the citizen is rung at the promised time, by this agent if they are there.
 
@@ -620,9 +690,9 @@ class Calls:
             )
 
         payload = {"reason": reason, "until": until}
-        await self._leave_call(agent, moved, Outcome.DRAFT_OWNED, "ticket.parked", payload)
+        await self._leave_call(agent, session, moved, Outcome.DRAFT_OWNED, "ticket.parked", payload)
 
-    async def transfer(self, agent: Staff, onward: Onward, *, reason: str) -> None:
+    async def transfer(self, agent: Staff, onward: Onward, *, reason: str, session: str = "") -> None:
         """
         Send the citizen on to other agents, at their old place: same number, same clock.
 
@@ -655,16 +725,24 @@ class Calls:
                 home_district=DistrictCode(onward.home_district) or ticket.home_district,
                 preferred_agent=other.id if other else None,
                 preferred_until=now + tickets.PREFER_SECONDS if other else None,
+                passed_by=_passed_on(ticket, agent.id, to=onward.agent),
             )
 
         payload = {"reason": reason, **{name: value for name, value in asdict(onward).items() if value}}
         await self._leave_call(
-            agent, moved, Outcome.TRANSFERRED, "ticket.transferred", payload, home_street=onward.home_street
+            agent,
+            session,
+            moved,
+            Outcome.TRANSFERRED,
+            "ticket.transferred",
+            payload,
+            home_street=onward.home_street,
         )
 
     async def _leave_call(
         self,
         agent: Staff,
+        call: str,
         moved: Callable[[Ticket, float], Ticket],
         outcome: Outcome,
         said: str,
@@ -677,7 +755,7 @@ class Calls:
 
         async def work(conn: Connection) -> Live:
             visits = self._house.visits
-            session = await visits.session_of_agent(conn, agent.id)
+            session = await visits.session_of_agent(conn, agent.id, call)
             if session is None or session.state not in sessions.OPEN:
                 raise Conflict("no_call")
             ticket = await visits.ticket(conn, session.ticket, lock=True)
@@ -687,13 +765,7 @@ class Calls:
             onward = moved(ticket, now)
             await visits.save_ticket(conn, onward, seen=ticket.version)
             if home_street:
-                home = replace(
-                    void(case),
-                    home_district=onward.home_district,
-                    home_street=home_street,
-                    version=case.version + 1,
-                )
-                await self._house.cases.save(conn, home, seen=case.version)
+                await self._move_home(conn, onward, home_street)
             ended = sessions.advance(session, sessions.Event.HANG_UP, now)
             closed = sessions.close(ended, outcome, str(payload["reason"]), now, submitted=False)
             await visits.save_session(conn, closed, seen=session.version)
@@ -702,18 +774,39 @@ class Calls:
             await note(conn, ticket.application, said, actor, now, about)
             told = {"session": session.id, "outcome": outcome.value}
             await note(conn, ticket.application, "session.closed", actor, now, told)
-            return Live(ticket=onward, session=closed)
+            return Live(
+                ticket=onward,
+                session=closed,
+                keeps_room=outcome is Outcome.TRANSFERRED and not onward.callback,
+            )
 
         live = await self._house.ledger.write(work)
         line = self._house.line
-        if live.session is not None:
+        if live.session is not None and live.keeps_room:
+            await self._quietly(self._house.media.remove(live.session.room, "agent"))
+        elif live.session is not None:
             await self._quietly(self._house.workers.forget(live.session.room))
             await self._quietly(self._house.media.close(live.session.room))
         # Out and in again: the lane, the terms or the time may be others now; the place is the old one.
         await self._quietly(line.wrap_up(agent.id, live.ticket.id, now=now))
         await self.rejoin(live.ticket, now)
-        await self._free(agent.id, now, "available")
+        await self._free(agent.id, now, "available", live.ticket.id)
         await self.tell(live)
+
+    async def _move_home(self, conn: Connection, ticket: Ticket, street: str) -> None:
+        """All that the ticket still has to do belongs to its home district now."""
+        about = await matters.of_ticket(conn, ticket.id) if ticket.several else [ticket]
+        for one in about:
+            case = await self._house.cases.case(conn, one.application)
+            if case.state not in FILLING:
+                continue
+            home = replace(
+                void(case),
+                home_district=ticket.home_district,
+                home_street=street,
+                version=case.version + 1,
+            )
+            await self._house.cases.save(conn, home, seen=case.version)
 
     async def hold(self, ticket: str, *, until: float) -> None:
         """
@@ -738,7 +831,7 @@ class Calls:
         live = await self._house.ledger.write(work)
         if live.freed is not None:
             await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
-            await self._free(live.freed, now, "available")
+            await self._free(live.freed, now, "available", live.ticket.id)
             await self._tell_free(live.freed, "idle")
             await self.rejoin(live.ticket, now)
         else:
@@ -837,7 +930,7 @@ class Calls:
                 await self._requeued(live, now)
             else:
                 await self._quietly(self._house.line.wrap_up(live.freed, live.ticket.id, now=now))
-            await self._free(live.freed, now, "away")
+            await self._free(live.freed, now, "away", live.ticket.id)
             await self._tell_free(live.freed, "away")
         await self.tell(live)
 
@@ -858,7 +951,7 @@ class Calls:
             await self._house.visits.save_session(conn, session, seen=session.version - 1)
             await note(conn, ticket.application, "ticket.requeued", SYSTEM, now, {"ticket": ticket.id})
         elif before is sessions.State.WRAPPING_UP:
-            session = await self._outcome_by_default(conn, session)
+            session = await self._outcome_by_default(conn, ticket, session)
         if (
             session.state is sessions.State.CLOSED
             and mine
@@ -873,8 +966,9 @@ class Calls:
         await note(conn, ticket.application, said, SYSTEM, now, payload)
         return Live(ticket=ticket, session=session, freed=session.agent if closed else None, absent=absent)
 
-    async def _outcome_by_default(self, conn: Connection, session: Session) -> Session:
+    async def _outcome_by_default(self, conn: Connection, ticket: Ticket, session: Session) -> Session:
         """Nobody said how the call ended: what the case says stands, and a draft has its agent as owner."""
+        await ticket_matters.close_by_default(self._house, conn, ticket, session)
         case = await self._house.cases.case(conn, session.application)
         outcome = Outcome.SUBMITTED if case.submitted else Outcome.DRAFT_OWNED
         closed = replace(session, outcome=outcome, version=session.version + 1)
@@ -908,8 +1002,15 @@ class Calls:
             await self._house.hub.tell(agent_topic(live.session.agent), self.agent_stage(live))
 
     async def _tell_free(self, agent: StaffId, stage: str) -> None:
-        told = StageChanged(stage=stage, version=self._tick(), session=None, peer_online=False)
-        await self._house.hub.tell(agent_topic(agent), told)
+        """Tell a desk that a call of its is over: it goes on with the others, or is in ``stage``."""
+        async with self._house.ledger.read() as conn:
+            held = await self._house.visits.sessions_of_agent(conn, agent)
+            lives = [await self.live(conn, one.ticket) for one in held]
+        for one, live in zip(held, lives, strict=True):
+            await self._house.hub.tell(agent_topic(agent), self.agent_stage(replace(live, session=one)))
+        if not held:
+            told = StageChanged(stage=stage, version=self._tick(), session=None, peer_online=False)
+            await self._house.hub.tell(agent_topic(agent), told)
 
     def citizen_stage(self, live: Live) -> StageChanged:
         """What the citizen's page is told."""
@@ -919,6 +1020,7 @@ class Calls:
             version=self._tick(),
             session=session.id if session else None,
             peer_online=session is not None and self._house.hub.online(agent_topic(session.agent)),
+            keeps_room=live.keeps_room,
         )
 
     def agent_stage(self, live: Live) -> StageChanged:
@@ -941,7 +1043,8 @@ class Calls:
         changed = PanelChanged(panels=panels)
         await self._house.hub.tell(citizen_topic(live.ticket.id), changed)
         if live.session is not None:
-            await self._house.hub.tell(agent_topic(live.session.agent), changed)
+            mine = replace(changed, session=live.session.id)
+            await self._house.hub.tell(agent_topic(live.session.agent), mine)
 
     async def _move_ticket(
         self, conn: Connection, ticket: Ticket, event: tickets.Event, now: float
@@ -958,3 +1061,8 @@ class Calls:
         moved = sessions.advance(session, event, now)
         await self._house.visits.save_session(conn, moved, seen=session.version)
         return moved
+
+
+def _passed_on(ticket: Ticket, by: StaffId, *, to: str) -> tuple[StaffId, ...]:
+    """Who is not offered the ticket again, once ``by`` has passed it on; ``to``, sent it by name, is."""
+    return tuple(sorted({*(ticket.passed_by or ()), by} - {StaffId(to)}))

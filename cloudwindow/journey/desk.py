@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, time
 from typing import Any
 
@@ -15,17 +17,25 @@ from cloudwindow.domain.fields import mask_idno, mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import OfferId, StaffId, TicketId
 from cloudwindow.domain.load import AgentPresence
-from cloudwindow.domain.match import AgentProfile, ring_of
+from cloudwindow.domain.match import FULL, WEIGHTS, AgentProfile, ring_of
 from cloudwindow.domain.messages import (
     AgentAvailable,
     AgentAway,
+    AgentStay,
     CallDevices,
     CallHangUp,
     CallOffer,
+    CallPrepare,
+    CallQuality,
+    CallSetup,
     ChatSay,
+    ChatType,
     FormFocus,
+    FormPoint,
     FormSet,
+    FromBoth,
     IdentityCheck,
+    InCall,
     MaterialJudge,
     Message,
     OfferAccept,
@@ -36,13 +46,15 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
-from cloudwindow.journey import showing, taking
+from cloudwindow.journey import showing, taking, ticket_matters
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.views import (
+    CallCard,
     ChatLine,
     ChoiceRow,
     DecisionView,
@@ -51,7 +63,8 @@ from cloudwindow.journey.views import (
     SessionView,
     StaffCard,
 )
-from cloudwindow.records import Connection, figures, keys
+from cloudwindow.records import Connection, duties, figures, keys
+from cloudwindow.records.duties import Wishes
 from cloudwindow.records.keys import StoredReply
 from cloudwindow.records.people import Staff
 
@@ -64,13 +77,20 @@ class Desks:
     """What an agent does. A case is reached through the agent's own call, never by its number."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, printing: Printing
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        printing: Printing,
+        contact: Contact,
     ) -> None:
         self._house = house
         self._calls = calls
         self._filling = filling
         self._following = following
         self._printing = printing
+        self._contact = contact
         self._profiles_of: date | None = None
 
     def _today(self) -> date:
@@ -81,8 +101,31 @@ class Desks:
     async def opened(self, agent: Staff) -> None:
         """The desk is connected: known to the line, and back in a call that was interrupted."""
         await self._calls.agent_back(agent.id)  # a call goes on also while the line is away
-        await self._house.line.sign_in(profile_of(agent, self._today()), now=self._house.clock())
+        await self._introduce(agent)
         await self.tell_stage(agent)
+
+    async def _introduce(self, agent: Staff) -> None:
+        """Make the agent known to the line; to one that was emptied with what they had asked of it."""
+        now = self._house.clock()
+        known = await self.presence(agent.id)
+        await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
+        ends_at = None if known else (await self._wishes(agent)).shift_ends_at
+        if ends_at is not None and ends_at > now:
+            await self._house.line.end_shift_at(agent.id, ends_at, now=now)
+
+    async def _wishes(self, agent: Staff) -> Wishes:
+        async with self._house.ledger.read() as conn:
+            return await duties.of_agent(conn, agent.id)
+
+    async def _wish(self, agent: Staff, **changes: Any) -> None:
+        """Keep what the agent asks of the line, for a line that will have been emptied."""
+
+        async def work(conn: Connection) -> None:
+            before = await duties.of_agent(conn, agent.id)
+            if (wishes := replace(before, **changes)) != before:
+                await duties.keep(conn, agent.id, wishes)
+
+        await self._house.ledger.write(work)
 
     async def start(self, agent: Staff, *, pull: bool = False) -> None:
         """
@@ -90,15 +133,19 @@ class Desks:
 
         If the desk is not connected yet it has its lease's time to come.
         """
-        now = self._house.clock()
-        await self._must_be_free(agent)
-        await self._house.line.sign_in(profile_of(agent, self._today()), now=now)
-        await self._house.line.set_available(agent.id, pull=pull, now=now)
+        await self.must_have_room(agent, "video")
+        await self._introduce(agent)
+        await self._available(agent, pull=pull)
+
+    async def _available(self, agent: Staff, *, pull: bool) -> None:
+        await self._wish(agent, pull=pull, leaving="")
+        await self._house.line.set_available(agent.id, pull=pull, now=self._house.clock())
         await self.tell_stage(agent)
 
-    async def _must_be_free(self, agent: Staff) -> None:
+    async def must_have_room(self, agent: Staff, mode: str) -> None:
+        """Raise Conflict("call_not_closed") unless a call of ``mode`` fits beside those the agent holds."""
         async with self._house.ledger.read() as conn:
-            await self._calls.must_be_free(conn, agent.id)
+            await self._calls.must_have_room(conn, agent, mode)
 
     async def closed(self, agent: Staff) -> None:
         """The desk's page is gone; in a call the citizen is told and the agent has a short grace."""
@@ -128,7 +175,7 @@ class Desks:
         async with self._house.ledger.read() as conn:
             staff = await self._house.people.staff(conn, agent)
         if staff is not None:
-            await self._house.line.sign_in(profile_of(staff, self._today()), now=self._house.clock())
+            await self._introduce(staff)
             await self.tell_stage(staff)
 
     async def refresh_profiles(self) -> None:
@@ -151,21 +198,19 @@ class Desks:
     async def tell_stage(self, agent: Staff) -> None:
         """Tell the desk where it stands."""
         async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
-            live = await self._calls.live(conn, session.ticket) if session else None
-        if session is not None and live is not None and live.session is not None:
-            if live.session.id == session.id:
+            held = await self._house.visits.sessions_of_agent(conn, agent.id)
+            lives = [await self._calls.live(conn, one.ticket) for one in held]
+        for session, live in zip(held, lives, strict=True):
+            if live.session is not None and live.session.id == session.id:
                 await self._calls.tell(live)
-                return
-            stage = "wrap_up" if session.state is sessions.State.WRAPPING_UP else "in_call"
-        else:
-            stage = await self._idle_stage(agent.id)
-        told = StageChanged(
-            stage=stage,
-            version=round(self._house.clock() * 1000),
-            session=session.id if session else None,
-            peer_online=False,
-        )
+            else:
+                await self._tell(agent, _stage_in(session), session.id)
+        if not held:
+            await self._tell(agent, await self._idle_stage(agent.id), None)
+
+    async def _tell(self, agent: Staff, stage: str, session: str | None) -> None:
+        version = round(self._house.clock() * 1000)
+        told = StageChanged(stage=stage, version=version, session=session, peer_online=False)
         await self._house.hub.tell(agent_topic(agent.id), told)
 
     async def _known(self, agent: str) -> AgentPresence | None:
@@ -183,42 +228,69 @@ class Desks:
     # --- the page ----------------------------------------------------------------------------------------
 
     async def view(
-        self, agent: Staff, language: str, *, panels: frozenset[str] = frozenset({"offer"})
+        self,
+        agent: Staff,
+        language: str,
+        *,
+        panels: frozenset[str] = frozenset({"offer"}),
+        session: str = "",
     ) -> DeskView:
-        """Everything the desk shows; lists to choose from only for the ``panels`` that hold them."""
+        """
+        Everything the desk shows, with its call ``session`` in front, or the newest.
+
+        Lists to choose from are looked up only for the ``panels`` that hold them.
+        """
         house, now = self._house, self._house.clock()
         day = moment(day_of(now), time())
         async with house.ledger.read() as conn:
-            session = await house.visits.session_of_agent(conn, agent.id)
+            held = await house.visits.sessions_of_agent(conn, agent.id)
+            front = next((one for one in held if one.id == session), held[-1] if held else None)
+            wishes = await duties.of_agent(conn, agent.id)
             served = await figures.served_by(conn, agent.id, since=day)
             groups = await figures.waiting(conn, None)
         waiting = sum(
             group.waiting for group in groups if house.item_of(group.item).skill_group in agent.skills
         )
-        stage = {
-            None: "",
-            sessions.State.WRAPPING_UP: "wrap_up",
-        }.get(session.state if session else None, "in_call")
         known = await self._known(agent.id)
-        stage = stage or _stage_of(known)
-        shown = await self._session(agent, language) if session else None
+        stage = _stage_in(front) if front else _stage_of(known)
+        shown = await self._session(agent, language, front.id) if front else None
         away = known is not None and known.state is Presence.AWAY
         return DeskView(
             staff=card_of(house, agent),
             stage=stage,
             version=round(now * 1000),
-            offer=None if session else await self._offer(agent, known),
+            offer=await self._offer(agent, known),
             session=shown,
+            calls=[await self._card(one, front) for one in held] if shown else (),
             waiting=waiting,
             served_today=served,
-            pull=known is not None and known.pull,
+            pull=known.pull if known is not None and known.state is not Presence.AWAY else wishes.pull,
             away_reason=known.reason if known is not None and away else "",
-            leaving=known.leaving if known is not None else "",
+            leaving=(known.leaving if known is not None else "") or (wishes.leaving if front else ""),
             shift_ends_at=known.shift_ends_at if known is not None else None,
-            choices=await self._choices(agent, known) if "offer" in panels and not session else (),
+            choices=await self._choices(agent, known) if "offer" in panels and not held else (),
             onward=await taking.onward(house, agent, shown.ticket)
             if shown and panels & {"park", "transfer"}
             else None,
+        )
+
+    async def _card(self, session: Session, front: Session | None) -> CallCard:
+        house = self._house
+        async with house.ledger.read() as conn:
+            ticket = await house.visits.ticket(conn, session.ticket)
+            citizen = await house.people.citizen(conn, session.citizen)
+            lines, since = await house.visits.unanswered(conn, session.id)
+        return CallCard(
+            session=session.id,
+            stage=_stage_in(session),
+            number=ticket.number,
+            applicant=citizen.name,
+            item=house.item_of(ticket.item, ticket.item_version).name,
+            mode=ticket.mode,
+            in_front=front is not None and front.id == session.id,
+            unanswered=lines,
+            unanswered_since=since,
+            online=house.hub.online(citizen_topic(ticket.id)),
         )
 
     async def _choices(self, agent: Staff, known: AgentPresence | None) -> Sequence[ChoiceRow]:
@@ -233,19 +305,18 @@ class Desks:
         house, now = self._house, self._house.clock()
         if running is None or running.offer is None or running.ticket is None:
             return None
-        if running.state is not Presence.OFFERED:
-            return None
         async with house.ledger.read() as conn:
             ticket = await house.visits.ticket(conn, running.ticket)
             case = await house.cases.case(conn, ticket.application)
             devices = await house.visits.devices(conn, ticket.id)
             booked = await house.appointments.of_ticket(conn, ticket.id)
             last = await house.visits.last_session(conn, ticket.application)
+            names = await ticket_matters.names(house, conn, ticket)
         item = house.item_of(ticket.item, ticket.item_version)
         passed_on = last is not None and last.ticket == ticket.id and last.outcome is Outcome.TRANSFERRED
         return OfferView(
             offer=running.offer,
-            expires_at=running.since + house.offer_seconds,
+            expires_at=running.rings_until or running.since + house.offer_seconds,
             number=ticket.number,
             item=item,
             home=house.catalogue.district(ticket.home_district),
@@ -265,19 +336,21 @@ class Desks:
             promised_at=ticket.not_before,
             aside_reason=ticket.aside_reason,
             passed_on=last.outcome_note if last is not None and passed_on else "",
+            matters=names,
         )
 
-    async def _session(self, agent: Staff, language: str) -> SessionView | None:
+    async def _session(self, agent: Staff, language: str, call: str) -> SessionView | None:
         house, now = self._house, self._house.clock()
         async with house.ledger.read() as conn:
-            session = await house.visits.session_of_agent(conn, agent.id)
+            session = await house.visits.session_of_agent(conn, agent.id, call)
             if session is None:
                 return None
             ticket = await house.visits.ticket(conn, session.ticket)
             case = await house.cases.case(conn, session.application)
             citizen = await house.people.citizen(conn, session.citizen)
             principal = await house.cases.principal(conn, case.id)
-            chat = await house.visits.chat(conn, case.id)
+            about = await ticket_matters.views(house, conn, ticket)
+            chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
@@ -328,6 +401,7 @@ class Desks:
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
             appointment=showing.appointment_mark(booked),
+            matters=about,
         )
 
     def _decision(
@@ -355,13 +429,19 @@ class Desks:
         now = self._house.clock()
         match message:
             case AgentAvailable():
-                await self._must_be_free(agent)
-                await self._house.line.set_available(agent.id, pull=message.pull, now=now)
-                await self.tell_stage(agent)
+                await self.must_have_room(agent, "video")
+                await self._available(agent, pull=message.pull)
             case AgentAway():
-                reason = message.reason if message.reason in AWAY_REASONS else ""
-                await self._house.line.set_away(agent.id, reason=reason or "break", now=now)
+                reason = (message.reason if message.reason in AWAY_REASONS else "") or "break"
+                await self._wish(agent, leaving=reason)
+                await self._house.line.set_away(agent.id, reason=reason, now=now)
                 await self.tell_stage(agent)
+            case AgentStay():
+                await self._wish(agent, leaving="")
+                await self._house.line.stay(agent.id, now=now)
+                await self.tell_stage(agent)
+            case CallPrepare():
+                await self._calls.name_ways(agent_topic(agent.id))
             case OfferAccept():
                 await self._calls.accept(agent, message.offer)
             case OfferDecline():
@@ -371,10 +451,14 @@ class Desks:
                     agent.id, OfferId(message.offer), reason=message.reason, now=now
                 )
             case SessionOutcome():
-                await self._calls.give_outcome(agent, message.outcome, message.note, message.next)
+                await self._calls.give_outcome(
+                    agent, message.outcome, message.note, message.next, message.session
+                )
                 await self.tell_stage(agent)
+            case FromBoth() | InCall():
+                await self._in_call(await self.filler(agent, language, message.session), agent, message)
             case _:
-                await self._in_call(await self.filler(agent, language), agent, message)
+                raise BadInput("message_unknown")
 
     async def _in_call(self, filler: Filler, agent: Staff, message: Message) -> None:
         match message:
@@ -396,21 +480,24 @@ class Desks:
                 await self._filling.judge(filler, message.material, message.verdict)
             case ReadBackStart():
                 await self._filling.start_read_back(filler)
+            case CallQuality() | CallSetup() | ChatType() | FormPoint():
+                await self._contact.heard(filler, message)
             case CallHangUp():
-                await self._calls.hang_up((await self._call_of(agent)).id, by=filler.actor)
+                call = await self._call_of(agent, message.session)
+                await self._calls.hang_up(call.id, by=filler.actor)
             case _:
                 raise BadInput("message_unknown")
 
-    async def filler(self, agent: Staff, language: str) -> Filler:
-        """The agent as somebody who fills, in the call they hold. Raises Conflict("no_call")."""
-        session = await self._call_of(agent)
+    async def filler(self, agent: Staff, language: str, call: str = "") -> Filler:
+        """The agent as somebody who fills, in the call ``call`` or the newest. Raises Conflict("no_call")."""
+        session = await self._call_of(agent, call)
         actor = Actor(kind="agent", id=agent.id, name=agent.name)
         return Filler(actor=actor, ticket=session.ticket, language=language)
 
-    async def _call_of(self, agent: Staff) -> Session:
-        """The call whose case this agent may write: not one whose citizen waits again, or is with others."""
+    async def _call_of(self, agent: Staff, call: str = "") -> Session:
+        """A call whose case this agent may write: not one whose citizen waits again, or is with others."""
         async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
+            session = await self._house.visits.session_of_agent(conn, agent.id, call)
             if session is None:
                 raise Conflict("no_call")
             live = await self._calls.live(conn, session.ticket)
@@ -423,7 +510,7 @@ class Desks:
 
     async def next(self, agent: Staff) -> bool:
         """Ask for the next ticket; whether somebody is offered. Raises Conflict as ``Line.next_for``."""
-        await self._must_be_free(agent)
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         offered = await self._house.line.next_for(agent.id, now=self._house.clock())
         await self.tell_stage(agent)
@@ -437,7 +524,7 @@ class Desks:
         """
         if reason not in PICK_REASONS:
             raise BadInput("unknown_reason", field="reason")
-        await self._must_be_free(agent)
+        await self.must_have_room(agent, lightest(agent.modes))
         await self._by_hand(agent)
         await self._house.line.pick(agent.id, TicketId(ticket), reason=reason, now=self._house.clock())
         await self.tell_stage(agent)
@@ -446,17 +533,18 @@ class Desks:
         """Who was away and takes somebody is rung by nobody else: they go on taking by hand."""
         known = await self.presence(agent.id)
         if known is not None and known.state is Presence.AWAY:
+            await self._wish(agent, pull=True, leaving="")
             await self._house.line.set_available(agent.id, pull=True, now=self._house.clock())
 
-    async def park(self, agent: Staff, minutes: int, reason: str) -> None:
+    async def park(self, agent: Staff, minutes: int, reason: str, *, session: str = "") -> None:
         """End the call for now; the citizen is rung in so many minutes. Raises as ``Calls.park``."""
         until = self._house.clock() + minutes * 60.0
-        await self._calls.park(agent, until=until, reason=reason)
+        await self._calls.park(agent, until=until, reason=reason, session=session)
         await self.tell_stage(agent)
 
-    async def transfer(self, agent: Staff, onward: Onward, reason: str) -> None:
+    async def transfer(self, agent: Staff, onward: Onward, reason: str, *, session: str = "") -> None:
         """Send the citizen on to other agents, clock and number kept. Raises as ``Calls.transfer``."""
-        await self._calls.transfer(agent, onward, reason=reason)
+        await self._calls.transfer(agent, onward, reason=reason, session=session)
         await self.tell_stage(agent)
 
     async def end_shift(self, agent: Staff, clock: str) -> None:
@@ -466,18 +554,20 @@ class Desks:
         Raises BadInput("shift_end_unusable"), Conflict("agent_not_signed_in").
         """
         now = self._house.clock()
-        await self._house.line.end_shift_at(agent.id, taking.shift_end(clock, now), now=now)
+        ends_at = taking.shift_end(clock, now)
+        await self._wish(agent, shift_ends_at=ends_at)
+        await self._house.line.end_shift_at(agent.id, ends_at, now=now)
         await self.tell_stage(agent)
 
     # --- submission and decision -------------------------------------------------------------------------
 
-    async def submit(self, agent: Staff, key: str, language: str) -> StoredReply:
+    async def submit(self, agent: Staff, key: str, language: str, *, session: str = "") -> StoredReply:
         """
         Hand the signed application in, exactly once for each ``key``; the reply is JSON {receipt, mode}.
 
         Raises Conflict not_signed, summary_moved_on, no_call; idempotency errors as ``keys.once``.
         """
-        application = await self._application(agent)
+        application = await self._application(agent, session)
 
         async def effect(conn: Connection) -> Application:
             case = await self._house.cases.case(conn, application)
@@ -498,14 +588,14 @@ class Desks:
         return await self._once(agent, "/desk/submit", key, application, effect)
 
     async def decide(
-        self, agent: Staff, key: str, language: str, *, approve: bool, reasons: str
+        self, agent: Staff, key: str, language: str, *, approve: bool, reasons: str, session: str = ""
     ) -> StoredReply:
         """
         Decide in the competent organ's name, exactly once for each ``key``; replies as ``submit``.
 
         Raises NotAllowed("no_delegation"), BadInput("reasons_required"), Conflict("state_forbids").
         """
-        application = await self._application(agent)
+        application = await self._application(agent, session)
 
         async def effect(conn: Connection) -> Application:
             case = await self._house.cases.case(conn, application)
@@ -556,32 +646,52 @@ class Desks:
         stored = await self._house.ledger.write(work)
         self._printing.soon()
         async with self._house.ledger.read() as conn:
-            session = await self._house.visits.session_of_agent(conn, agent.id)
-            live = await self._calls.live(conn, session.ticket) if session else None
-        if live is not None:
-            await self._calls.refresh(live, "read_back", "signature", "decision", "case", "form", "materials")
+            held = await self._house.visits.sessions_of_agent(conn, agent.id)
+            lives = [await self._calls.live(conn, one.ticket) for one in held]
+        for live in lives:
+            await self._calls.refresh(
+                live, "read_back", "signature", "decision", "case", "form", "materials", "matters"
+            )
         return stored
 
-    async def _application(self, agent: Staff) -> str:
-        return (await self._call_of(agent)).application
+    async def _application(self, agent: Staff, call: str = "") -> str:
+        return (await self._call_of(agent, call)).application
+
+    async def _applications(self, agent: Staff) -> Sequence[str]:
+        """The cases of all calls of this agent whose case they may write."""
+        async with self._house.ledger.read() as conn:
+            held = await self._house.visits.sessions_of_agent(conn, agent.id)
+        found = []
+        for one in reversed(held):
+            with suppress(Conflict):
+                found.append(await self._application(agent, one.id))
+        return found
 
     async def picture(self, agent: Staff, material: str) -> bytes:
-        """A page of the case in this agent's call. Raises NotFound("unknown_material")."""
-        try:
-            application = await self._application(agent)
-        except Conflict as error:
-            raise NotFound("unknown_material") from error
-        return await self._filling.picture(application, material)
+        """A page of a case in this agent's calls. Raises NotFound("unknown_material")."""
+        for application in await self._applications(agent):
+            with suppress(NotFound):
+                return await self._filling.picture(application, material)
+        raise NotFound("unknown_material")
 
     async def document(self, agent: Staff, document: str) -> tuple[Any, bytes]:
-        """A notice of the case in this agent's call. Raises NotFound("unknown_document")."""
-        try:
-            application = await self._application(agent)
-        except Conflict as error:
-            raise NotFound("unknown_document") from error
-        async with self._house.ledger.read() as conn:
-            case = await self._house.cases.case(conn, application)
-        return await self._following.document(case, document)
+        """A notice of a case in this agent's calls. Raises NotFound("unknown_document")."""
+        for application in await self._applications(agent):
+            async with self._house.ledger.read() as conn:
+                case = await self._house.cases.case(conn, application)
+            with suppress(NotFound):
+                return await self._following.document(case, document)
+        raise NotFound("unknown_document")
+
+
+def lightest(modes: Sequence[str]) -> str:
+    """The mode of ``modes`` that takes least of an agent."""
+    return min(modes, key=lambda mode: WEIGHTS.get(mode, FULL))
+
+
+def _stage_in(session: Session) -> str:
+    """The stage of a desk with this call in front."""
+    return "wrap_up" if session.state is sessions.State.WRAPPING_UP else "in_call"
 
 
 def _stage_of(known: AgentPresence | None) -> str:
@@ -600,6 +710,7 @@ def profile_of(agent: Staff, today: date) -> AgentProfile:
         skills=frozenset(skill_word(skill, level) for skill, level in levels),
         languages=frozenset(agent.languages),
         modes=frozenset(agent.modes),
+        capacity=agent.text_calls,
     )
 
 

@@ -15,9 +15,11 @@ from cloudwindow.domain.catalogue import Catalogue, District, Text
 from cloudwindow.domain.errors import BadInput, NotFound
 from cloudwindow.domain.explain import Assignment, Candidate, Check, Ending, Why, check, lost_because, read
 from cloudwindow.domain.match import Lane, plain
+from cloudwindow.domain.matter import Matter
 from cloudwindow.domain.rights import CITY, Person, allow
 from cloudwindow.domain.ticket import Ticket
-from cloudwindow.records import Connection, assignments
+from cloudwindow.journey.ticket_matters import joined_names
+from cloudwindow.records import Connection, assignments, matters
 from cloudwindow.records.assignments import Colleague
 from cloudwindow.records.ledger import Ledger
 
@@ -127,12 +129,13 @@ class Explaining:
         async with self._ledger.read() as conn:
             found = await assignments.latest(conn, district=scope, agent=agent or None, limit=LATEST)
             people = await assignments.colleagues(conn, {row.agent for row, _ in found})
+            about = await matters.of_tickets(conn, {one.id for _, one in found if one.several})
         return [
             LatestRow(
                 row=row,
                 number=ticket.number,
                 day=day_of(ticket.joined_at).isoformat(),
-                item=self._item(ticket),
+                item=self._items(about.get(ticket.id) or [ticket]),
                 home=self._catalogue.district(ticket.home_district),
                 agent=people.get(row.agent),
                 check=check(row),
@@ -167,9 +170,10 @@ class Explaining:
         seen = {
             id: other.number for id, other in others.items() if person is None or may_see(person, other, ())
         }
+        about = await matters.of_ticket(conn, ticket.id) if ticket.several else [ticket]
         return TicketStory(
             ticket=ticket,
-            item=self._item(ticket),
+            item=self._items(about),
             home=self._catalogue.district(ticket.home_district),
             first_called_at=await assignments.first_called_at(conn, ticket.id),
             offers=[self._offer(row, reasons[row.epoch], people, seen) for row in rows],
@@ -206,12 +210,16 @@ class Explaining:
             lost=lost_because(why, one, ring),
         )
 
-    def _item(self, ticket: Ticket) -> Text:
+    def _items(self, about: Sequence[Ticket | Matter]) -> Text:
+        """The names of all a ticket is for."""
+        return joined_names([self._item(one) for one in about])
+
+    def _item(self, about: Ticket | Matter) -> Text:
         """The item's name; its code when the catalogue has dropped it since."""
-        for version in (ticket.item_version, None):
+        for version in (about.item_version, None):
             with contextlib.suppress(NotFound):
-                return self._catalogue.item(ticket.item, version).name
-        return Text(zh=ticket.item, en=ticket.item)
+                return self._catalogue.item(about.item, version).name
+        return Text(zh=about.item, en=about.item)
 
     def _district(self, code: str) -> District | None:
         try:

@@ -5,7 +5,7 @@ Edits travel as single fields (``form.changed``); everything rarer as parts of t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudwindow.assist import Changed
@@ -134,19 +134,30 @@ class Filling:
             at_ms=round(kept.at * 1000),
         )
         await self._house.hub.tell(citizen_topic(live.ticket.id), told)
-        await self._house.hub.tell(agent_topic(session.agent), told)
+        await self._house.hub.tell(agent_topic(session.agent), replace(told, session=session.id))
 
     # --- papers ------------------------------------------------------------------------------------------
 
     async def add_material(self, filler: Filler, rule: str, raw: bytes) -> None:
         """Re-encode and keep a photographed page. Raises what papers and assist raise."""
-        house, now = self._house, self._house.clock()
+        house = self._house
         live, item = await self._standing(filler)
+        material = await self.photographed(item, rule, raw, by=filler.actor)
+        changed = await house.ledger.write(
+            lambda conn: house.assist.add_material(
+                conn, live.ticket.application, item, material, actor=filler.actor
+            )
+        )
+        await self._papers_changed(live, changed)
+
+    async def photographed(self, item: ServiceItem, rule: str, raw: bytes, *, by: Actor) -> Material:
+        """``raw`` encoded anew and stored, not yet among a case's papers. Raises what papers raise."""
+        house, now = self._house, self._house.clock()
         item.material(rule)
         paper = await house.papers.reencode(raw)
         stored = await house.store.put(paper.jpeg, "image/jpeg", now=now)
         hints = tuple(name for name in ("blurry", "dark", "small") if getattr(paper.hints, name))
-        material = Material(
+        return Material(
             id=MaterialId(word(house.random(10))),
             rule=rule,
             file=stored.id,
@@ -154,15 +165,9 @@ class Filling:
             width=paper.width,
             height=paper.height,
             hints=hints,
-            added_by=filler.actor.kind,
+            added_by=by.kind,
             at=now,
         )
-        changed = await house.ledger.write(
-            lambda conn: house.assist.add_material(
-                conn, live.ticket.application, item, material, actor=filler.actor
-            )
-        )
-        await self._papers_changed(live, changed)
 
     async def remove_material(self, filler: Filler, material: str) -> None:
         """The citizen takes a page back."""
@@ -301,7 +306,8 @@ class Filling:
         if filler.actor.kind == "agent":
             await self._house.hub.tell(citizen_topic(live.ticket.id), message)
         elif live.session is not None:
-            await self._house.hub.tell(agent_topic(live.session.agent), message)
+            mine = replace(message, session=live.session.id)
+            await self._house.hub.tell(agent_topic(live.session.agent), mine)
 
     async def _show(self, live: Live, item: ServiceItem, changed: Changed) -> None:
         await self._show_side(live.ticket, None, item, changed)
@@ -320,7 +326,8 @@ class Filling:
         side = "citizen" if session is None else "agent"
         topic = citizen_topic(ticket.id) if session is None else agent_topic(session.agent)
         for view in views_of(changed.case, item, changed.fields, side=side, language="zh-CN"):
-            await self._house.hub.tell(topic, message_of(view))
+            told = message_of(view)
+            await self._house.hub.tell(topic, replace(told, session=session.id) if session else told)
 
 
 def views_of(

@@ -11,7 +11,7 @@ from cloudwindow.domain.errors import BadInput, Conflict, NotFound, TooOften
 from cloudwindow.domain.fields import mask_name
 from cloudwindow.domain.filling import Actor, canonical_values
 from cloudwindow.domain.ids import MaterialId, normal_code, word
-from cloudwindow.journey import showing
+from cloudwindow.journey import showing, ticket_matters
 from cloudwindow.journey.house import House
 from cloudwindow.journey.views import CaseView, VerifyView
 from cloudwindow.records import Connection, events
@@ -68,7 +68,7 @@ class Following:
                 return case
             if session.ticket is not None:
                 ticket = await self._house.visits.ticket(conn, session.ticket)
-                if ticket.application == case.id:
+                if case.id in await ticket_matters.cases(conn, ticket):
                     return case
         raise NotFound("case_not_found")
 

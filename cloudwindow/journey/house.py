@@ -11,12 +11,15 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.relay import NO_RELAY, Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
 from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
+from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.people import People
+from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
 from cloudwindow.signaling import Hub
 from cloudwindow.sms import DemoSms, SmsGateway
@@ -47,7 +50,9 @@ class House:
     people: People
     visits: Visits
     appointments: Appointments
+    left_forms: LeftForms
     cases: Cases
+    third_parties: ThirdParties
     assist: Assist
     office: Office
     line: Line
@@ -69,6 +74,10 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    quality_keep_days: float = 30.0
+    relay: Relay = NO_RELAY
+    shows_supervisors: bool = True
+    """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 
     def item_of(self, item: str, version: int | None = None) -> ServiceItem:
         """The item in the version a ticket or case was opened with."""

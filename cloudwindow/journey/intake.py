@@ -5,20 +5,22 @@ Nothing is stored under a name before the phone has answered; what was chosen wa
 session.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
 from cloudwindow.domain import fields
+from cloudwindow.domain import left_form as left_forms
 from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import ApplicationId, CitizenId, TicketId, word
+from cloudwindow.domain.ids import ApplicationId, CitizenId, StaffId, TicketId, word
 from cloudwindow.domain.match import MODES, Lane
+from cloudwindow.domain.matter import Matter, joined_rings, joined_skill
 from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason, strongest
 from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
@@ -42,7 +44,11 @@ ACTING_AS = {"own": "self", "delegate": "delegate"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a citizen chose and who they say they are; ``principal_…`` when acting for somebody."""
+    """
+    What a citizen chose and who they say they are; ``principal_…`` when acting for somebody.
+
+    ``more``: further items of the same number, as chosen.
+    """
 
     item: str
     item_version: int
@@ -61,6 +67,7 @@ class Intake:
     priority: str = ""
     window_district: str = ""
     slot_start: float = 0.0
+    more: tuple[str, ...] = ()
 
     @property
     def window(self) -> str:
@@ -99,7 +106,8 @@ class Problems(CloudWindowError):
 
 def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
-    return lane_at(item, ticket.home_district, ticket.language, ticket.mode)
+    lane = lane_at(item, ticket.home_district, ticket.language, ticket.mode)
+    return replace(lane, skill=ticket.skill, rings=ticket.rings) if ticket.several else lane
 
 
 class Intakes:
@@ -173,6 +181,7 @@ class Intakes:
             self._house.catalogue.district(intake.window),
             language=intake.call_language,
             mode=intake.mode,
+            more=[self._house.item_of(one) for one in intake.more],
         )
         await self.have_code(session, intake)
         return intake
@@ -195,7 +204,7 @@ class Intakes:
         """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
         if session.intake.get("item") != item_id:
             raise Gone("intake_gone")
-        return Intake(**session.intake)
+        return intake_of(session.intake)
 
     async def send_code(self, session: WebSession, intake: Intake) -> None:
         """Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour."""
@@ -228,7 +237,8 @@ class Intakes:
 
         One unit of the ledger: a code is never spent without a number. A citizen who already holds a live
         ticket for the item is brought back to it, and a button pressed again gives the same number. Raises
-        BadInput code_wrong, Gone code_expired or intake_gone, Conflict office_closed, TooOften code_locked.
+        BadInput code_wrong, Gone code_expired or intake_gone, Conflict office_closed or matter_has_number,
+        TooOften code_locked.
         """
         house, now = self._house, self._house.clock()
 
@@ -269,7 +279,8 @@ class Intakes:
         if session.intake or session.ticket is None:
             return None
         ticket = await self._house.visits.ticket(conn, session.ticket)
-        return ticket if ticket.live and ticket.item == item_id else None
+        held = await self._house.visits.live_ticket(conn, ticket.citizen, item_id)
+        return ticket if held is not None and held.id == ticket.id else None
 
     def _must_be_open(self, intake: Intake, now: float) -> None:
         calendar = self._house.catalogue.district(intake.window).calendar
@@ -319,24 +330,107 @@ class Intakes:
         last = await house.visits.last_session(conn, case.id) if case else None
         if case is None:
             case = await self._open_case(conn, intake, item, citizen, now)
-        ticket = await self._open_ticket(conn, intake, item, citizen, case, last, now, credit_seconds)
+        others = [house.item_of(one) for one in intake.more]
+        window = house.catalogue.district(intake.window)
+        serial = await next_ticket_number(conn, window.code, day_of(now))
+        items = [item, *others]
+        ticket = self._made_ticket(intake, items, citizen, case, last, serial, now, credit_seconds)
+        further = await self._further(conn, intake, others, citizen, ticket, now)
+        secret = word(house.random(20))
+        await house.visits.add_ticket(conn, ticket, resume_secret=secret, more=further)
         await house.people.bind_ticket(conn, session, ticket.id)
+        about: list[Ticket | Matter] = [ticket, *further]
         actor = Actor(kind="citizen", id=citizen.id)
-        await note(conn, case.id, "intake.identified", actor, now, {"method": "phone_code"})
-        for consent in agreed.consents:
-            await house.cases.add_consent(conn, case.id, consent)
-            said = "consent.given" if consent.given else "consent.refused"
-            told = {"kind": consent.kind, "text_version": consent.text_version}
-            await note(conn, case.id, said, actor, now, told)
+        for matter in about:
+            await self.consented(conn, matter.application, agreed, actor, now)
+            await self._note_taken(conn, matter, ticket, actor, now)
+            await self._continue_left(conn, matter.application, ticket, now)
+        return ticket
+
+    async def _further(
+        self,
+        conn: Connection,
+        intake: Intake,
+        items: Sequence[ServiceItem],
+        citizen: Citizen,
+        ticket: Ticket,
+        now: float,
+    ) -> list[Matter]:
+        """The other matters with their cases. Raises Conflict("matter_has_number") for what waits already."""
+        found = []
+        for position, item in enumerate(items, start=2):
+            if await self._house.visits.live_ticket(conn, citizen.id, item.id) is not None:
+                raise Conflict("matter_has_number", {"item": item.id}, field="more")
+            case = await self.draft(conn, intake, item, citizen, now)
+            found.append(
+                Matter(
+                    ticket=ticket.id,
+                    position=position,
+                    application=case.id,
+                    item=item.id,
+                    item_version=item.version,
+                )
+            )
+        return found
+
+    async def _note_taken(
+        self, conn: Connection, matter: Ticket | Matter, ticket: Ticket, actor: Actor, now: float
+    ) -> None:
+        """Write the number into the story of one matter's case."""
         payload = {
             "ticket": ticket.id,
             "number": ticket.number,
-            "item": item.id,
-            "item_version": item.version,
+            "item": matter.item,
+            "item_version": matter.item_version,
             "priority": ticket.priority,
         }
-        await note(conn, case.id, "ticket.taken", actor, now, payload)
-        return ticket
+        await note(conn, matter.application, "ticket.taken", actor, now, payload)
+
+    async def _continue_left(self, conn: Connection, case: ApplicationId, ticket: Ticket, now: float) -> None:
+        """The form somebody left goes on with ``ticket``."""
+        left = await self._house.left_forms.of_application(conn, case)
+        if left is None:
+            return
+        after = left_forms.advance(left, left_forms.Event.CONTINUE, now, ticket=ticket.id)
+        await self._house.left_forms.save(conn, after, seen=left.version)
+        actor = Actor(kind="citizen", id=ticket.citizen)
+        await note(conn, case, "left_form.continued", actor, now, {"left_form": left.id})
+
+    async def consented(
+        self, conn: Connection, case: ApplicationId, agreed: Agreed, actor: Actor, now: float
+    ) -> None:
+        """Keep that the phone has answered, and what was agreed to."""
+        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
+        for consent in agreed.consents:
+            await self._house.cases.add_consent(conn, case, consent)
+            said = "consent.given" if consent.given else "consent.refused"
+            told = {"kind": consent.kind, "text_version": consent.text_version}
+            await note(conn, case, said, actor, now, told)
+
+    async def draft(
+        self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
+    ) -> Application:
+        """The draft this citizen left behind, or a new one."""
+        behind = await self._go_on_with(conn, intake, item, citizen, now)
+        return behind or await self._open_case(conn, intake, item, citizen, now)
+
+    async def rung(
+        self, conn: Connection, intake: Intake, case: Application, *, agent: StaffId, now: float
+    ) -> Ticket:
+        """
+        The ticket of a left form that ``agent`` has looked through: for them first, its citizen rung.
+
+        Raises Conflict("ticket_exists") if a live one is held for the item.
+        """
+        house = self._house
+        item = house.item_of(case.item, case.item_version)
+        citizen = await house.people.citizen(conn, case.citizen)
+        window = house.catalogue.district(intake.window)
+        serial = await next_ticket_number(conn, window.code, day_of(now))
+        made = self._made_ticket(intake, [item], citizen, case, None, serial, now, 0.0, rung_by=agent)
+        await house.visits.add_ticket(conn, made, resume_secret=word(house.random(20)))
+        await self._note_taken(conn, made, made, Actor(kind="agent", id=agent), now)
+        return made
 
     async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:
         """The citizen whose phone has answered."""
@@ -396,42 +490,45 @@ class Intakes:
         await self._house.assist.prefill(conn, case, item, known_of(intake), actor, now, day_of(now))
         return case
 
-    async def _open_ticket(
+    def _made_ticket(
         self,
-        conn: Connection,
         intake: Intake,
-        item: ServiceItem,
+        items: Sequence[ServiceItem],
         citizen: Citizen,
         case: Application,
         last: Session | None,
+        serial: int,
         now: float,
         credit_seconds: float,
+        *,
+        rung_by: StaffId | None = None,
     ) -> Ticket:
         resumed = last is not None and last.started_at > now - RESUME_SECONDS
         reason, credit = priority_of(
             intake, resumed=resumed, appointment_seconds=credit_seconds, today=day_of(now)
         )
         home = self._house.catalogue.district(intake.window)
-        serial = await next_ticket_number(conn, home.code, day_of(now))
-        ticket = Ticket(
+        several = len(items) > 1
+        return Ticket(
             id=TicketId(word(self._house.random(10))),
             number=f"{home.letter}{serial:03d}",
             citizen=citizen.id,
             application=case.id,
-            item=item.id,
-            item_version=item.version,
+            item=items[0].id,
+            item_version=items[0].version,
             home_district=home.code,
             language=intake.call_language,
             mode=intake.mode,
             joined_at=now,
             credit_seconds=credit,
             priority=reason or "",
-            preferred_agent=last.agent if last and resumed else None,
-            preferred_until=now + PREFER_SECONDS if resumed else None,
+            preferred_agent=rung_by or (last.agent if last and resumed else None),
+            preferred_until=now + PREFER_SECONDS if resumed or rung_by else None,
+            callback=rung_by is not None,
             deadline=deadline_of(State.WAITING, now),
+            skill=joined_skill(items) if several else "",
+            rings=joined_rings(items) if several else "",
         )
-        await self._house.visits.add_ticket(conn, ticket, resume_secret=word(self._house.random(20)))
-        return ticket
 
 
 CODE_TEXT = Text(
@@ -462,6 +559,11 @@ def priority_of(
     reason = strongest(reasons)
     credit = CREDIT_SECONDS[reason] if reason else 0.0
     return (Reason.APPOINTMENT_DUE, appointment_seconds) if appointment_seconds > credit else (reason, credit)
+
+
+def intake_of(said: Mapping[str, Any]) -> Intake:
+    """What was kept of a choice, read back."""
+    return Intake(**{**said, "more": tuple(said.get("more", ()))})
 
 
 def principal_of(intake: Intake) -> Delegate | None:

@@ -15,7 +15,8 @@ from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unav
 from cloudwindow.domain.ids import DistrictCode
 from cloudwindow.domain.intake_rule import TAKES_NUMBERS, Verdict
 from cloudwindow.domain.load import Crew, LaneLoad, crews
-from cloudwindow.domain.match import STAYS_SECONDS, AgentProfile, Lane, ring_of, ring_word
+from cloudwindow.domain.match import AgentProfile, Lane, ring_of
+from cloudwindow.domain.matter import joined_rings, joined_skill
 from cloudwindow.journey.appointment_views import OtherDistrict
 from cloudwindow.journey.house import House
 from cloudwindow.records.people import Staff
@@ -44,12 +45,24 @@ class Openings:
         self._profile_of = profile_of
         self._city: City | None = None
 
-    async def verdict(self, item: ServiceItem, district: District, *, language: str, mode: str) -> Verdict:
-        """Whether a number for ``item`` can be had at the windows of ``district``, and if not, why."""
+    async def verdict(
+        self,
+        item: ServiceItem,
+        district: District,
+        *,
+        language: str,
+        mode: str,
+        more: Sequence[ServiceItem] = (),
+    ) -> Verdict:
+        """
+        Whether a number for ``item`` can be had at the windows of ``district``, and if not, why.
+
+        ``more`` are further items of the same number: it takes an agent who can do all of them.
+        """
         now = self._house.clock()
         if not district.calendar.is_open(now):
             return Verdict.CLOSED
-        lane = lane_at(item, district.code, language, mode)
+        lane = lane_at(item, district.code, language, mode, more)
         city = await self._look(now)
         if city.profiles and not intake_rule.covered(lane, city.profiles):
             return Verdict.UNCOVERED
@@ -57,11 +70,19 @@ class Openings:
             return Verdict.OPEN
         if not intake_rule.able_agents(lane, city.crews):
             return Verdict.UNSTAFFED
-        return Verdict.OPEN if self._fits(item, lane, district, city, now) else Verdict.FULL
+        return Verdict.OPEN if self._fits([item, *more], lane, district, city, now) else Verdict.FULL
 
-    async def demand(self, item: ServiceItem, district: District, *, language: str, mode: str) -> None:
+    async def demand(
+        self,
+        item: ServiceItem,
+        district: District,
+        *,
+        language: str,
+        mode: str,
+        more: Sequence[ServiceItem] = (),
+    ) -> None:
         """Raise Conflict office_closed, intake_full or lane_uncovered unless a number can be had."""
-        verdict = await self.verdict(item, district, language=language, mode=mode)
+        verdict = await self.verdict(item, district, language=language, mode=mode, more=more)
         if verdict not in TAKES_NUMBERS:
             opens = district.calendar.next_opening(self._house.clock())
             values = {"next": opens}
@@ -75,6 +96,18 @@ class Openings:
         """Whether anybody on the active staff list serves ``item`` in sign language."""
         city = await self._look(self._house.clock())
         return intake_rule.talks("sign", item.skill, city.profiles)
+
+    async def leavable(self, item: ServiceItem, district: District, *, language: str, mode: str) -> bool:
+        """
+        Whether a form for ``item`` can be left with ``district``.
+
+        No number can be had, or nobody is there for it; and the district itself employs somebody to look.
+        """
+        if await self.verdict(item, district, language=language, mode=mode) is Verdict.OPEN:
+            return False
+        lane = lane_at(item, district.code, language, mode)
+        city = await self._look(self._house.clock())
+        return intake_rule.covered(lane, (one for one in city.profiles if one.district == district.code))
 
     async def others(
         self, item: ServiceItem, besides: District, *, language: str, mode: str
@@ -99,17 +132,19 @@ class Openings:
         agents = intake_rule.able_agents(lane, own)
         if not agents or not district.calendar.is_open(now):
             return None
-        if not self._fits(item, lane, district, city, now):
+        if not self._fits([item], lane, district, city, now):
             return None
         waiting = sum(one.waiting for one in city.loads if one.lane.home_district == district.code)
         return OtherDistrict(district=district, agents=agents, waiting=waiting)
 
-    def _fits(self, item: ServiceItem, lane: Lane, district: District, city: City, now: float) -> bool:
+    def _fits(
+        self, items: Sequence[ServiceItem], lane: Lane, district: District, city: City, now: float
+    ) -> bool:
         closes = district.calendar.closes_at(now)
         return intake_rule.fits(
             ahead=intake_rule.waiting_ahead(lane, city.loads, city.crews),
             agents=intake_rule.able_agents(lane, city.crews),
-            case_seconds=item.avg_minutes * 60.0,
+            case_seconds=sum(item.avg_minutes for item in items) * 60.0,
             open_seconds=None if closes is None else closes - now,
         )
 
@@ -142,14 +177,17 @@ class Openings:
         return found
 
 
-def lane_at(item: ServiceItem, district: DistrictCode, language: str, mode: str) -> Lane:
-    """Where a number for ``item`` at the windows of ``district`` queues."""
+def lane_at(
+    item: ServiceItem, district: DistrictCode, language: str, mode: str, more: Sequence[ServiceItem] = ()
+) -> Lane:
+    """Where a number for ``item``, and ``more`` with it, at the windows of ``district`` queues."""
+    items = (item, *more)
     return Lane(
         home_district=district,
-        skill=item.skill,
+        skill=joined_skill(items),
         language=language,
         mode=mode,
-        rings=ring_word(item.rings or STAYS_SECONDS),
+        rings=joined_rings(items),
     )
 
 

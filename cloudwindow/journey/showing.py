@@ -59,6 +59,10 @@ STORY = frozenset(
 """The events a citizen's case page tells."""
 
 
+PICTURE_KBIT, NOTICED_LOSS_PERCENT, NOTICED_MS = 150, 3.0, 400
+"""What a moving picture needs; what people notice."""
+
+
 def field_view(question: Field, case: Application, *, hidden: bool, side: str, language: str) -> FieldView:
     """One question with its present value."""
     value = case.values.get(question.id)
@@ -139,7 +143,24 @@ def readiness(case: Application, item: ServiceItem, devices: Mapping[str, Any], 
         papers_given=sum(rule.id in given for rule in rules),
         papers_needed=len(rules),
         online=online,
+        way=devices.get("way", "unknown"),
+        kbit_up=devices.get("kbit_up"),
+        silent=bool(devices.get("silent")),
+        network=_network(devices),
     )
+
+
+def _network(report: Mapping[str, Any]) -> str:
+    """How the way to the server is, in one word."""
+    way = report.get("way", "unknown")
+    if way in {"unknown", "blocked"}:
+        return str(way)
+    weak = (
+        (report.get("kbit_up") or 0) < PICTURE_KBIT
+        or (report.get("loss_percent") or 0) > NOTICED_LOSS_PERCENT
+        or (report.get("rtt_ms") or 0) > NOTICED_MS
+    )
+    return "weak" if weak else "good"
 
 
 def _devices(report: Mapping[str, Any]) -> str:

@@ -46,6 +46,13 @@ class Door:
         """A fresh token and its session."""
         return await self._open("citizen", None, CITIZEN_SECONDS)
 
+    async def invited(self, token: str | None) -> WebSession | None:
+        """The living session of somebody invited into a call."""
+        if not token or len(token) > 128:
+            return None
+        async with self._house.ledger.read() as conn:
+            return await self._house.people.session(conn, token, kind="guest", now=self._house.clock())
+
     async def staff(self, token: str | None) -> tuple[WebSession, Staff] | None:
         """The living session of a staff cookie with its person; idle for 15 minutes ends it."""
         session = await self._known(token, "staff", IDLE_SECONDS)

@@ -7,13 +7,15 @@ from datetime import time
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.errors import BadInput, Unavailable
 from cloudwindow.domain.load import ON_DUTY, AgentPresence
-from cloudwindow.domain.match import MODES, AgentProfile
+from cloudwindow.domain.match import MODES, AgentProfile, Lane
+from cloudwindow.domain.matter import Matter
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.ticket_matters import joined_names
 from cloudwindow.journey.views import ChoiceRow, ColleagueRow, OnwardView
-from cloudwindow.records import waiting
+from cloudwindow.records import matters, waiting
 from cloudwindow.records.people import Staff
 
 CHOICES_SHOWN = 20
@@ -35,20 +37,27 @@ async def choices(house: House, profile: AgentProfile) -> Sequence[ChoiceRow]:
             modes=sorted(profile.modes),
             limit=CHOICES_READ,
         )
-    served = [ticket for ticket in found if profile.reaches(ticket.home_district)]
+        about = await matters.of_tickets(conn, [one.id for one in found if one.several])
+    served = [ticket for ticket in found if profile.able(_lane(house, ticket))]
     try:
         standing = await asyncio.gather(*(house.line.knows(ticket.id) for ticket in served))
     except Unavailable:
         return []
     taken = [ticket for ticket, state in zip(served, standing, strict=True) if state in TAKEABLE]
-    return [_choice(house, ticket) for ticket in taken[:CHOICES_SHOWN]]
+    return [_choice(house, ticket, about.get(ticket.id, ())) for ticket in taken[:CHOICES_SHOWN]]
 
 
-def _choice(house: House, ticket: Ticket) -> ChoiceRow:
+def _lane(house: House, ticket: Ticket) -> Lane:
+    return lane_of(house.item_of(ticket.item, ticket.item_version), ticket)
+
+
+def _choice(house: House, ticket: Ticket, about: Sequence[Matter]) -> ChoiceRow:
+    mine: Sequence[Ticket | Matter] = about or [ticket]
+    names = [house.item_of(one.item, one.item_version).name for one in mine]
     return ChoiceRow(
         ticket=ticket.id,
         number=ticket.number,
-        item=house.item_of(ticket.item, ticket.item_version).name,
+        item=joined_names(names),
         home=house.catalogue.district(ticket.home_district),
         waited_seconds=house.clock() - ticket.joined_at,
         priority=ticket.priority,
@@ -72,7 +81,7 @@ async def onward(house: House, agent: Staff, ticket: Ticket) -> OnwardView:
 
 async def _colleagues(house: House, agent: Staff, ticket: Ticket) -> Sequence[ColleagueRow]:
     """Who is at work with the skills of the matter: the free ones first, then the own district's."""
-    lane = lane_of(house.item_of(ticket.item, ticket.item_version), ticket)
+    lane = _lane(house, ticket)
 
     def able(one: AgentPresence) -> bool:
         here = one.present and one.state in ON_DUTY and one.agent != agent.id

@@ -116,6 +116,10 @@ class Teller:
             said.append(_("moved forward by %(length)s") % {"length": self.length(why.credit_ms / 1000)})
         if why.priority:
             said.append(self._texts.label(why.priority, "priority"))
+        if why.load:
+            said.append(_("the agent was in other written calls, with room for this one"))
+        if why.passed_on:
+            said.append(_("the agent had passed it on, and nobody else at work could take it"))
         if offer.ring_opened_at is not None:
             said.append(_("this ring was open since %(time)s") % {"time": self.clock(offer.ring_opened_at)})
         return self.sentence(said)
@@ -148,6 +152,8 @@ class Teller:
             earlier = theirs.at_ms < mine.at_ms
             said = _("came %(length)s earlier") if earlier else _("came %(length)s later")
             return said % {"length": length}
+        if one.lost in {"passed_on", "holds_more"}:
+            return self._texts.label(one.lost, "lost_because")
         if theirs.idle_ms is not None:
             free = _("free for %(length)s") % {"length": self.length(theirs.idle_ms / 1000)}
             return self.joined([self.ring(theirs.ring), free]) if one.lost == "ring_farther" else free

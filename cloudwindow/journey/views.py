@@ -19,6 +19,7 @@ from cloudwindow.domain.catalogue import (
     Text,
 )
 from cloudwindow.domain.match import Place
+from cloudwindow.domain.session import CHOOSABLE, Outcome
 from cloudwindow.domain.ticket import Ticket, callback_minutes
 
 
@@ -112,7 +113,12 @@ class ChatLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """What the citizen has done while waiting. ``devices`` is a code or ``unknown``."""
+    """
+    What the citizen has done while waiting. ``devices`` is a code or ``unknown``.
+
+    ``way``, ``kbit_up`` and ``silent`` as in DeviceReport; ``network`` sums them up: good, weak, blocked or
+    unknown.
+    """
 
     devices: str
     rtt_ms: int | None
@@ -122,6 +128,10 @@ class Readiness:
     papers_given: int
     papers_needed: int
     online: bool
+    way: str = "unknown"
+    kbit_up: int | None = None
+    silent: bool = False
+    network: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +201,23 @@ class AppointmentMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatterView:
+    """
+    One of several matters of a ticket. ``state`` is now, open or done; ``receipt`` once it was handed in.
+
+    ``now`` is the one the ticket stands at: prepared by the citizen, or handled in the call.
+    """
+
+    position: int
+    name: Text
+    item: str
+    state: str
+    outcome: str
+    note: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitView:
     """
     The citizen's page from the number to the receipt. ``stage`` as in StageChanged.
@@ -235,6 +262,13 @@ class VisitView:
     nearly: bool = False
     ring_minutes: int = callback_minutes()
     set_aside: "AsideView | None" = None
+    matters: Sequence[MatterView] = ()
+
+    @property
+    def about(self) -> Text:
+        """What the visit is about: the item, or all of them."""
+        names = [one.name for one in self.matters] or [self.item.name]
+        return Text(zh="、".join(one.zh for one in names), en=", ".join(one.en for one in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,11 +313,16 @@ class OfferView:
     promised_at: float | None = None
     aside_reason: str = ""
     passed_on: str = ""
+    matters: Sequence[Text] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceRow:
-    """Somebody who waits, as an agent who takes by hand sees them: no name. ``priority`` may be empty."""
+    """
+    Somebody who waits, as an agent who takes by hand sees them: no name. ``priority`` may be empty.
+
+    ``item`` names all matters of the ticket.
+    """
 
     ticket: str
     number: str
@@ -363,6 +402,22 @@ class SessionView:
     case: CaseView | None
     outcomes: Sequence[str]
     appointment: AppointmentMark | None = None
+    matters: Sequence[MatterView] = ()
+
+    @property
+    def open_matters(self) -> Sequence[MatterView]:
+        """What else this ticket is about and nobody has settled yet."""
+        return [one for one in self.matters if one.state == "open"]
+
+    @property
+    def elsewhere_outcomes(self) -> Sequence[str]:
+        """How a matter that was not opened may end: it was not handed in."""
+        return [one.value for one in CHOOSABLE if one is not Outcome.SUBMITTED]
+
+    @property
+    def present_matter(self) -> MatterView | None:
+        """The matter that is being handled, of several."""
+        return next((one for one in self.matters if one.state == "now"), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,12 +432,32 @@ class StaffCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallCard:
+    """
+    One of the calls of a desk; ``unanswered``: lines of the citizen since the agent's last one, the first of
+    them at ``unanswered_since``.
+    """
+
+    session: str
+    stage: str
+    number: str
+    applicant: str
+    item: Text
+    mode: str
+    in_front: bool
+    unanswered: int
+    unanswered_since: float | None
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeskView:
     """
     The agent's page. ``stage`` as in StageChanged.
 
     ``pull``: takes by hand, from ``choices``. ``away_reason``: why the line holds them away. ``leaving``: why
-    they will be away after this call. ``onward`` and ``choices`` are looked up only when asked for.
+    they will be away after this call. ``session`` is in front of all ``calls``. ``onward`` and ``choices``
+    are looked up only when asked for.
     """
 
     staff: StaffCard
@@ -398,6 +473,7 @@ class DeskView:
     shift_ends_at: float | None = None
     choices: Sequence[ChoiceRow] = ()
     onward: OnwardView | None = None
+    calls: Sequence[CallCard] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -477,7 +553,7 @@ class WaitRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """One agent on the board; ``leaving``: why they will be away after this call."""
+    """One agent on the board; ``leaving``: why they will be away after it; ``call``: the running one."""
 
     id: str
     name: str
@@ -487,6 +563,7 @@ class AgentRow:
     since: float
     leaving: str = ""
     shift_ends_at: float | None = None
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -557,3 +634,44 @@ class DemoAccount:
     district: Text
     role: str
     page: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyRow:
+    """A third party of a call; ``link`` only for the agent, and until it is followed."""
+
+    id: str
+    kind: str
+    name: str
+    state: str
+    agreed: bool
+    refusable: bool
+    mode: str
+    link: str
+    invited_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyView:
+    """Who is in a call beside citizen and agent, and whether it is on hold or in a private talk."""
+
+    session: str
+    rows: Sequence[CompanyRow]
+    hold_reason: str
+    held_at: float | None
+    side_room: bool
+    may_invite: bool
+    kinds: Sequence[str]
+    hold_reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestView:
+    """What a third party's page shows: ``stage`` is waiting (for the citizen's word), in_call or ended."""
+
+    me: CompanyRow
+    stage: str
+    agent: str
+    district: Text | None
+    number: str
+    company: CompanyView

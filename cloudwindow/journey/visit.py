@@ -6,7 +6,7 @@ from typing import Any
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.application import Application
-from cloudwindow.domain.errors import BadInput, CloudWindowError, Gone, NotFound
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, NotFound, TooOften
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import TicketId, word
@@ -14,9 +14,15 @@ from cloudwindow.domain.match import Place
 from cloudwindow.domain.messages import (
     CallDevices,
     CallHangUp,
+    CallJoin,
     CallOffer,
+    CallPrepare,
+    CallQuality,
+    CallSetup,
     ChatSay,
+    ChatType,
     DeclarationConfirm,
+    DeviceCode,
     DeviceReport,
     FormConfirm,
     FormFocus,
@@ -27,18 +33,21 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.gather import Gathering
-from cloudwindow.journey import showing
+from cloudwindow.journey import showing, ticket_matters
 from cloudwindow.journey.calls import PARK_REASONS, Calls, Live, agent_topic, citizen_topic
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
+from cloudwindow.journey.intake import six_digits
 from cloudwindow.journey.places import Places, as_shown, place_message
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, VisitView
 from cloudwindow.records import Connection
-from cloudwindow.records.people import Staff, WebSession
+from cloudwindow.records.people import CODE_SECONDS, Staff, WebSession, wrong_code
 from cloudwindow.records.story import note
 
 STARS = range(1, 6)
+WAYS = ("direct", "relayed", "blocked")
 HOLD_MINUTES = (10, 20, 30, 60)
 """What a citizen may ask for; longer is a matter for an appointment."""
 
@@ -47,13 +56,20 @@ class Visits:
     """What a citizen does from the number to the receipt. Every lookup starts from their session."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, places: Places
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        places: Places,
+        contact: Contact,
     ) -> None:
         self._house = house
         self._calls = calls
         self._filling = filling
         self._following = following
         self._places = places
+        self._contact = contact
         self._greeted = Gathering(self._lives)
 
     def ticket_of(self, session: WebSession) -> str:
@@ -89,7 +105,8 @@ class Visits:
             principal = await house.cases.principal(conn, case.id)
             devices = await house.visits.devices(conn, ticket.id)
             secret = await house.visits.resume_secret(conn, ticket.id)
-            chat = await house.visits.chat(conn, case.id)
+            about = await ticket_matters.views(house, conn, ticket)
+            chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
             agent = await house.people.staff(conn, call.agent) if call else None
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
@@ -148,6 +165,7 @@ class Visits:
             nearly=ticket.nearly_told_at is not None,
             appointment=showing.appointment_mark(booked),
             set_aside=aside,
+            matters=about,
         )
 
     def _card(self, agent: Staff) -> AgentCard:
@@ -273,6 +291,8 @@ class Visits:
     async def heard(self, filler: Filler, message: Message) -> None:
         """Carry out one message of the citizen's page."""
         match message:
+            case CallPrepare():
+                await self._calls.name_ways(citizen_topic(filler.ticket))
             case CallOffer():
                 await self._calls.offer_media(
                     message, ticket=filler.ticket, role="citizen", topic=citizen_topic(filler.ticket)
@@ -291,14 +311,14 @@ class Visits:
                 await self._filling.devices(filler, message.camera, message.microphone, message.reason)
             case DeviceReport():
                 await self._keep_devices(filler, message)
+            case CallQuality() | CallSetup() | ChatType():
+                await self._contact.heard(filler, message)
             case CallHangUp():
                 await self._calls.leave(filler.ticket)
+            case CallJoin():
+                await self._calls.join(filler.ticket)
             case _:
                 raise BadInput("message_unknown")
-
-    async def join(self, filler: Filler) -> None:
-        """Answer the call without media (text only). Raises Conflict("no_call")."""
-        await self._calls.join(filler.ticket)
 
     async def _keep_devices(self, filler: Filler, report: DeviceReport) -> None:
         kept = {
@@ -307,6 +327,10 @@ class Visits:
             "echo": report.echo,
             "rtt_ms": report.rtt_ms,
             "loss_percent": report.loss_percent,
+            "way": report.way if report.way in WAYS else "unknown",
+            "kbit_up": report.kbit_up,
+            "silent": report.silent,
+            "speaker": report.speaker if report.speaker in {"ok", "no"} else "unknown",
         }
         await self._house.ledger.write(
             lambda conn: self._house.visits.keep_devices(conn, filler.ticket, kept)
@@ -338,14 +362,21 @@ class Visits:
         """Be rung when it is my turn, or wait on the page again. Raises Conflict("state_forbids")."""
         await self._calls.call_back(self.ticket_of(session), wanted)
 
-    async def resume(self, session: WebSession, secret: str) -> None:
+    async def switch_mode(self, session: WebSession, mode: str, reason: str) -> None:
+        """Wait on in another mode, number and clock kept. Raises as ``Contact.switch_mode``."""
+        await self._contact.switch_mode(self.ticket_of(session), mode, reason)
+
+    async def resume(self, session: WebSession, secret: str, code: str = "") -> None:
         """
         Take the visit over to this browser; the link works once and the page shows a new one.
 
-        Raises Gone("link_unknown") for anything we do not know.
+        A running call moves only with the ``code`` that the agent reads aloud: who holds a stolen link is
+        not in the call and does not hear it. Raises Gone("link_unknown") for anything we do not know,
+        Conflict("device_code_needed") when the agent has been given one, and what ``People.try_code`` raises.
         """
         house = self._house
         fresh = word(house.random(20))
+        await self._must_know_code(secret, code)
 
         async def work(conn: Connection) -> Ticket:
             ticket = await house.visits.resume(conn, secret.strip().lower(), fresh_secret=fresh)
@@ -359,6 +390,43 @@ class Visits:
         except NotFound as error:
             raise Gone("link_unknown", field="secret") from error
         await house.hub.replace(citizen_topic(ticket.id))
+
+    async def _must_know_code(self, secret: str, code: str) -> None:
+        """Let only those through who know the code, when the link's ticket is in a call on another page."""
+        house, now = self._house, self._house.clock()
+        async with house.ledger.read() as conn:
+            ticket = await house.visits.ticket_of_link(conn, secret.strip().lower())
+            live = await self._calls.live(conn, ticket) if ticket else None
+        if live is None or live.session is None or live.session.state not in sessions.OPEN:
+            return
+        topic = citizen_topic(live.ticket.id)
+        if live.ticket.state is not tickets.State.SERVING or not house.hub.online(topic):
+            return
+        if not code:
+            await self._give_code(live.ticket.id, live.session.agent, now)
+            raise Conflict("device_code_needed", field="code")
+        subject = live.ticket.id
+        right = await house.ledger.write(
+            lambda conn: house.people.try_code(
+                conn, purpose="device", subject=subject, code=code.strip(), now=now
+            )
+        )
+        if not right:
+            raise wrong_code()
+
+    async def _give_code(self, ticket: str, agent: str, now: float) -> None:
+        """Show the agent a fresh code to read aloud; one that is still new stays as it is."""
+        house, spoken = self._house, six_digits(self._house.random)
+        try:
+            await house.ledger.write(
+                lambda conn: house.people.set_code(
+                    conn, purpose="device", subject=ticket, code=spoken, now=now
+                )
+            )
+        except TooOften:
+            return
+        told = DeviceCode(code=spoken, seconds=round(CODE_SECONDS))
+        await house.hub.tell(agent_topic(agent), told)
 
     async def rate(self, session: WebSession, stars: int, reason: str) -> None:
         """Keep the citizen's rating. Raises BadInput("unknown_rating"), Conflict("already_rated")."""

@@ -13,15 +13,17 @@ from math import inf, nextafter
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
-from cloudwindow.domain.ids import StaffId, TicketId
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import PLAIN
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
-from cloudwindow.domain.session import Session
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
+from cloudwindow.journey.company import Company
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.left_desk import LeftDesk
 from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.nearly import Nearly
 from cloudwindow.journey.places import Places
@@ -55,6 +57,9 @@ RECORD_SECONDS = 1.0
 LAG_SECONDS = 10.0
 APPOINTMENT_SECONDS = 5.0
 NEARLY_SECONDS = 2.0
+MEASURED_SECONDS = 5.0
+FORGET_SECONDS = 3600.0
+COMPANY_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -83,9 +88,13 @@ class Watch:
         printing: Printing,
         aid: Aid,
         appointments: AppointmentWatch,
+        left_forms: LeftDesk,
         promises: Promises,
+        contact: Contact,
+        company: Company,
     ) -> None:
         self._house = house
+        self._company = company
         self._aid = aid
         self._calls = calls
         self._visits = visits
@@ -93,8 +102,10 @@ class Watch:
         self._desks = desks
         self._printing = printing
         self._promises = promises
+        self._contact = contact
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
+        self._left_forms = left_forms
         self.nearly = Nearly(house, places.place)
         self._moved = False
         self._version = 0
@@ -119,7 +130,11 @@ class Watch:
             "record": (RECORD_SECONDS, self.recorder.record),
             "record lag": (LAG_SECONDS, self.recorder.look),
             "appointments": (APPOINTMENT_SECONDS, self._appointments.due),
+            "left forms": (APPOINTMENT_SECONDS, self._left_forms.due),
             "nearly": (NEARLY_SECONDS, self.nearly.look),
+            "measured": (MEASURED_SECONDS, self._contact.keep_measured),
+            "forget measured": (FORGET_SECONDS, self._contact.forget_old),
+            "company": (COMPANY_SECONDS, self._company.sweep),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")
@@ -268,10 +283,10 @@ class Watch:
         async with self._house.ledger.read() as conn:
             waiting = await self._part_of_line(conn, now - SWEEP_SECONDS)
             calls = await self._house.visits.open_calls(conn)
+        settled_at = now - SETTLED_SECONDS
+        for agent in await self._house.line.agents():
+            await self._calls.mend_agent(agent, calls.get(agent.agent, ()), now, settled_at=settled_at)
         here = await self._places.catch_up()
-        for one in tuple(here.agents()):
-            if one.since < now - SETTLED_SECONDS and self._calls.differ(one, calls.get(one.agent)):
-                await self._mend(one.agent, calls.get(one.agent), now)
         lost = [one for one in waiting if not here.knows(one)]
         for ticket in await self._house.line.missing(lost):
             await self._calls.rejoin_if_waiting(ticket, now)
@@ -287,12 +302,6 @@ class Watch:
         else:
             self._swept = last if last > self._swept else nextafter(last, inf)
         return {**part, **newest}
-
-    async def _mend(self, agent: StaffId, session: Session | None, now: float) -> None:
-        """What the replica shows of an agent is a moment old: the line itself decides."""
-        known = await self._house.line.agent(agent)
-        if known is not None and known.since < now - SETTLED_SECONDS:
-            await self._calls.mend_agent(known, session, now)
 
     async def _rebuild(self, now: float) -> None:
         async with self._house.ledger.read() as conn:

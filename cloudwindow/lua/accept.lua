@@ -1,25 +1,37 @@
 -- accept(prefix; now ms, agent, offer) -> the offer (json)
 -- Error OFFER_GONE: over, withdrawn, or never this agent's. Accepted already: the same answer again.
--- Keys: agent:<agent>, ticket:<ticket>, offers, grace, and what move touches.
--- Announces offer.accepted, agent.busy.
+-- Keys: agent:<agent>, ticket:<ticket>, offers, grace, and what busy touches.
+-- Announces offer.accepted, agent.busy (agent.calls when the agent was in a call already); offer.made when there is
+-- room for another call.
 -- Parts: states.
 local id, offer = ARGV[2], ARGV[3]
-local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull")
-if not a.state or a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
-local key = K .. "ticket:" .. a.ticket
-local t = fields(key, "told", "expires", "detached", "lane", "epoch")
-if a.state == "in_call" then return t.told end
+local a = fields(K .. "agent:" .. id, "state", "offer", "ticket", "district", "free_from", "free_spent", "pull",
+  "calls", "capacity", "since", "leaving", "lost", "finished")
+local ticket = string.match(offer, "^(.+)/%d+$")
+if not a.state or not ticket or (a.offer ~= offer and not a.calls) then
+  return redis.error_reply("OFFER_GONE not this agent's now")
+end
+local key = K .. "ticket:" .. ticket
+local t = fields(key, "told", "expires", "detached", "lane", "epoch", "state", "offer")
+if t.offer == offer and t.state == "serving" and call_about(a, ticket) then return t.told end
+if a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
 if now >= tonumber(t.expires) then return redis.error_reply("OFFER_GONE rang too long") end
-call("ZREM", K .. "offers", a.ticket)
+call("ZREM", K .. "offers", ticket)
 if t.detached then
-  call("ZREM", K .. "grace", a.ticket)
+  call("ZREM", K .. "grace", ticket)
   call("HDEL", key, "detached")
 end
 call("HSET", key, "state", "serving")
-local skill = string.match(t.lane, "^[^|]+|([^|]+)")
-call("HSET", K .. "agent:" .. id, "misses", 0, "accepted", ARGV[1], "skill", skill)
+local skill, mode = string.match(t.lane, "^[^|]+|([^|]+)|[^|]+|([^|]+)")
+local before = a.state
+add_call(a, ticket, skill, mode)
+a.ticket, a.offer, a.misses = nil, nil, 0
 busy(id, a, "in_call")
 renew(id, a)
-announce("offer.accepted", a.ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
-tell_state("agent.busy", id, a)
+announce("offer.accepted", ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
+tell_calls(id, a, before, ticket)
+if a.capacity ~= "1" and has_room(a) then
+  -- Parts: words tickets rings lanes agents offers choosing seeking.
+  seek(id)
+end
 return t.told

@@ -4,12 +4,14 @@
 local function rest(id, a)
   if a.pull == "1" then return end
   call("ZADD", K .. "idle", a.free_from, id)
-  call("ZADD", K .. "idle:" .. a.district, a.free_from, id)
+  local here = K .. "idle:" .. a.district .. "|"
+  for skill in string.gmatch(a.skills, "[^,]+") do call("ZADD", here .. skill, a.free_from, id) end
 end
 
 local function rouse(id, a)
   call("ZREM", K .. "idle", id)
-  call("ZREM", K .. "idle:" .. a.district, id)
+  local here = K .. "idle:" .. a.district .. "|"
+  for skill in string.gmatch(a.skills, "[^,]+") do call("ZREM", here .. skill, id) end
 end
 
 -- The turn of an agent is the time at work since their last call: being away neither adds to it nor ends it.
@@ -35,13 +37,22 @@ local function move(id, a, state, reason, turn)
   if state == "away" then renew(id, a) end
 end
 
-local function drop_claim(id, a)
-  call("HDEL", K .. "agent:" .. id, "ticket", "offer")
+-- Nothing rings any more; whoever calls this writes the state afterwards.
+local function drop_claim(a)
   a.ticket, a.offer = nil, nil
+end
+
+-- The wish to go away when the last call is closed; the first reason stands.
+local function wish(id, a, reason)
+  if a.leaving then return end
+  a.leaving = reason
+  call("HSET", K .. "agent:" .. id, "leaving", reason)
+  announce("agent.leaving", nil, id, nil, nil, {reason = reason, district = a.district})
 end
 
 local function go_away(id, a, reason)
   call("HDEL", K .. "agent:" .. id, "leaving")
+  a.leaving = nil
   move(id, a, "away", reason)
   tell_state("agent.away", id, a)
 end

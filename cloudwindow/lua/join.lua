@@ -1,5 +1,5 @@
 -- join(prefix; now ms, ticket, lane, score ms, joined ms, epoch, credit ms, priority, preferred agent,
---      prefer until ms, not before ms, callback 1 | "") -> 1 joined | 0 is in the line already
+--      prefer until ms, not before ms, callback 1 | "", agents who passed it on) -> 1 joined | 0 is in the line already
 -- Keys: ticket:<ticket>, ended:<ticket>, held, and what push and match touch.
 -- Announces ticket.joined; ticket.held when it is to wait aside; offer.made when a free agent may serve it.
 -- Parts: words tickets.
@@ -15,10 +15,10 @@ if t.state == "held" then
   return 1
 end
 local where = stand(ticket, t)
-if where == "behind" and call("EXISTS", K .. "idle") == 0 then return 1 end
+if where == "behind" and not free_for(lane) then return 1 end
 -- Parts: rings lanes.
 if where == "head" then new_head(lane) end
-if call("EXISTS", K .. "idle") == 0 then return 1 end
+if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then return 1 end
 -- Parts: states agents offers choosing.
 if where == "mine" then
   -- Parts: seeking.

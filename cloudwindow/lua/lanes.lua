@@ -55,7 +55,7 @@ local function pull(ticket, t, popped)
   call("ZREM", K .. "lane:" .. t.lane, ticket)
   if not was_head then return end
   local score = refresh_head(t.lane)
-  if score and score <= now and call("EXISTS", K .. "idle") == 1 then call("ZADD", K .. "widen", now, t.lane) end
+  if score and score <= now and free_for(t.lane) then call("ZADD", K .. "widen", now, t.lane) end
 end
 
 -- Whoever is offered a ticket that asked for them has had it: from now on it waits for everybody.

@@ -15,6 +15,7 @@ for home, lenders in pairs(wanted) do
   for lender in each(lenders) do lends[lender] = (lends[lender] and lends[lender] .. "," or "") .. home end
 end
 for lender, homes in pairs(lends) do call("HSET", K .. "lends", lender, homes) end
+look_at_shunned()
 local keys = call("HKEYS", K .. "manned")
 for _, home in ipairs(changed) do
   for _, key in ipairs(keys) do

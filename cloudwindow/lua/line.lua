@@ -1,10 +1,10 @@
 -- What the scripts of the line share; it stands in front of each of them and changes nothing by itself.
--- Before it comes RULES (ms, counts), before rings NEIGHBOURS (district -> "district,district"). Where a script says
+-- A name after "RULES." stands for a figure (ms, counts), before rings comes NEIGHBOURS (district -> "district,district"). Where a script says
 -- "Parts: rings lanes." the text of those files stands in its place: what is not reached costs nothing.
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
 --   ticket:<ticket>       hash    lane score joined state epoch; if so: credit priority preferred prefer_until
---                                 not_before callback reserved detached; offered or serving: agent offer told
+--                                 not_before callback passed_by reserved detached; offered or serving: agent offer told
 --   lane:<lane>           zset    waiting ticket -> score (ms: joined less credit, fixed for life)
 --   own:<home>            zset    lane -> score of its head, what the district's own agents read
 --   skill:<skill>         zset    lane -> instant from which any other district may serve its head; a lane that
@@ -13,6 +13,9 @@
 --   waiting, staff        hash    lane -> tickets waiting; "<district>|<state>" -> agents (the board's counters)
 --   mine:<agent>          zset    ticket that waits for this agent alone -> score
 --   reserved:<lane>       zset    ticket of the lane that waits for one agent alone -> score
+--   shuns:<agent>         set     tickets this agent has passed on
+--   shunned               zset    lane with such a ticket that a free agent was not offered -> when to look again:
+--                                 never, until somebody leaves work
 --   manned                hash    "<home>|<skill>|<language>|<mode>" -> "101": own, lenders, neighbours at work
 --   rings                 set     the ring words of all lanes there have been
 --   combinations          set     the "CA+HR" of all lanes there have been
@@ -21,11 +24,14 @@
 --   offers, grace, held, prefers  zset  ticket -> deadline (ms) of its offer, of its citizen's absence,
 --                                 of its being held, of its waiting for one agent
 --   presence, passes, shifts  zset  agent -> end of lease, of the pass on a declined ticket, of the shift (ms)
---   agent:<agent>         hash    district skills languages modes serves pull; state since reason free_from;
---                                 ticket offer; leaving; passed passed_lane passed_until ...
+--   agent:<agent>         hash    district skills languages modes serves capacity pull; state since reason free_from;
+--                                 ticket offer (what rings); calls (ticket>state>accepted ms>skill>weight, ...);
+--                                 leaving; lost; passed passed_lane passed_until ...
 --   profiles              hash    agent -> ",skill,skill,|languages|modes|serves", as a match reads it
 --   agents                set     everybody signed in
---   idle:<district>       zset    agent who may be offered something -> free since (ms)
+--   idle                  zset    agent who holds nothing and may be offered anything -> free since (ms)
+--   idle:<district>|<skill>  zset the same by district and each of their skills
+--   room, room:<district> zset    agent with calls and room for another -> load * 1e13 + free since (ms)
 --   duty                  hash    "<district>|<skill>|<language>|<mode>" -> agents at work who help every district;
 --                                 "<district>><home>|..." -> those who help only some
 --   handling              hash    "<skill>|n", "|t", "|s" -> cases, seconds, squared seconds
@@ -51,9 +57,17 @@ local function hash(key)
   return found
 end
 
--- Some fields of a hash by their names.
+-- Some fields of a hash by their names; an empty one is none.
 local function fields(key, ...)
   local names, found = {...}, {}
-  for i, value in ipairs(call("HMGET", key, ...)) do found[names[i]] = value or nil end
+  for i, value in ipairs(call("HMGET", key, ...)) do found[names[i]] = value ~= "" and value or nil end
   return found
+end
+
+-- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
+local function agent_of(id)
+  local a = hash(K .. "agent:" .. id)
+  if a.ticket == "" then a.ticket, a.offer = nil, nil end
+  if a.calls == "" then a.calls = nil end
+  return a
 end

@@ -5,8 +5,8 @@
 -- Announces agent.available for who was away; offer.made.
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id = ARGV[2]
-local a = hash(K .. "agent:" .. id)
+local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end
-if a.state == "offered" then return 1 end
+if a.offer then return 1 end
 if not arrive_free(id, a) then return redis.error_reply("STATE_FORBIDS " .. a.state .. " offer") end
 return seek(id, "next") and 1 or 0

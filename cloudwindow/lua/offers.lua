@@ -2,7 +2,7 @@
 
 local function make_offer(ticket, id, a, why, popped)
   local key = K .. "ticket:" .. ticket
-  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved")
+  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
   local lane, ring = t[1], why.ring - 1
   pull(ticket, {lane = lane, reserved = t[6] or nil}, popped)
   local epoch = call("HINCRBY", key, "epoch", 1)
@@ -10,16 +10,25 @@ local function make_offer(ticket, id, a, why, popped)
   why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])
   why.idle_ms, why.credit_ms = now - tonumber(a.free_from), tonumber(t[4] or 0)
   why.priority, why.ring = t[5] or "", nil
+  local _, load = calls_of(a)
+  if load > 0 then why.load = load end
+  if t[7] and among(t[7], id) then why.passed_on = true end
   local told = cjson.encode({offer = name, ticket = ticket, agent = id, epoch = epoch, expires_ms = expires,
     ring = ring, lane = lane, why = why})
   call("HSET", key, "state", "offered", "agent", id, "offer", name, "expires", expires, "told", told)
   call("ZADD", K .. "offers", expires, ticket)
   if a.came_from then a.state = a.came_from end
   if a.state == "idle" then rouse(id, a) end
-  busy(id, a, "offered")
   a.ticket, a.offer = ticket, name
-  call("HSET", K .. "agent:" .. id, "ticket", ticket, "offer", name)
+  busy(id, a, a.calls and standing(a) or "offered", a.calls and a.reason)
   announce("offer.made", ticket, id, name, epoch, told)
+end
+
+-- What rang beside the calls of an agent does no longer.
+local function silence(id, a, turn)
+  drop_claim(a)
+  busy(id, a, a.state, a.reason, turn)
+  tell_calls(id, a, a.state)
 end
 
 -- A ticket that was offered or served stands at its old place again, or stays aside while its citizen is gone.

@@ -53,6 +53,14 @@ local function openings(lane)
   return openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
 end
 
+-- Whether somebody may be free for a ticket of this score: in the own district, if only that is open yet.
+local function free_at_once(lane, score)
+  if not free_for(lane) then return false end
+  if score + openings(lane)[2] <= now or light(lane) then return true end
+  local home, first = string.match(lane, "^([^|]+)|([^|+]+)")
+  return call("EXISTS", K .. "idle:" .. home .. "|" .. first) == 1
+end
+
 -- Look at the lane again when its head's next ring opens.
 local function settle(lane, score, opens)
   for _, opening in ipairs(opens or openings(lane)) do
@@ -98,7 +106,13 @@ local function count_duty(a, skill, step)
   end
 end
 
+-- Somebody less could take what others have passed on: look at those lanes again.
+local function look_at_shunned()
+  for _, lane in ipairs(call("ZRANGE", K .. "shunned", 0, -1)) do call("ZADD", K .. "shunned", now, lane) end
+end
+
 duty = function(a, step)
+  if step < 0 then look_at_shunned() end
   for skill in each(a.skills) do count_duty(a, skill, step) end
   for _, both in ipairs(call("SMEMBERS", K .. "combinations")) do
     if masters(a.skills, both) then count_duty(a, both, step) end
@@ -111,7 +125,7 @@ local function learn(lane)
   call("SADD", K .. "rings", word)
   if not string.find(skill, "+", 1, true) or call("SADD", K .. "combinations", skill) == 0 then return end
   for _, id in ipairs(call("SMEMBERS", K .. "agents")) do
-    local a = hash(K .. "agent:" .. id)
+    local a = agent_of(id)
     if AT_WORK[a.state] and masters(a.skills, skill) then count_duty(a, skill, 1) end
   end
 end

@@ -9,30 +9,63 @@ local function set_of(list)
   return set, names
 end
 
--- What an agent can do, looked up often: sets instead of lists.
+-- What an agent can do, looked up often: a set instead of a list.
 local function ready_to_look(a)
   a.can, a.names = set_of(a.skills)
-  a.speaks, a.talks = set_of(a.languages), set_of(a.modes)
-  if a.serves ~= "*" then a.helps = set_of(a.serves) end
+  a.talks = set_of(a.modes)
 end
 
-local function able(a, home, skill, language, mode)
+-- The skill of a lane, if the agent has it: most lanes of a page are done with here.
+local function skill_for(a, lane)
+  local skill = string.match(lane, "^[^|]+|([^|]+)")
   local can = a.can[skill]
   if can == nil then
     can = string.find(skill, "+", 1, true) ~= nil and masters(a.skills, skill)
     a.can[skill] = can
   end
-  return can and a.speaks[language] and a.talks[mode]
-    and (home == a.district or not a.helps or a.helps[home])
+  return can
 end
 
--- The score of a lane's head, or of the one behind it if the agent passes on that; and how many to skip.
-local function head_for(a, lane, score)
-  if lane == a.passed_lane and passes(a.passed_until)
-      and call("ZRANGE", K .. "lane:" .. lane, 0, 0)[1] == a.passed then
-    return tonumber(call("ZRANGE", K .. "lane:" .. lane, 1, 1, "WITHSCORES")[2] or "inf"), 1
+-- Whether an agent who has the skill of a lane may serve it.
+local function speaks_for(a, lane)
+  local home, language, mode = string.match(lane, "^([^|]+)|[^|]+|([^|]+)|([^|]+)")
+  return a.talks[mode] and among(a.languages, language) and reaches(a.serves, a.district, home), home
+end
+
+-- Beside their calls an agent is offered only what fits, and not what they still wrap up.
+local function look_beside(a)
+  for mode in pairs(a.talks) do
+    if not fits(a, weight_of(mode)) then a.talks[mode] = nil end
   end
-  return score, 0
+  a.holds = a.holds or {}
+  for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
+end
+
+-- What an agent has passed on is not offered to them again while others could take it.
+local function look_past_passed_on(id, a)
+  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
+    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
+    if not passed_by or not among(passed_by, id) then
+      call("SREM", K .. "shuns:" .. id, ticket)
+    elseif shunned_by(lane, passed_by) then
+      a.holds = a.holds or {}
+      a.holds[ticket] = true
+    end
+  end
+end
+
+-- The score of the first of a lane whom the agent does not pass by, and how many to skip for that.
+local function head_for(a, lane, score)
+  local declined = lane == a.passed_lane and passes(a.passed_until)
+  if not declined and not a.holds then return score, 0 end
+  local first = call("ZRANGE", K .. "lane:" .. lane, 0, 4, "WITHSCORES")
+  for i = 1, #first, 2 do
+    local ticket = first[i]
+    if not (declined and ticket == a.passed) and not (a.holds and a.holds[ticket]) then
+      return tonumber(first[i + 1]), (i - 1) / 2
+    end
+  end
+  return math.huge, 0
 end
 
 -- The own district's lane with the oldest head the agent may serve, and up to two more of the same page.
@@ -43,7 +76,7 @@ local function best_own(a, seen)
     for i = 1, #heads, 2 do
       local lane, head = heads[i], tonumber(heads[i + 1])
       if head > now then return best end
-      if able(a, parts(lane)) then
+      if skill_for(a, lane) and speaks_for(a, lane) then
         local score, skip = head_for(a, lane, head)
         if score <= now then
           seen[#seen + 1] = {lane = lane, at_ms = score}
@@ -83,9 +116,13 @@ local function better_abroad(a, best, seen)
       for i = 1, #lanes, 2 do
         local lane, first = lanes[i], tonumber(lanes[i + 1])
         if best and first >= best.at then break end
-        local home, skill, language, mode, word = parts(lane)
-        if home ~= a.district and not done[lane] and able(a, home, skill, language, mode) then
+        local able, home = false, nil
+        if not done[lane] and string.find(lane, a.district, 1, true) ~= 1 and skill_for(a, lane) then
+          able, home = speaks_for(a, lane)
+        end
+        if able then
           done[lane] = true
+          local word = string.match(lane, "[^|]+$")
           lends = lends or call("HGET", K .. "lends", a.district) or ""
           local key = string.sub(lane, 1, -#word - 2)
           local opens = openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
@@ -107,19 +144,32 @@ local function better_abroad(a, best, seen)
   return best
 end
 
+-- Who waits for this agent alone and fits beside their calls.
+local function seek_mine(id, a)
+  for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, a.calls and -1 or 0)) do
+    local home, _, _, mode = parts(call("HGET", K .. "ticket:" .. ticket, "lane"))
+    if fits(a, weight_of(mode)) and not (a.calls and call_about(a, ticket)) then
+      make_offer(ticket, id, a, {rule = "preferred", ring = ring_of(a.district, home, lenders_of(home)), opened_ms = 0})
+      return true
+    end
+  end
+  return false
+end
+
 -- Offer a free agent what is theirs next: who waits for them alone, else of all lanes they may serve the head
 -- with the lowest score + opening, own district first. known: the agent, if they are at hand.
 local function seek(id, rule, known)
-  local a = known or hash(K .. "agent:" .. id)
-  if a.state ~= "idle" or (a.pull == "1" and not rule) then return false end
-  local mine = call("ZRANGE", K .. "mine:" .. id, 0, 0)[1]
-  if mine then
-    local home = parts(call("HGET", K .. "ticket:" .. mine, "lane"))
-    make_offer(mine, id, a, {rule = "preferred", ring = ring_of(a.district, home, lenders_of(home)), opened_ms = 0})
-    return true
+  local a = known or agent_of(id)
+  if a.calls then
+    if not has_room(a, rule) then return false end
+  elseif a.state ~= "idle" or (a.pull == "1" and not rule) then
+    return false
   end
+  if seek_mine(id, a) then return true end
   local seen = {}
   ready_to_look(a)
+  if a.calls then look_beside(a) end
+  look_past_passed_on(id, a)
   local best = better_abroad(a, best_own(a, seen), seen)
   if not best then return false end
   local head = best.skip == 0
@@ -128,4 +178,14 @@ local function seek(id, rule, known)
   make_offer(ticket, id, a, {rule = rule or "longest_waiting", ring = best.ring, opened_ms = best.opening,
     considered = others(seen, "lane", best.lane)}, head)
   return true
+end
+
+-- An agent whose page was gone in a call is back.
+local function come_to_life(id, a)
+  a.lost = nil
+  call("HDEL", K .. "agent:" .. id, "lost")
+  tell_state("agent.returned", id, a)
+  if not a.calls then return end
+  make_room(id, a)
+  seek(id, nil, a)
 end

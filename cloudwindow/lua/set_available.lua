@@ -6,9 +6,9 @@
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching.
 local id, pull_mode = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
-local a = hash(key)
+local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end
-if a.state == "in_call" or a.state == "wrap_up" then
+if a.calls then
   return redis.error_reply("STATE_FORBIDS " .. a.state .. " go_available")
 end
 local changed = (a.pull or "") ~= pull_mode
@@ -21,7 +21,7 @@ end
 call("HDEL", key, "leaving", "left_for")
 call("ZADD", K .. "presence", now + RULES.lease, id)
 if a.state == "away" then
-  call("HSET", key, "misses", 0)
+  a.misses = 0
   move(id, a, "idle")
   tell_state("agent.available", id, a)
   seek(id)

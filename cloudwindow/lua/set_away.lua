@@ -5,7 +5,7 @@
 -- or agent.leaving once, when the wish has to wait for the end of a call.
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id, reason = ARGV[2], ARGV[3]
-local a = hash(K .. "agent:" .. id)
+local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end
 leave_work(id, a, reason)
 return a.state

@@ -28,11 +28,13 @@ local function other(ticket)
 end
 
 for _, id in ipairs(call("SMEMBERS", K .. "agents")) do
-  local a = hash(K .. "agent:" .. id)
+  local a = agent_of(id)
   if a.ticket then other(a.ticket) end
+  for ticket in string.gmatch(a.calls or "", "([^>,]+)>in_call>") do other(ticket) end
   agents[#agents + 1] = {agent = id, district = a.district, skills = a.skills, languages = a.languages,
     modes = a.modes, serves = a.serves, state = a.state, since = tonumber(a.since), reason = a.reason,
-    ticket = a.ticket or "", offer = a.offer or "", present = call("ZSCORE", K .. "presence", id) and true or false}
+    ticket = a.ticket or string.match(a.calls or "", "([^>,]+)>[^,]*$") or "", offer = a.offer or "", calls = a.calls or "",
+    capacity = tonumber(a.capacity), present = call("ZSCORE", K .. "presence", id) and true or false}
 end
 for _, kept in ipairs({"offers", "grace", "held"}) do
   for _, ticket in ipairs(call("ZRANGE", K .. kept, 0, -1)) do other(ticket) end

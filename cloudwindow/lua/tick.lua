@@ -3,9 +3,9 @@
 -- absences, rings that open. Acts on deadlines only, so any number of processes may call it.
 -- Keys: presence, shifts, offers, passes, held, prefers, grace, widen, and what their owners touch.
 -- Announces agent.lost, agent.away, agent.leaving, agent.signed_out, offer.missed, offer.returned,
--- agent.available, offer.withdrawn, ticket.ready, ticket.expired, offer.made.
+-- agent.available, agent.calls, offer.withdrawn, ticket.ready, ticket.expired, offer.made.
 local waits = false
-for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen"}) do
+for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen", "shunned"}) do
   waits = waits or call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0
 end
 if not waits then return 0 end
@@ -16,7 +16,7 @@ end
 
 -- An agent whose heartbeat stopped.
 local function vanish(id)
-  local a = hash(K .. "agent:" .. id)
+  local a = agent_of(id)
   if a.state == "offered" then
     return_and_go_away(id, a, "vanished")
   elseif a.state == "idle" then
@@ -25,13 +25,18 @@ local function vanish(id)
     forget(id, a, "vanished")
   else
     call("ZREM", K .. "presence", id)
-    if a.state then tell_state("agent.lost", id, a) end
+    if not a.state then return end
+    a.lost = "1"
+    call("HSET", K .. "agent:" .. id, "lost", 1)
+    make_room(id, a)
+    if a.offer then return_beside(id, a, "vanished") end
+    tell_state("agent.lost", id, a)
   end
 end
 
 local function end_shift(id)
   call("ZREM", K .. "shifts", id)
-  local a = hash(K .. "agent:" .. id)
+  local a = agent_of(id)
   if a.state then leave_work(id, a, "end_of_shift") end
 end
 
@@ -39,12 +44,21 @@ end
 local function miss(ticket)
   local t = hash(K .. "ticket:" .. ticket)
   local id = t.agent
-  local a = hash(K .. "agent:" .. id)
+  local a = agent_of(id)
   local misses = call("HINCRBY", K .. "agent:" .. id, "misses", 1)
+  a.misses = misses
   announce("offer.missed", ticket, id, t.offer, tonumber(t.epoch), {misses = misses, lane = t.lane})
+  if a.calls then
+    if misses >= RULES.misses then wish(id, a, "missed") end
+    give_back(ticket, t, "missed")
+    drop_claim(a)
+    match_lane(t.lane)
+    silence(id, a, "again")
+    return seek(id)
+  end
   if misses >= RULES.misses then return return_and_go_away(id, a, "missed") end
   give_back(ticket, t, "missed")
-  drop_claim(id, a)
+  drop_claim(a)
   match_lane(t.lane)
   move(id, a, "idle", "missed", "again")
   tell_state("agent.available", id, a)
@@ -82,6 +96,11 @@ local function expire(ticket)
   if t.state == "offered" then seek(t.agent) end
 end
 
+local function look_again(lane)
+  call("ZREM", K .. "shunned", lane)
+  match_lane(lane)
+end
+
 local function widen(lane)
   if match_lane(lane) == 100 then return end
   local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
@@ -91,7 +110,7 @@ end
 -- One by one, each looked at again before its turn: the one before may have changed it.
 local done = 0
 for _, step in ipairs({{"held", end_hold}, {"prefers", share}, {"presence", vanish}, {"shifts", end_shift},
-    {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}}) do
+    {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}, {"shunned", look_again}}) do
   for _, member in ipairs(due(step[1])) do
     local deadline = call("ZSCORE", K .. step[1], member)
     if deadline and tonumber(deadline) <= now then

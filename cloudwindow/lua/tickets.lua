@@ -1,9 +1,9 @@
 -- Tickets: how one is kept, stands in its lane, and goes.
 
 local TERMS = {"lane", "score", "joined", "epoch", "credit", "priority", "preferred", "prefer_until", "not_before",
-  "callback"}
+  "callback", "passed_by"}
 
--- Keep a ticket that is new to this line, from the ten arguments that begin at first; what is empty is left out.
+-- Keep a ticket that is new to this line, from the eleven arguments that begin at first; what is empty is left out.
 local function keep_ticket(ticket, first)
   local t, stored = {}, {}
   for i, name in ipairs(TERMS) do
@@ -17,6 +17,9 @@ local function keep_ticket(ticket, first)
   t.state = t.not_before and tonumber(t.not_before) > now and "held" or "waiting"
   call("HSET", K .. "ticket:" .. ticket, "state", t.state, unpack(stored))
   if t.state == "held" then call("ZADD", K .. "held", t.not_before, ticket) end
+  if t.passed_by then
+    for id in each(t.passed_by) do call("SADD", K .. "shuns:" .. id, ticket) end
+  end
   return t
 end
 

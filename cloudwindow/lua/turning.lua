@@ -27,11 +27,20 @@ local function ready(ticket, t)
   push(ticket, t)
 end
 
+-- What rings beside the calls of an agent returns and is offered to others at once.
+local function return_beside(id, a, reason)
+  local ticket = a.ticket
+  local t = hash(K .. "ticket:" .. ticket)
+  give_back(ticket, t, reason)
+  silence(id, a)
+  match_lane(t.lane)
+end
+
 -- The agent cannot take the ticket and goes away: it returns and is offered to others at once.
 local function return_and_go_away(id, a, reason)
   local ticket = a.ticket
   local t = hash(K .. "ticket:" .. ticket)
-  drop_claim(id, a)
+  drop_claim(a)
   go_away(id, a, reason)
   give_back(ticket, t, reason)
   match_lane(t.lane)
@@ -39,20 +48,22 @@ end
 
 -- The ticket is going: its agent stops ringing and keeps their turn. Seek for the agent afterwards.
 local function withdraw(ticket, t, reason)
-  local a = hash(K .. "agent:" .. t.agent)
+  local a = agent_of(t.agent)
   announce("offer.withdrawn", ticket, t.agent, t.offer, tonumber(t.epoch), {reason = reason, lane = t.lane})
-  drop_claim(t.agent, a)
+  if a.calls then return silence(t.agent, a) end
+  drop_claim(a)
   move(t.agent, a, "idle", "withdrawn")
   tell_state("agent.available", t.agent, a)
 end
 
--- Who asks for work is free, also if they were away; false when they are busy.
+-- Who asks for work is free, also if they were away, or has room beside their calls; false when they are busy.
 local function arrive_free(id, a)
+  if has_room(a, true) then return true end
   if a.state ~= "idle" and a.state ~= "away" then return false end
   call("HDEL", K .. "agent:" .. id, "leaving", "left_for")
   call("ZADD", K .. "presence", now + RULES.lease, id)
   if a.state == "away" then
-    call("HSET", K .. "agent:" .. id, "misses", 0)
+    a.misses = 0
     move(id, a, "idle")
     tell_state("agent.available", id, a)
   end
@@ -66,12 +77,15 @@ local function leave_work(id, a, reason)
   elseif a.state == "idle" then
     go_away(id, a, reason)
   elseif a.state ~= "away" and a.leaving ~= reason then
-    call("HSET", K .. "agent:" .. id, "leaving", reason)
-    announce("agent.leaving", a.ticket, id, nil, nil, {reason = reason, district = a.district})
+    a.leaving = nil
+    wish(id, a, reason)
+    make_room(id, a)
+    if a.offer then return_beside(id, a, reason) end
   end
 end
 
 local function forget(id, a, reason)
+  a.calls = nil
   move(id, a, "offline")
   call("DEL", K .. "agent:" .. id, K .. "mine:" .. id)
   call("HDEL", K .. "profiles", id)

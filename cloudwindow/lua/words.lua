@@ -1,6 +1,17 @@
 -- Words: lanes and lists taken apart.
 local AT_WORK = {idle = true, offered = true, in_call = true, wrap_up = true}
 
+-- Whether calls of a lane fit beside others, by their mode.
+local function light(lane)
+  local weight = string.match(RULES.weights, string.match(lane, "|([^|]+)|[^|]+$") .. "=(%d+)")
+  return weight and tonumber(weight) < RULES.full
+end
+
+-- Whether anybody at all may be offered a ticket of this lane now.
+local function free_for(lane)
+  return call("EXISTS", K .. "idle") == 1 or (light(lane) and call("EXISTS", K .. "room") == 1)
+end
+
 -- home, skill, language, mode, rings
 local function parts(lane)
   return string.match(lane, "^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$")

@@ -18,16 +18,26 @@ from typing import Final
 from cloudwindow.domain.errors import Conflict
 from cloudwindow.media.answer import Answer, Credentials, write_answer
 from cloudwindow.media.ice import Address, CheckList
+from cloudwindow.media.meeting import Seat, checked
 from cloudwindow.media.peer import Peer
-from cloudwindow.media.plane import EventHandler, MediaEvent, MediaEventKind, RoomStats
+from cloudwindow.media.plane import Arrangement, EventHandler, MediaEvent, MediaEventKind, RoomStats
 from cloudwindow.media.rights import rights_of
 from cloudwindow.media.room import Room
 from cloudwindow.media.sdp import Offer, parse_offer
 from cloudwindow.media.srtp import MAX_PACKET_OCTETS, PacketBuffer
+from cloudwindow.media.tap import Tap
 
 READS_PER_WAKE: Final = 128
 TICK_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.0025
+"""Under load packets are gathered this long before they are read: waking up costs more than a packet."""
+GATHER_FROM: Final = 1000
+"""Packets per second from which on they are gathered."""
 SOCKET_OCTETS: Final = 4 * 1024 * 1024
+EMPTY_ROOM_SECONDS: Final = 600.0
+"""How long a room nobody is in is remembered, if there is anything to remember."""
+
+Change = Callable[[Arrangement], Arrangement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +58,11 @@ class Forwarder:
         settings: ForwarderSettings,
         on_event: EventHandler,
         *,
+        draining: asyncio.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.draining = draining or asyncio.Event()
+        """Set: no new rooms are placed here, and whoever runs the forwarder ends it when it is empty."""
         self.rooms: dict[str, Room] = {}
         self.scratch = PacketBuffer()
         self.stray = 0
@@ -65,22 +78,36 @@ class Forwarder:
         self._loop = asyncio.get_running_loop()
         self._socket = _open_socket(settings)
         self.port: int = self._socket.getsockname()[1]
+        self._gathering: asyncio.TimerHandle | None = None
+        self._counted = 0
         self._loop.add_reader(self._socket.fileno(), self.read_waiting)
         self._ticked_at = clock()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     # --- what the control side asks -----------------------------------------------------------------
 
-    def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
-        """Let a member in, or renegotiate; see ``MediaPlane.answer``."""
+    def answer(
+        self,
+        room: str,
+        member: str,
+        *,
+        role: str,
+        offer: str,
+        echo: bool = False,
+        arrangement: Arrangement | None = None,
+        fallback: Arrangement | None = None,
+    ) -> str:
+        """Let a member in, or renegotiate; see ``MediaPlane.answer``. ``fallback`` is for a new room only."""
         rights = rights_of(role)
         parsed = parse_offer(offer)
         now = self._clock()
-        place = self.rooms.get(room) or Room(room)
-        known = place.members.get(member)
-        if known is None and len(place.members) >= self._settings.max_members_per_room:
-            raise Conflict("room_full")
-        if known is not None and not (known.continues(parsed) and (known.role, known.echo) == (role, echo)):
+        place = self.rooms.get(room)
+        standing = arrangement if place else arrangement or fallback
+        place = place or Room(room)
+        known = self._admit(place, member, role)
+        if standing is not None:
+            place.arrange(checked(standing, [*place.seats(), Seat(member, role)]), now)
+        if known is not None and not (known.continues(parsed) and known.echo == echo):
             self._part(known, now)
             known = None
         peer = known or Peer(
@@ -88,7 +115,17 @@ class Forwarder:
         )
         self.rooms[room] = place
         place.members[member] = peer
+        place.emptied_at = None
         return self._write(peer, parsed, place, now)
+
+    def _admit(self, place: Room, member: str, role: str) -> Peer | None:
+        """Return the member if they are in the room. Raises Conflict ``room_full`` or ``role_changed``."""
+        known = place.members.get(member)
+        if known is None and len(place.members) >= self._settings.max_members_per_room:
+            raise Conflict("room_full")
+        if known is not None and known.role != role:
+            raise Conflict("role_changed")
+        return known
 
     def _write(self, peer: Peer, offer: Offer, place: Room, now: float) -> str:
         lines = peer.apply(offer, now)
@@ -108,21 +145,55 @@ class Forwarder:
     def remove(self, room: str, member: str) -> None:
         """End a member's connection; nothing happens for a stranger."""
         place = self.rooms.get(room)
-        peer = place.members.pop(member, None) if place else None
+        peer = place.leave(member) if place else None
         if place is not None and peer is not None:
             self._part(peer, self._clock())
             self._arrange(place, self._clock())
 
     def close(self, room: str) -> None:
-        """Remove everybody from a room."""
+        """Remove everybody from a room and forget how it stood; taps stay until they are detached."""
         place = self.rooms.get(room)
-        for member in list(place.members) if place else []:
-            self.remove(room, member)
+        if place is None:
+            return
+        now = self._clock()
+        for member in list(place.members):
+            peer = place.leave(member)
+            if peer is not None:
+                self._part(peer, now)
+        place.arrange(Arrangement(), now)
+        self._arrange(place, now)
+
+    def arrange(self, room: str, change: Change) -> Arrangement:
+        """Change how a room stands and return how it stands then; see ``MediaPlane.arrange``."""
+        place = self.rooms.get(room) or Room(room)
+        now = self._clock()
+        place.arrange(checked(change(place.arrangement), place.seats()), now)
+        if not place.members and place.emptied_at is None:
+            place.emptied_at = now
+        self.rooms[room] = place
+        self._arrange(place, now)
+        return place.arrangement
+
+    def attach_tap(self, room: str, tap: Tap) -> None:
+        """Hand what members of ``room`` send to ``tap``, also members and rooms that come later."""
+        place = self.rooms.setdefault(room, Room(room))
+        place.attach_tap(tap, self._clock())
+
+    def detach_tap(self, room: str, tap: Tap) -> None:
+        """Hand nothing more to ``tap``; does nothing for one that is not attached."""
+        place = self.rooms.get(room)
+        if place is not None:
+            place.detach_tap(tap, self._clock())
+            self._forget_if_idle(place)
 
     def stats(self, room: str) -> RoomStats:
         """Count what flows in a room."""
         place = self.rooms.get(room)
         return place.stats(self._clock()) if place else RoomStats(room=room)
+
+    def drain(self) -> None:
+        """Ask for the end, once nobody is here; calls that are on go on."""
+        self.draining.set()
 
     @property
     def member_count(self) -> int:
@@ -132,6 +203,8 @@ class Forwarder:
     async def close_all(self) -> None:
         """Say goodbye to everybody and give the socket back."""
         self._timer.cancel()
+        if self._gathering is not None:
+            self._gathering.cancel()
         for room in list(self.rooms):
             self.close(room)
         self._loop.remove_reader(self._socket.fileno())
@@ -178,8 +251,8 @@ class Forwarder:
         """A member's transport has ended by itself."""
         place = self.rooms.get(member.room)
         if place is not None and place.members.get(member.member) is member:
-            self.remove(member.room, member.member)
             self._tell(MediaEventKind.GONE, member)
+            self.remove(member.room, member.member)
 
     # --- rooms --------------------------------------------------------------------------------------
 
@@ -188,11 +261,38 @@ class Forwarder:
 
     def _arrange(self, place: Room, now: float) -> None:
         if not place.members:
-            self.rooms.pop(place.name, None)
+            self._empty(place, now)
             return
-        for peer in place.connect(now):
+        asked = place.connect(now)
+        for peer in asked.renegotiate:
             self._tell(MediaEventKind.RENEGOTIATE, peer)
+        for peer in asked.slots:
+            self._tell(MediaEventKind.SLOTS, peer)
         place.choose_leaders()
+
+    def _empty(self, place: Room, now: float) -> None:
+        if place.emptied_at is None:
+            place.emptied_at = now
+            place.mark_closed(now)
+        self._forget_if_idle(place)
+
+    def _forget_if_idle(self, place: Room) -> None:
+        if place.idle:
+            self._forget(place)
+
+    def _forget(self, place: Room) -> None:
+        if self.rooms.get(place.name) is place:
+            del self.rooms[place.name]
+            self._keep(asyncio.ensure_future(self._say_closed(place.name)))
+
+    async def _say_closed(self, room: str) -> None:
+        if room not in self.rooms:  # nobody was quicker to open it again
+            await self._on_event(MediaEvent(kind=MediaEventKind.CLOSED, room=room, member=""))
+
+    def _forget_if_left(self, place: Room, now: float) -> None:
+        """A room nobody came back to is forgotten, unless it is tapped."""
+        if place.emptied_at is not None and now - place.emptied_at > EMPTY_ROOM_SECONDS and not place.taps:
+            self._forget(place)
 
     def _tell(self, kind: MediaEventKind, peer: Peer) -> None:
         async def deliver() -> None:
@@ -238,7 +338,24 @@ class Forwarder:
         else:
             self.send(response, address)
 
+    def _gather(self) -> None:
+        self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
+        self.read_waiting()
+
+    def _choose_reading(self) -> None:
+        """Wake up for each packet while there are few, every millisecond while there are many."""
+        many = self.received - self._counted > GATHER_FROM * TICK_SECONDS
+        self._counted = self.received
+        if many and self._gathering is None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
+        elif not many and self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+            self._loop.add_reader(self._socket.fileno(), self.read_waiting)
+
     def _tick(self) -> None:
+        self._choose_reading()
         self.look_round()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
@@ -250,6 +367,7 @@ class Forwarder:
             for peer in list(room.members.values()):
                 self._look_after(peer, now, passed)
             room.choose_leaders()
+            self._forget_if_left(room, now)
 
     def _look_after(self, peer: Peer, now: float, passed: float) -> None:
         peer.tick(now, passed)

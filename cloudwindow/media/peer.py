@@ -203,7 +203,7 @@ class Peer:
         if (
             length < 0
             or not packet.parse(octets, length)
-            or not packet.locate(octets, self.lines.wide_id, self.lines.mid_id)
+            or not packet.locate(octets, lines.wide_id, lines.mid_id)
         ):
             self.refused += 1
             return
@@ -211,7 +211,9 @@ class Peer:
         source = lines.sources_by_ssrc.get(packet.ssrc) or lines.learn(packet, octets)
         wide_index = -1
         if packet.wide_position:
-            wide_index = self.upstream.arrived(packet.wide_sequence(octets), int(now * 1_000_000))
+            position = packet.wide_position
+            number = octets[position] << 8 | octets[position + 1]
+            wide_index = self.upstream.arrived(number, int(now * 1_000_000))
         if source is None:
             return
         if packet.ssrc == source.repair_ssrc and not self._unwrap(source, packet, octets):
@@ -241,7 +243,7 @@ class Peer:
 
     def _on_part(self, part: rtcp.Part, now: float) -> None:
         if part.kind in (rtcp.SENDER_REPORT, rtcp.RECEIVER_REPORT):
-            self._on_report(part)
+            self._on_report(part, now)
         elif part.kind == rtcp.TRANSPORT_FEEDBACK and part.form == rtcp.WIDE_FEEDBACK:
             for upstream in self.downstream.judge(self, part.body[8:], int(now * 1_000_000)):
                 upstream.flush(int(now * 1_000_000))
@@ -252,12 +254,12 @@ class Peer:
         elif part.kind == rtcp.PAYLOAD_FEEDBACK:
             self._on_payload_feedback(part, now)
 
-    def _on_report(self, part: rtcp.Part) -> None:
+    def _on_report(self, part: rtcp.Part, now: float) -> None:
         if part.kind == rtcp.SENDER_REPORT and len(part.body) >= 24:
             ssrc = rtcp.words_of(part.body)[0]
             source = self.lines.sources_by_ssrc.get(ssrc)
             if source is not None and source.ssrc == ssrc:
-                source.sender_report(part.body)
+                source.sender_report(part.body, now)
         for block in rtcp.report_blocks(part):
             sink = self.lines.sinks_by_ssrc.get(block.ssrc)
             if sink is not None:

@@ -3,22 +3,33 @@ The media plane as the web process sees it: rooms on workers in other processes.
 
 A room stays on its worker. When the worker dies, everybody this process brought there is reported
 ``gone`` and the room is placed anew at the next ``answer``. Several web processes share the choice by
-``place``, ``worker_of`` and ``adopt``.
+``agree``, ``worker_of`` and ``adopt``.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from cloudwindow.domain.errors import Unavailable
-from cloudwindow.media.plane import EventHandler, MediaEvent, MediaEventKind, RoomStats, WorkerAddress
+from cloudwindow.media.meeting import checked, with_hold, with_mode, with_side_room
+from cloudwindow.media.plane import (
+    Arrangement,
+    EventHandler,
+    MediaEvent,
+    MediaEventKind,
+    Mode,
+    RoomStats,
+    WorkerAddress,
+)
 from cloudwindow.media.wire import (
     CALL_SECONDS,
     Broken,
     Line,
     Message,
+    arrangement_message,
     dial,
+    read_arrangement,
     read_error,
     read_event,
     read_stats,
@@ -29,6 +40,10 @@ MISTRUST_SECONDS: Final = 5.0
 """How long a worker that failed is passed over, if there is another."""
 
 Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
+Agree = Callable[[str, str], Awaitable[str]]
+"""(room, worker we propose) → the worker that all web processes use for the room."""
+Lost = Callable[[str], Awaitable[None]]
+"""Told that a worker does not answer any more, before its members are reported ``gone``."""
 
 
 class WorkerLine:
@@ -39,7 +54,7 @@ class WorkerLine:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
 
-    async def call(self, name: str, values: Mapping[str, str | bool]) -> Any:
+    async def call(self, name: str, values: Mapping[str, Any]) -> Any:
         """
         Ask and wait for the answer, at most five seconds.
 
@@ -116,10 +131,20 @@ class WorkerLine:
 class RemoteMediaPlane:
     """``MediaPlane`` over workers; ``workers`` lists those alive, ``on_event`` hears of our rooms only."""
 
-    def __init__(self, workers: Workers, on_event: EventHandler, token: str) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        on_event: EventHandler,
+        token: str,
+        *,
+        agree: Agree | None = None,
+        lost: Lost | None = None,
+    ) -> None:
         self._workers, self._on_event, self._token = workers, on_event, token
+        self._agree, self._lost = agree, lost
         self._rooms: dict[str, str] = {}
         self._members: dict[str, set[str]] = {}
+        self._arrangements: dict[str, Arrangement] = {}
         self._lines: dict[str, WorkerLine] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._mistrusted: dict[str, float] = {}
@@ -136,8 +161,9 @@ class RemoteMediaPlane:
         known = self._rooms.get(room)
         if known is not None:
             return known
-        chosen = self._best([worker for worker in await self._workers() if not worker.draining])
-        return self._rooms.setdefault(room, chosen.name)
+        best = self._best([worker for worker in await self._workers() if not worker.draining])
+        chosen = await self._agree(room, best.name) if self._agree else best.name
+        return self._rooms.setdefault(room, chosen)
 
     def _best(self, free: list[WorkerAddress]) -> WorkerAddress:
         if not free:
@@ -157,27 +183,42 @@ class RemoteMediaPlane:
 
     # --- MediaPlane ---------------------------------------------------------------------------------
 
-    async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
+    async def answer(
+        self,
+        room: str,
+        member: str,
+        *,
+        role: str,
+        offer: str,
+        echo: bool = False,
+        arrangement: Arrangement | None = None,
+    ) -> str:
         """See ``MediaPlane.answer``; a room whose worker does not answer is placed once more."""
-        values: dict[str, str | bool] = {"room": room, "member": member, "role": role, "offer": offer}
-        values["echo"] = echo
+        values: dict[str, Any] = {"room": room, "member": member, "role": role, "offer": offer, "echo": echo}
+        if arrangement is not None:
+            values["arrangement"] = arrangement_message(arrangement)
+        elif room in self._arrangements:
+            values["fallback"] = arrangement_message(self._arrangements[room])
         worker = await self.place(room)
         try:
             answer = await (await self._line_to(worker)).call("answer", values)
         except Unavailable:
-            self._give_up(worker, room)
+            await self._give_up(worker, room)
             worker = await self.place(room)
             answer = await (await self._line_to(worker)).call("answer", values)
         self._members.setdefault(room, set()).add(member)
+        if arrangement is not None:
+            self._arrangements[room] = arrangement
         return str(answer)
 
-    def _give_up(self, worker: str, room: str) -> None:
+    async def _give_up(self, worker: str, room: str) -> None:
         """Count a worker that did not answer as dead, with all its rooms."""
         line = self._lines.pop(worker, None)
         if line is not None:
             line.hang_up()
-        self._bury(worker)
-        self._rooms.pop(room, None)
+        await self._bury(worker)
+        if self._rooms.get(room) == worker:
+            del self._rooms[room]
 
     async def remove(self, room: str, member: str) -> None:
         """See ``MediaPlane.remove``. Raises Unavailable if the worker does not answer."""
@@ -189,6 +230,7 @@ class RemoteMediaPlane:
         """See ``MediaPlane.close``. The room is forgotten even if its worker does not answer."""
         worker = self._rooms.pop(room, None)
         self._members.pop(room, None)
+        self._arrangements.pop(room, None)
         if worker is not None:
             await (await self._line_to(worker)).call("close", {"room": room})
 
@@ -197,6 +239,40 @@ class RemoteMediaPlane:
         if room not in self._rooms:
             return RoomStats(room=room)
         return read_stats(await (await self._line_to(self._rooms[room])).call("stats", {"room": room}))
+
+    async def arrange(self, room: str, arrangement: Arrangement) -> None:
+        """See ``MediaPlane.arrange``."""
+        values = {"arrangement": arrangement_message(arrangement)}
+        await self._change(room, "arrange", values, lambda _before: arrangement)
+
+    async def hold(self, room: str, reason: str | None, *, member: str | None = None) -> None:
+        """See ``MediaPlane.hold``."""
+        values = {"reason": reason, "member": member}
+        await self._change(room, "hold", values, lambda before: with_hold(before, reason, member))
+
+    async def side_room(self, room: str, members: Collection[str]) -> None:
+        """See ``MediaPlane.side_room``."""
+        values = {"members": sorted(members)}
+        await self._change(room, "side_room", values, lambda before: with_side_room(before, members))
+
+    async def mode(self, room: str, member: str, mode: Mode) -> None:
+        """See ``MediaPlane.mode``."""
+        values = {"member": member, "mode": mode.value}
+        await self._change(room, "mode", values, lambda before: with_mode(before, member, mode))
+
+    async def _change(
+        self, room: str, call: str, values: dict[str, Any], change: Callable[[Arrangement], Arrangement]
+    ) -> None:
+        """Let the worker change how the room stands, and remember it; alone if the room is nowhere yet."""
+        if room in self._rooms:
+            line = await self._line_to(self._rooms[room])
+            self._arrangements[room] = read_arrangement(await line.call(call, {"room": room, **values}))
+        else:
+            self._arrangements[room] = checked(change(self._arrangements.get(room, Arrangement())), ())
+
+    async def drain(self, worker: str) -> None:
+        """See ``MediaPlane.drain``."""
+        await (await self._line_to(worker)).call("drain", {})
 
     async def stop(self) -> None:
         """Hang up; the calls go on."""
@@ -246,15 +322,17 @@ class RemoteMediaPlane:
         await line.run()
         if self._lines.get(worker) is line:
             del self._lines[worker]
-            self._bury(worker)
+            await self._bury(worker)
 
-    def _bury(self, worker: str) -> None:
-        """Forget the rooms of a dead worker and report their members."""
+    async def _bury(self, worker: str) -> None:
+        """Forget the rooms of a dead worker, tell those who list workers, and report its members."""
         self._mistrusted[worker] = asyncio.get_running_loop().time() + MISTRUST_SECONDS
         lost = [room for room, name in self._rooms.items() if name == worker]
         gone = [(room, member) for room in lost for member in self._members.pop(room, set())]
         for room in lost:
             del self._rooms[room]
+        if self._lost is not None:
+            await self._lost(worker)
         self._keep(asyncio.create_task(self._mourn(gone)))
 
     async def _mourn(self, gone: list[tuple[str, str]]) -> None:
@@ -264,6 +342,10 @@ class RemoteMediaPlane:
     def _hear(self, event: MediaEvent) -> None:
         if event.room not in self._rooms:
             return
+        if event.kind is MediaEventKind.CLOSED:
+            self._rooms.pop(event.room)
+            self._members.pop(event.room, None)
+            self._arrangements.pop(event.room, None)
         if event.kind is MediaEventKind.GONE:
             self._members.get(event.room, set()).discard(event.member)
         self._keep(asyncio.ensure_future(self._tell(event)))

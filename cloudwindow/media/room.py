@@ -1,14 +1,28 @@
-"""Who hears and sees whom: every member has slots, filled in the order the others joined."""
+"""One room of the forwarder: its members' slots, what flows between them, who taps it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from cloudwindow.media.meeting import Seat, hold_of, in_side_room, meets, mode_of, receives
 from cloudwindow.media.peer import Peer
-from cloudwindow.media.plane import MemberStats, RoomStats, Traffic
+from cloudwindow.media.plane import Arrangement, MemberStats, RoomStats, Traffic
+from cloudwindow.media.tap import MarkKind, Tap, TapMark, TapSource
 from cloudwindow.media.tracks import Sink, Source
 
 KINDS: Final = ("audio", "video")
+RECORDER: Final = Seat("recorder", "recorder")
+"""A tap receives what this member would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What members must be told after a change."""
+
+    renegotiate: tuple[Peer, ...]
+    """Their browsers must offer more lines."""
+    slots: tuple[Peer, ...]
+    """They receive other members than before, or at other places."""
 
 
 @dataclass(slots=True)
@@ -17,25 +31,55 @@ class Room:
 
     name: str
     members: dict[str, Peer] = field(default_factory=dict)
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    taps: list[Tap] = field(default_factory=list)
+    emptied_at: float | None = None
+    _held_since: dict[str, float] = field(default_factory=dict)
+    _kept: dict[str, str] = field(default_factory=dict)
+    """Roles of members who left and whose slot is kept for them."""
 
-    def connect(self, now: float) -> list[Peer]:
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would be lost if the room were forgotten."""
+        return not (self.members or self.taps or self.arrangement != Arrangement())
+
+    # --- who is where -------------------------------------------------------------------------------
+
+    def seats(self) -> list[Seat]:
+        """The members as the rules see them."""
+        return [_seat(peer) for peer in self.members.values()]
+
+    def leave(self, member: str) -> Peer | None:
+        """Take a member out; their slot may be kept for them."""
+        peer = self.members.pop(member, None)
+        if peer is not None and peer.rights.keeps_slot:
+            self._kept[member] = peer.role
+        return peer
+
+    def connect(self, now: float) -> Asked:
         """
-        Give every sink its source again; return members whose browser must offer more lines.
+        Give every sink its source again and say who must be told.
 
         A slot keeps its member until that member leaves, so that nobody's picture moves.
         """
-        return [peer for peer in self.members.values() if self._connect_one(peer, now)]
+        self._note_holds(now)
+        peers = list(self.members.values())
+        before = {peer.member: list(peer.slots) for peer in peers}
+        asked = tuple(peer for peer in peers if self._connect_one(peer, now))
+        self._connect_taps(now)
+        return Asked(asked, tuple(peer for peer in peers if peer.slots != before[peer.member]))
 
     def _connect_one(self, peer: Peer, now: float) -> bool:
         met = [other.member for other in self._met_by(peer)]
-        slots = [name if name in met else None for name in peer.slots]
+        slots = [self._holder(name, met) for name in peer.slots]
         for name in met:
             if name in slots:
                 continue
-            if None in slots:
-                slots[slots.index(None)] = name
-            else:
+            place = self._place_for(name, slots)
+            if place == len(slots):
                 slots.append(name)
+            else:
+                slots[place] = name
         while slots and slots[-1] is None:
             slots.pop()
         peer.slots = slots
@@ -43,19 +87,36 @@ class Room:
             self._fill(peer, kind, now)
         return self._must_ask(peer)
 
+    def _holder(self, name: str | None, met: list[str]) -> str | None:
+        """Who has a slot: whoever had it, if still met or if it is kept for them."""
+        return name if name in met or (name in self._kept and name not in self.members) else None
+
+    def _place_for(self, name: str, slots: list[str | None]) -> int:
+        """The slot kept for the role if its last member is away, else the first free one, else a new one."""
+        role = self.members[name].role
+        for place, holder in enumerate(slots):
+            if holder is not None and holder not in self.members and self._kept.get(holder) == role:
+                return place
+        return slots.index(None) if None in slots else len(slots)
+
     def _met_by(self, peer: Peer) -> Iterator[Peer]:
         if peer.echo:
             yield peer
             return
         for other in self.members.values():
-            if other is not peer and not other.echo and other.role in peer.rights.meets:
+            if other is not peer and not other.echo and meets(_seat(peer), _seat(other), self.arrangement):
                 yield other
+
+    def _flows(self, peer: Peer, other: Peer) -> bool:
+        return peer is other or receives(_seat(peer), _seat(other), self.arrangement)
 
     def _fill(self, peer: Peer, kind: str, now: float) -> None:
         sinks = [sink for sink in peer.lines.sinks.values() if sink.kind == kind]
         for place, sink in enumerate(sinks):
             name = peer.slots[place] if place < len(peer.slots) else None
-            sink.follow(_first_source(self.members[name], kind) if name else None, now)
+            other = self.members.get(name) if name else None
+            heard = other is not None and self._flows(peer, other)
+            sink.follow(_first_source(other, kind) if other and heard else None, now)
 
     def _must_ask(self, peer: Peer) -> bool:
         """True once per number of slots for which lines are missing."""
@@ -72,11 +133,130 @@ class Room:
                 _receivers(peer), key=lambda other: other.downstream.loss, default=None
             )
 
+    # --- how it stands ------------------------------------------------------------------------------
+
+    def arrange(self, arrangement: Arrangement, now: float) -> None:
+        """Stand like this from now on; ``connect`` carries it out."""
+        before, self.arrangement = self.arrangement, arrangement
+        for mark in marks_between(before, arrangement, self.name, now):
+            self._mark(mark)
+
+    def _note_holds(self, now: float) -> None:
+        held = [seat.member for seat in self.seats() if hold_of(seat, self.arrangement) is not None]
+        self._held_since = {member: self._held_since.get(member, now) for member in held}
+
+    # --- taps ---------------------------------------------------------------------------------------
+
+    def attach_tap(self, tap: Tap, now: float) -> None:
+        """Hand everything a recorder may hear to ``tap`` from now on; it learns how the room stands."""
+        if tap in self.taps:
+            return
+        self.taps.append(tap)
+        for mark in marks_between(Arrangement(), self.arrangement, self.name, now):
+            tap.put(mark)
+        self._connect_taps(now)
+
+    def detach_tap(self, tap: Tap, now: float) -> None:
+        """Hand nothing more to ``tap``."""
+        if tap not in self.taps:
+            return
+        self.taps.remove(tap)
+        for source in self._sources():
+            source.detach(tap, now)
+
+    def _connect_taps(self, now: float) -> None:
+        if not self.taps:
+            return
+        for peer in self.members.values():
+            heard = not peer.echo and receives(RECORDER, _seat(peer), self.arrangement)
+            for source in peer.lines.sources.values():
+                self._connect_tap(peer, source, heard, now)
+
+    def _connect_tap(self, peer: Peer, source: Source, heard: bool, now: float) -> None:
+        for tap in self.taps:
+            if heard:
+                source.attach(tap, _label(peer, source), now)
+            else:
+                source.detach(tap, now)
+
+    def _sources(self) -> Iterator[Source]:
+        for peer in self.members.values():
+            yield from peer.lines.sources.values()
+
+    def _mark(self, mark: TapMark) -> None:
+        for tap in self.taps:
+            tap.put(mark)
+
+    def mark_closed(self, now: float) -> None:
+        """Tell the taps that everybody has left."""
+        self._mark(TapMark(kind=MarkKind.ROOM_CLOSED, at=now, room=self.name))
+
+    # --- what flows ---------------------------------------------------------------------------------
+
     def stats(self, now: float) -> RoomStats:
         """Count what flows."""
         return RoomStats(
-            room=self.name, members=tuple(_member_stats(peer, now) for peer in self.members.values())
+            room=self.name, members=tuple(self._member_stats(peer, now) for peer in self.members.values())
         )
+
+    def _member_stats(self, peer: Peer, now: float) -> MemberStats:
+        sources, sinks = list(peer.lines.sources.values()), list(peer.lines.sinks.values())
+        expected = sum(source.expected for source in sources)
+        seat = _seat(peer)
+        since = self._held_since.get(peer.member)
+        return MemberStats(
+            member=peer.member,
+            role=peer.role,
+            connected=peer.connected,
+            last_packet_age_seconds=now - peer.last_packet_at if peer.last_packet_at >= 0 else None,
+            audio_in=_traffic([source for source in sources if source.kind == "audio"]),
+            video_in=_traffic([source for source in sources if source.kind == "video"]),
+            audio_out=_traffic([sink for sink in sinks if sink.kind == "audio"]),
+            video_out=_traffic([sink for sink in sinks if sink.kind == "video"]),
+            video_frames=sum(source.frames for source in sources if source.kind == "video"),
+            slots=tuple(name if name in self.members else None for name in peer.slots),
+            expected_packets=expected,
+            lost_packets=max(0, expected - sum(source.received for source in sources)),
+            mode=mode_of(seat, self.arrangement),
+            held=hold_of(seat, self.arrangement),
+            held_seconds=now - since if since is not None else None,
+            in_side_room=in_side_room(seat, self.arrangement),
+        )
+
+
+def _seat(peer: Peer) -> Seat:
+    return Seat(peer.member, peer.role)
+
+
+def _label(peer: Peer, source: Source) -> TapSource:
+    return TapSource(
+        room=peer.room,
+        member=peer.member,
+        role=peer.role,
+        kind=source.kind,
+        mid=source.mid,
+        connection=peer.session,
+    )
+
+
+def marks_between(before: Arrangement, after: Arrangement, room: str, now: float) -> Iterator[TapMark]:
+    """What a tap is told when a room stands differently."""
+    for member in sorted({"", *before.holds, *after.holds}):
+        old, new = _reason(before, member), _reason(after, member)
+        if old != new:
+            kind = MarkKind.RELEASED if new is None else MarkKind.HELD
+            yield TapMark(kind=kind, at=now, room=room, member=member, reason=new or "")
+    if before.side_room == after.side_room:
+        return
+    if before.side_room:
+        yield TapMark(kind=MarkKind.SIDE_ROOM_ENDED, at=now, room=room)
+    if after.side_room:
+        names = ",".join(sorted(after.side_room))
+        yield TapMark(kind=MarkKind.SIDE_ROOM, at=now, room=room, reason=names)
+
+
+def _reason(arrangement: Arrangement, member: str) -> str | None:
+    return arrangement.holds.get(member) if member else arrangement.hold
 
 
 def _first_source(peer: Peer, kind: str) -> Source | None:
@@ -91,22 +271,3 @@ def _receivers(peer: Peer) -> list[Peer]:
 def _traffic(tracks: list[Source] | list[Sink]) -> Traffic:
     packets = sum(track.received if isinstance(track, Source) else track.packets for track in tracks)
     return Traffic(packets=packets, octets=sum(track.octets for track in tracks))
-
-
-def _member_stats(peer: Peer, now: float) -> MemberStats:
-    sources, sinks = list(peer.lines.sources.values()), list(peer.lines.sinks.values())
-    expected = sum(source.expected for source in sources)
-    return MemberStats(
-        member=peer.member,
-        role=peer.role,
-        connected=peer.connected,
-        last_packet_age_seconds=now - peer.last_packet_at if peer.last_packet_at >= 0 else None,
-        audio_in=_traffic([source for source in sources if source.kind == "audio"]),
-        video_in=_traffic([source for source in sources if source.kind == "video"]),
-        audio_out=_traffic([sink for sink in sinks if sink.kind == "audio"]),
-        video_out=_traffic([sink for sink in sinks if sink.kind == "video"]),
-        video_frames=sum(source.frames for source in sources if source.kind == "video"),
-        slots=tuple(peer.slots),
-        expected_packets=expected,
-        lost_packets=max(0, expected - sum(source.received for source in sources)),
-    )

@@ -115,6 +115,20 @@ def rename_extensions(octets: bytearray, packet: Packet, names: tuple[int, ...])
         position += size
 
 
+def find_extension(octets: bytearray, packet: Packet, identifier: int) -> int | None:
+    """Return the first octet of the extension with this id, ``None`` where the packet has none."""
+    position, end = packet.extensions_start, packet.extensions_end
+    while position < end:
+        head = octets[position]
+        if not head:
+            position += 1
+            continue
+        if head >> 4 == identifier:
+            return octets[position + 1]
+        position += (head & 0x0F) + 2
+    return None
+
+
 def write_wide_sequence(octets: bytearray, position: int, value: int) -> None:
     """Write a transport-wide sequence number where :meth:`Packet.locate` found one."""
     _WORD.pack_into(octets, position, value)

@@ -16,7 +16,7 @@ from aiortc.sdp import SessionDescription
 from cloudwindow.domain.errors import BadInput
 
 MAX_OCTETS: Final = 32 * 1024
-MAX_LINES: Final = 8
+MAX_LINES: Final = 12
 MAX_CANDIDATES: Final = 32
 MAX_CODECS: Final = 64
 MAX_ATTRIBUTES: Final = 64

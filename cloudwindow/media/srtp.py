@@ -14,6 +14,9 @@ BUFFER_OCTETS: Final = 2048
 MAX_PACKET_OCTETS: Final = 1700
 """Longest packet handled; leaves room behind it for the tag that ``protect`` appends."""
 
+_protect: Final = lib.srtp_protect
+_unprotect: Final = lib.srtp_unprotect
+
 
 class PacketBuffer:
     """A fixed piece of memory that Python and libsrtp both write to."""
@@ -53,25 +56,31 @@ class InPlaceCipher:
 
     def unprotect(self, buffer: PacketBuffer, length: int) -> int:
         """Check and decrypt an SRTP packet; -1 for forged, replayed or malformed."""
-        return self._apply(lib.srtp_unprotect, buffer, length)
+        cell = self._length
+        cell[0] = length
+        if length > MAX_PACKET_OCTETS or _unprotect(self._srtp, buffer.pointer, cell):
+            return -1
+        return cell[0]  # type: ignore[no-any-return]
+
+    def protect(self, buffer: PacketBuffer, length: int) -> int:
+        """Encrypt the RTP packet and append its tag."""
+        cell = self._length
+        cell[0] = length
+        if length > MAX_PACKET_OCTETS or _protect(self._srtp, buffer.pointer, cell):
+            return -1
+        return cell[0]  # type: ignore[no-any-return]
 
     def unprotect_rtcp(self, buffer: PacketBuffer, length: int) -> int:
         """Check and decrypt an SRTCP packet; -1 for forged, replayed or malformed."""
         return self._apply(lib.srtp_unprotect_rtcp, buffer, length)
-
-    def protect(self, buffer: PacketBuffer, length: int) -> int:
-        """Encrypt the RTP packet and append its tag."""
-        return self._apply(lib.srtp_protect, buffer, length)
 
     def protect_rtcp(self, buffer: PacketBuffer, length: int) -> int:
         """Encrypt the RTCP packet and append index and tag."""
         return self._apply(lib.srtp_protect_rtcp, buffer, length)
 
     def _apply(self, function: Any, buffer: PacketBuffer, length: int) -> int:
-        if length > MAX_PACKET_OCTETS:
-            return -1
         cell = self._length
         cell[0] = length
-        if function(self._srtp, buffer.pointer, cell):
+        if length > MAX_PACKET_OCTETS or function(self._srtp, buffer.pointer, cell):
             return -1
         return int(cell[0])

@@ -13,13 +13,15 @@ from cloudwindow.media import rtcp
 from cloudwindow.media.congestion import Downstream, Upstream
 from cloudwindow.media.rtp import (
     Packet,
+    find_extension,
     rename_extensions,
     starts_keyframe,
     wrap_retransmission,
     write_wide_sequence,
 )
-from cloudwindow.media.sdp import MID, WIDE_SEQUENCE, OfferedLine
+from cloudwindow.media.sdp import MID, ORIENTATION, WIDE_SEQUENCE, OfferedLine
 from cloudwindow.media.srtp import PacketBuffer
+from cloudwindow.media.tap import Straightener, Tap, TapPacket, TapSource
 
 RING: Final = 512
 """Outgoing video packets kept for retransmission."""
@@ -34,6 +36,7 @@ MAX_GAP: Final = 256
 _CLOCK_RATES: Final = {"audio": 48000, "video": 90000}
 _FRAME_TICKS: Final = {"audio": 960, "video": 3000}
 _HEAD: Final = Struct(">BHII")
+_WORD: Final = Struct(">H")
 
 
 class Wire(Protocol):
@@ -58,12 +61,14 @@ class Source:
         self.wire, self.kind, self.mid, self.upstream = wire, line.kind, line.mid, upstream
         self.ssrc, self.repair_ssrc = line.ssrc, line.repair_ssrc
         self.sinks: list[Sink] = []
+        self.taps: list[Straightener] = []
         self.received = self.octets = self.frames = 0
         self.first = self.top = -1
         self._missing: dict[int, list[float]] = {}
         self._asked_at = -1.0
         self._wanted = False
         self._refreshes = 0
+        self._last_turns = 0
         self.renew(line)
 
     def renew(self, line: OfferedLine) -> None:
@@ -74,6 +79,7 @@ class Source:
         self._feedback = frozenset[str]().union(*(codec.feedback for codec in line.codecs))
         self._repeats = "nack" in self._feedback
         self.takes_estimates = "goog-remb" in self._feedback
+        self._orientation_id = dict(line.extensions).get(ORIENTATION, 0)
 
     @property
     def expected(self) -> int:
@@ -89,6 +95,8 @@ class Source:
         self.received += 1
         self.octets += packet.payload_end - packet.payload_start
         self.frames += packet.marker
+        if self.taps:
+            self._record(packet, buffer.octets, now)
         if len(self.sinks) == 1:
             self.sinks[0].forward(packet, buffer, wide_index, now)
         elif self.sinks:
@@ -99,6 +107,46 @@ class Source:
         for sink in self.sinks:
             buffer.load(plain)
             sink.forward(packet, buffer, wide_index, now)
+
+    def attach(self, tap: Tap, label: TapSource, now: float) -> None:
+        """Let ``tap`` have all that comes from now on, from a keyframe if it is video; once per tap."""
+        if any(attached.tap is tap for attached in self.taps):
+            return
+        self.taps.append(Straightener(tap, label))
+        self.taps[-1].begin(now)
+        self.want_keyframe(now)
+
+    def detach(self, tap: Tap, now: float) -> None:
+        """Let ``tap`` have what is still held, and then nothing more."""
+        for attached in [known for known in self.taps if known.tap is tap]:
+            self.taps.remove(attached)
+            attached.end(now)
+
+    def _record(self, packet: Packet, octets: bytearray, now: float) -> None:
+        payload = bytes(octets[packet.payload_start : packet.payload_end])
+        turns = self._turns(packet, octets)
+        for attached in self.taps:
+            attached.push(
+                TapPacket(
+                    attached.source,
+                    now,
+                    packet.codec,
+                    packet.index,
+                    packet.timestamp,
+                    packet.marker,
+                    payload,
+                    turns,
+                )
+            )
+
+    def _turns(self, packet: Packet, octets: bytearray) -> int:
+        """Quarter turns clockwise of the picture; browsers say it with the last packet of each."""
+        if not self._orientation_id:
+            return 0
+        value = find_extension(octets, packet, self._orientation_id)
+        if value is not None:
+            self._last_turns = value & 3
+        return self._last_turns
 
     def _count(self, packet: Packet, now: float) -> bool:
         """Give the packet its index; False for what came before."""
@@ -151,6 +199,8 @@ class Source:
         """Repeat what is due: a keyframe request that was held back, NACKs without an answer."""
         if self._wanted:
             self.want_keyframe(now)
+        for attached in self.taps:
+            attached.tick(now)
         if not self._missing:
             return
         due: list[int] = []
@@ -164,9 +214,11 @@ class Source:
         if due:
             self._ask_again(sorted(due))
 
-    def sender_report(self, body: bytes) -> None:
+    def sender_report(self, body: bytes, now: float) -> None:
         """Pass the sender's clock on to all who follow (RFC 3550 §6.4.1)."""
         timestamp = int.from_bytes(body[12:16], "big")
+        for attached in self.taps:
+            attached.clock(now, body[4:12], timestamp)
         for sink in self.sinks:
             sink.send_report(body[4:12], timestamp)
 
@@ -178,6 +230,7 @@ class Sink:
         self.wire, self.kind = wire, line.kind
         self.ssrc, self.repair_ssrc = ssrc, repair_ssrc
         self.source: Source | None = None
+        self._upstream: Upstream | None = None
         self.packets = self.octets = 0
         self._rate, self._frame = _CLOCK_RATES[line.kind], _FRAME_TICKS[line.kind]
         self._top = first
@@ -208,6 +261,7 @@ class Sink:
         if self.source is not None:
             self.source.sinks.remove(self)
         self.source = source
+        self._upstream = source.upstream if source is not None else None
         self.restart(now)
         if source is not None:
             source.sinks.append(self)
@@ -277,11 +331,11 @@ class Sink:
             rename_extensions(octets, packet, self._names)
         if packet.mid_position and self._mid_name:
             self._write_mid(packet, octets)
-        if packet.wide_position and self._wide and self.source is not None:
-            upstream = self.source.upstream
-            number = self.wire.downstream.number(upstream, wide_index, int(now * 1_000_000))
-            write_wide_sequence(octets, packet.wide_position, number)
-            if upstream is not None and upstream.leader is self.wire:
+        if packet.wide_position and self._wide:
+            wire, upstream = self.wire, self._upstream
+            number = wire.downstream.number(upstream, wide_index, int(now * 1_000_000))
+            _WORD.pack_into(octets, packet.wide_position, number)
+            if upstream is not None and upstream.leader is wire:
                 upstream.passed_on(wide_index)
 
     def _write_mid(self, packet: Packet, octets: bytearray) -> None:

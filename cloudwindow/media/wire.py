@@ -12,7 +12,15 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from cloudwindow.domain import errors
-from cloudwindow.media.plane import MediaEvent, MediaEventKind, MemberStats, RoomStats, Traffic
+from cloudwindow.media.plane import (
+    Arrangement,
+    MediaEvent,
+    MediaEventKind,
+    MemberStats,
+    Mode,
+    RoomStats,
+    Traffic,
+)
 
 MAX_LINE_OCTETS: Final = 128 * 1024
 MAX_WAITING_OCTETS: Final = 1024 * 1024
@@ -115,7 +123,50 @@ def read_stats(message: Message) -> RoomStats:
 def _member(entry: Message) -> MemberStats:
     kinds = ("audio_in", "audio_out", "video_in", "video_out")
     traffic = {kind: Traffic(**entry[kind]) for kind in kinds}
-    return MemberStats(**entry | traffic | {"slots": tuple(entry["slots"])})
+    return MemberStats(**entry | traffic | {"slots": tuple(entry["slots"]), "mode": Mode(entry["mode"])})
+
+
+def arrangement_message(arrangement: Arrangement) -> Message:
+    """Write how a room stands."""
+    return {
+        "hold": arrangement.hold,
+        "holds": dict(arrangement.holds),
+        "side_room": sorted(arrangement.side_room),
+        "modes": {member: mode.value for member, mode in arrangement.modes.items()},
+    }
+
+
+def read_arrangement(message: object) -> Arrangement:
+    """Read what ``arrangement_message`` wrote. Raises BadInput ``bad_media_call``."""
+    if not isinstance(message, dict) or message.keys() != {"hold", "holds", "side_room", "modes"}:
+        raise errors.BadInput("bad_media_call")
+    hold, holds, side_room, modes = (message[name] for name in ("hold", "holds", "side_room", "modes"))
+    if not (
+        (hold is None or isinstance(hold, str))
+        and _are_words(holds)
+        and isinstance(side_room, list)
+        and all(isinstance(member, str) for member in side_room)
+        and _are_words(modes)
+    ):
+        raise errors.BadInput("bad_media_call")
+    return Arrangement(
+        hold=hold,
+        holds=holds,
+        side_room=frozenset(side_room),
+        modes={member: read_mode(mode) for member, mode in modes.items()},
+    )
+
+
+def read_mode(word: str) -> Mode:
+    """Read a mode. Raises BadInput ``bad_media_call``."""
+    try:
+        return Mode(word)
+    except ValueError as exc:
+        raise errors.BadInput("bad_media_call") from exc
+
+
+def _are_words(found: object) -> bool:
+    return isinstance(found, dict) and all(isinstance(word, str) for word in found.values())
 
 
 def event_message(event: MediaEvent) -> Message:

@@ -15,20 +15,26 @@ from typing import Any, Final
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
-from cloudwindow.media.plane import MediaEvent, WorkerLoad
+from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
+from cloudwindow.media.plane import Arrangement, MediaEvent, WorkerLoad
 from cloudwindow.media.wire import (
     CALL_SECONDS,
     MAX_LINE_OCTETS,
     Broken,
     Line,
     Message,
+    arrangement_message,
     error_message,
     event_message,
+    read_arrangement,
+    read_mode,
     split_address,
     stats_message,
 )
 
 REGISTER_SECONDS: Final = 2.0
+DRAIN_LOOK_SECONDS: Final = 1.0
+"""How often a draining worker looks whether it is empty."""
 MAX_CALLERS: Final = 64
 
 log = logging.getLogger(__name__)
@@ -41,7 +47,7 @@ class MediaSettings:
 
     ``control`` is ``unix:/path`` or ``host:port`` (port 0: any free one); ``udp_port`` 0 is any free one;
     ``advertised_hosts`` are the literal addresses browsers are told, best first; ``token`` is the secret
-    that every caller must know.
+    that every caller must know. A worker that is drained ends after ``drain_seconds`` even if calls go on.
     """
 
     name: str
@@ -51,6 +57,7 @@ class MediaSettings:
     udp_port: int = 0
     advertised_hosts: tuple[str, ...] = ("127.0.0.1",)
     max_members_per_room: int = 6
+    drain_seconds: float = 3600.0
 
     def forwarder(self) -> ForwarderSettings:
         """The part that the forwarder needs."""
@@ -126,31 +133,102 @@ class Desk:
 
     def _carry_out(self, message: Message) -> object:
         values = message.get("values")
-        if not isinstance(values, dict) or not all(
-            isinstance(value, str | bool) for value in values.values()
-        ):
+        if not isinstance(values, dict):
             raise BadInput("bad_media_call")
         call = _CALLS.get(str(message.get("call")))
         if call is None or self._forwarder is None:
             raise NotFound("bad_media_call")
-        return call(self._forwarder, values)
+        return call(self._forwarder, Values(values))
 
 
-def _answer(forwarder: Forwarder, values: Message) -> str:
+class Values:
+    """What a call brings; each is read as one kind, or the call is refused (BadInput ``bad_media_call``)."""
+
+    def __init__(self, values: Message) -> None:
+        self._values = values
+
+    def word(self, name: str) -> str:
+        """A text that must be there."""
+        value = self._values.get(name)
+        if not isinstance(value, str):
+            raise BadInput("bad_media_call")
+        return value
+
+    def maybe_word(self, name: str) -> str | None:
+        """A text, or nothing."""
+        return None if self._values.get(name) is None else self.word(name)
+
+    def yes(self, name: str) -> bool:
+        """A yes or no; no if it is missing."""
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            raise BadInput("bad_media_call")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """A list of texts."""
+        value = self._values.get(name)
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise BadInput("bad_media_call")
+        return value
+
+    def arrangement(self, name: str) -> Arrangement:
+        """How a room stands."""
+        return read_arrangement(self._values.get(name))
+
+    def maybe_arrangement(self, name: str) -> Arrangement | None:
+        """How a room stands, or nothing."""
+        return None if self._values.get(name) is None else self.arrangement(name)
+
+
+def _answer(forwarder: Forwarder, values: Values) -> str:
     return forwarder.answer(
-        values["room"],
-        values["member"],
-        role=values["role"],
-        offer=values["offer"],
-        echo=bool(values.get("echo", False)),
+        values.word("room"),
+        values.word("member"),
+        role=values.word("role"),
+        offer=values.word("offer"),
+        echo=values.yes("echo"),
+        arrangement=values.maybe_arrangement("arrangement"),
+        fallback=values.maybe_arrangement("fallback"),
     )
 
 
-_CALLS: Final[dict[str, Callable[[Forwarder, Message], object]]] = {
+def _arrange(forwarder: Forwarder, values: Values) -> Message:
+    wanted = values.arrangement("arrangement")
+    return arrangement_message(forwarder.arrange(values.word("room"), lambda _before: wanted))
+
+
+def _hold(forwarder: Forwarder, values: Values) -> Message:
+    reason, member = values.maybe_word("reason"), values.maybe_word("member")
+    return arrangement_message(
+        forwarder.arrange(values.word("room"), lambda before: with_hold(before, reason, member))
+    )
+
+
+def _side_room(forwarder: Forwarder, values: Values) -> Message:
+    members = values.names("members")
+    return arrangement_message(
+        forwarder.arrange(values.word("room"), lambda before: with_side_room(before, members))
+    )
+
+
+def _mode(forwarder: Forwarder, values: Values) -> Message:
+    member, mode = values.word("member"), read_mode(values.word("mode"))
+    return arrangement_message(
+        forwarder.arrange(values.word("room"), lambda before: with_mode(before, member, mode))
+    )
+
+
+_CALLS: Final[dict[str, Callable[[Forwarder, Values], object]]] = {
     "answer": _answer,
-    "remove": lambda forwarder, values: forwarder.remove(values["room"], values["member"]),
-    "close": lambda forwarder, values: forwarder.close(values["room"]),
-    "stats": lambda forwarder, values: stats_message(forwarder.stats(values["room"])),
+    "remove": lambda forwarder, values: forwarder.remove(values.word("room"), values.word("member")),
+    "close": lambda forwarder, values: forwarder.close(values.word("room")),
+    "stats": lambda forwarder, values: stats_message(forwarder.stats(values.word("room"))),
+    "arrange": _arrange,
+    "hold": _hold,
+    "side_room": _side_room,
+    "mode": _mode,
+    "drain": lambda forwarder, _values: forwarder.drain(),
     "ping": lambda _forwarder, _values: True,
 }
 """Rule: what a caller may ask of a worker."""
@@ -185,6 +263,7 @@ class Worker:
             rooms=len(self.forwarder.rooms),
             members=self.forwarder.member_count,
             packets_per_second=round(rate, 1),
+            draining=self.forwarder.draining.is_set(),
         )
 
     async def close(self) -> None:
@@ -196,12 +275,16 @@ class Worker:
         _clear(self.settings.control)
 
 
-async def start_worker(settings: MediaSettings) -> Worker:
-    """Open both sockets and return the running worker. Raises OSError when an address is taken."""
+async def start_worker(settings: MediaSettings, draining: asyncio.Event | None = None) -> Worker:
+    """
+    Open both sockets and return the running worker, which takes no new rooms once ``draining`` is set.
+
+    Raises OSError when an address is taken.
+    """
     desk = Desk(settings.name, settings.token)
     server = await _listen(desk, settings.control)
     try:
-        forwarder = Forwarder(settings.forwarder(), desk.tell)
+        forwarder = Forwarder(settings.forwarder(), desk.tell, draining=draining)
     except OSError:
         server.close()
         raise
@@ -229,15 +312,47 @@ def _make_private(place: str) -> None:
     Path(place).chmod(0o600)
 
 
-async def run_worker(settings: MediaSettings, *, register: Callable[[WorkerLoad], Awaitable[None]]) -> None:
-    """Run a worker until cancelled, telling ``register`` its load at once and every two seconds."""
-    worker = await start_worker(settings)
+async def run_worker(
+    settings: MediaSettings,
+    *,
+    register: Callable[[WorkerLoad], Awaitable[None]],
+    withdraw: Callable[[], Awaitable[None]] | None = None,
+    drain: asyncio.Event | None = None,
+) -> None:
+    """
+    Run a worker until cancelled, or until it is drained: empty, or at its limit, after ``drain`` was set.
+
+    ``register`` is told its load at once, every two seconds and when draining begins; ``withdraw`` is
+    called before the rooms that are left lose it, so that they are placed elsewhere.
+    """
+    worker = await start_worker(settings, drain)
     try:
-        while True:
-            try:
-                await register(worker.load())
-            except CloudWindowError as error:
-                log.warning("could not register the worker: %s", error.code)
-            await asyncio.sleep(REGISTER_SECONDS)
+        await _registered(worker, register)
     finally:
+        if withdraw is not None:
+            await _quietly(withdraw())
         await worker.close()
+
+
+async def _registered(worker: Worker, register: Callable[[WorkerLoad], Awaitable[None]]) -> None:
+    draining, clock = worker.forwarder.draining, asyncio.get_running_loop().time
+    ends_at = float("inf")
+    while True:
+        if draining.is_set():
+            ends_at = min(ends_at, clock() + worker.settings.drain_seconds)
+            if not worker.forwarder.member_count or clock() >= ends_at:
+                return
+        await _quietly(register(worker.load()))
+        if draining.is_set():
+            await asyncio.sleep(min(DRAIN_LOOK_SECONDS, max(0.0, ends_at - clock())))
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REGISTER_SECONDS):
+                    await draining.wait()
+
+
+async def _quietly(registering: Awaitable[None]) -> None:
+    try:
+        await registering
+    except CloudWindowError as error:
+        log.warning("the registry of workers does not answer: %s", error.code)

@@ -34,7 +34,7 @@ class Staff:
     A member of staff; ``roles`` among agent, approver, district_admin, city_admin.
 
     ``levels``: skill to level, 1 where missing. ``certified_until``: skill to the last day (ISO date) of its
-    certificate, for good where missing.
+    certificate, for good where missing. ``text_calls``: how many they may hold at once, 1 to 3.
     """
 
     id: StaffId
@@ -49,6 +49,7 @@ class Staff:
     demo: bool
     active: bool
     levels: Mapping[str, int] = field(default_factory=dict)
+    text_calls: int = 3
     certified_until: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +68,8 @@ class WebSession:
     seen_at: float
     expires_at: float
     appointment: str | None = None
+    third_party: str | None = None
+    left_form: str | None = None
 
 
 class People:
@@ -129,6 +132,7 @@ class People:
                 modes=list(staff.modes),
                 levels=dict(staff.levels),
                 certified_until=dict(staff.certified_until),
+                text_calls=staff.text_calls,
                 password_hash=password_hash,
                 totp_sealed=self._sealer.seal(totp_secret, place=place("staff", "totp", staff.id)),
                 totp_counter=0,
@@ -181,6 +185,7 @@ class People:
         kind: str,
         csrf: str,
         staff: StaffId | None = None,
+        third_party: str | None = None,
         now: float,
         seconds: float,
     ) -> WebSession:
@@ -196,6 +201,7 @@ class People:
             created_at=now,
             seen_at=now,
             expires_at=now + seconds,
+            third_party=third_party,
         )
         await conn.execute(
             insert(tables.web_session).values(
@@ -205,6 +211,8 @@ class People:
                 staff=staff,
                 ticket=None,
                 appointment=None,
+                third_party=third_party,
+                left_form=None,
                 intake_sealed=None,
                 cases=[],
                 created_at=now,
@@ -273,6 +281,8 @@ class People:
             seen_at=row.seen_at,
             expires_at=row.expires_at,
             appointment=row.appointment,
+            third_party=row.third_party,
+            left_form=row.left_form,
         )
 
     async def keep_intake(
@@ -295,6 +305,13 @@ class People:
         others = (table.c.appointment == appointment) & (table.c.token_hash != session.token_hash)
         await conn.execute(update(table).where(others).values(appointment=None))
         await self._change(conn, session.token_hash, appointment=appointment, intake_sealed=None)
+
+    async def bind_left_form(self, conn: AsyncConnection, session: WebSession, form: str) -> None:
+        """This browser, and no other, holds the left form ``form`` from now on; what was chosen is spent."""
+        table = tables.web_session
+        others = (table.c.left_form == form) & (table.c.token_hash != session.token_hash)
+        await conn.execute(update(table).where(others).values(left_form=None))
+        await self._change(conn, session.token_hash, left_form=form, intake_sealed=None)
 
     async def allow_case(self, conn: AsyncConnection, session: WebSession, receipt: str) -> None:
         """Let this browser follow the case ``receipt``."""

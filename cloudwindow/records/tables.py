@@ -111,6 +111,9 @@ staff = Table(
     Column("modes", JSON, nullable=False),
     Column("levels", JSON, comment="skill -> level, 1 if missing"),
     Column("certified_until", JSON, comment="skill -> last day of its certificate"),
+    Column(
+        "text_calls", Integer, nullable=False, server_default=text("3"), comment="how many at once, 1 to 3"
+    ),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text, nullable=False),
     Column(
@@ -120,15 +123,26 @@ staff = Table(
     Column("active", Boolean, nullable=False),
 )
 
+duty = Table(
+    "duty",
+    metadata,
+    Column("staff", String(32), ForeignKey("staff.id"), primary_key=True),
+    Column("pull", Boolean, nullable=False, comment="takes tickets by hand"),
+    Column("leaving", String(32), nullable=False, comment="why away after this call"),
+    Column("shift_ends_at", Double),
+)
+
 web_session = Table(
     "web_session",
     metadata,
     Column("token_hash", String(64), primary_key=True),
-    Column("kind", String(8), nullable=False, comment="citizen or staff"),
+    Column("kind", String(8), nullable=False, comment="citizen, staff or guest"),
     Column("csrf", String(64), nullable=False),
     Column("staff", String(32)),
     Column("ticket", String(32), comment="the visit this browser holds"),
     Column("appointment", String(32), comment="the appointment this browser holds"),
+    Column("third_party", String(32), comment="whom this browser belongs to in a call"),
+    Column("left_form", String(32), comment="the left form this browser holds"),
     Column("intake_sealed", Text, comment="what was chosen before the number was taken"),
     Column("cases", JSON, nullable=False, comment="receipt numbers this browser may follow"),
     Column("created_at", Double, nullable=False),
@@ -176,13 +190,29 @@ ticket = Table(
     Column("aside_reason", String(32), nullable=False, server_default=text("''")),
     Column("callback", Boolean, nullable=False, server_default=false(), comment="the citizen is rung"),
     Column("nearly_told_at", Double, comment="when it was said that their turn is near"),
+    Column("skill", String(200), nullable=False, server_default=text("''"), comment="of several matters"),
+    Column("rings", String(32), nullable=False, server_default=text("''"), comment="of several matters"),
+    Column("passed_by", JSON, comment="agents who passed it on"),
     Column("version", Integer, nullable=False),
-    Column("live_key", String(96), unique=True, comment="citizen and item while live, else null"),
     Column("resume_hash", String(64), nullable=False, unique=True),
     Column("resume_sealed", Text, nullable=False),
     Column("devices", JSON, nullable=False, comment="outcome of the device test"),
     Index(None, "state", "joined_at"),
     Index(None, "home_district", "joined_at"),
+)
+
+# Rule: one live ticket for each person and item: ``live_key`` of every matter, whichever ticket it is in.
+ticket_matter = Table(
+    "ticket_matter",
+    metadata,
+    Column("ticket", String(32), ForeignKey("ticket.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="from 1, as chosen"),
+    Column("application", String(32), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("outcome", String(24), comment="how this matter ended"),
+    Column("outcome_note", Text, nullable=False),
+    Column("live_key", String(96), unique=True, comment="citizen and item while the ticket is live"),
 )
 
 appointment = Table(
@@ -218,6 +248,38 @@ appointment = Table(
     Index(None, "district", "starts_at"),
 )
 
+left_form = Table(
+    "left_form",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("number", String(16), nullable=False, unique=True),
+    Column("citizen", String(32), ForeignKey("citizen.id"), nullable=False, index=True),
+    Column("application", String(32), ForeignKey("application.id"), nullable=False, index=True),
+    Column("item", String(16), nullable=False),
+    Column("item_version", Integer, nullable=False),
+    Column("district", String(6), nullable=False, comment="whose agents look at it"),
+    Column("language", String(8), nullable=False),
+    Column("mode", String(8), nullable=False),
+    Column("spoken", String(8), nullable=False, comment="language of the text messages"),
+    Column("begun_at", Double, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("call_back", Boolean, nullable=False, comment="the citizen wishes to be rung"),
+    Column("left_at", Double),
+    Column("due_at", Double, comment="promised to be looked at by then"),
+    Column("agent", String(32), comment="who looks, or looked, at it"),
+    Column("ticket", String(32), comment="with which the walk went on"),
+    Column("ended_at", Double),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
+    Column("live_key", String(96), unique=True, comment="citizen and item while open, else null"),
+    Column("intake_sealed", Text, comment="what was said about oneself, until it ends"),
+    Column("note_sealed", Text, comment="what the agent wrote to the citizen"),
+    Column("resume_hash", String(64), nullable=False, unique=True),
+    Column("resume_sealed", Text, nullable=False),
+    Index(None, "district", "state"),
+    Index(None, "state", "deadline"),
+)
+
 session = Table(
     "session",
     metadata,
@@ -237,7 +299,35 @@ session = Table(
     Column("recording", Boolean, nullable=False),
     Column("deadline", Double),
     Column("version", Integer, nullable=False),
+    Column(
+        "hold_reason", String(16), nullable=False, server_default=text("''"), comment="empty: not on hold"
+    ),
+    Column("held_at", Double),
+    Column("side_room", Boolean, nullable=False, server_default=false(), comment="officer and citizen alone"),
     UniqueConstraint("ticket", "epoch"),
+)
+
+third_party = Table(
+    "third_party",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("ticket", String(32), ForeignKey("ticket.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name_sealed", Text, nullable=False),
+    Column("secret_hash", String(64), unique=True, comment="of the link; null once it was followed"),
+    Column("secret_sealed", Text, comment="of the link, for the agent to read out"),
+    Column("staff", String(32), ForeignKey("staff.id"), comment="a supervisor"),
+    Column("reason", Text, nullable=False, comment="why a supervisor came"),
+    Column("mode", String(8), nullable=False, comment="listen, whisper or join"),
+    Column("state", String(16), nullable=False, index=True),
+    Column("invited_by", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("invited_at", Double, nullable=False),
+    Column("agreed_at", Double),
+    Column("joined_at", Double),
+    Column("ended_at", Double),
+    Column("deadline", Double),
+    Column("version", Integer, nullable=False),
 )
 
 lending = Table(
@@ -436,4 +526,40 @@ wait_marks = Table(
     Column("below", Double, nullable=False),
     Column("above", Double, nullable=False),
     Column("cases", Integer, nullable=False),
+)
+
+# --- how calls were ---------------------------------------------------------------------------------------
+
+call_quality = Table(
+    "call_quality",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("side", String(8), nullable=False, comment="citizen or agent"),
+    Column("at", Double, nullable=False, index=True, comment="end of the five seconds"),
+    Column("loss_up", Double, comment="percent of what was sent"),
+    Column("loss_down", Double, comment="percent of what was to come"),
+    Column("rtt_ms", Integer),
+    Column("kbit_up", Integer, nullable=False),
+    Column("kbit_down", Integer, nullable=False),
+    Column("width", Integer, nullable=False, comment="of the picture received"),
+    Column("height", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("limited_by", String(16), nullable=False, comment="none, network or device"),
+    Column("browser", String(32), nullable=False),
+)
+
+call_setup = Table(
+    "call_setup",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session", String(32), ForeignKey("session.id"), nullable=False, index=True),
+    Column("side", String(8), nullable=False, comment="citizen or agent"),
+    Column("at", Double, nullable=False, index=True),
+    Column("occasion", String(8), nullable=False, comment="join or repair"),
+    Column("devices_ms", Integer),
+    Column("answer_ms", Integer),
+    Column("connected_ms", Integer),
+    Column("picture_ms", Integer),
+    Column("browser", String(32), nullable=False),
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,9 +12,10 @@ from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import Conflict, NotFound
 from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.matter import Matter
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
-from cloudwindow.records import tables
+from cloudwindow.records import matters, tables
 from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
 
 
@@ -41,21 +42,26 @@ class Visits:
 
     # --- tickets -----------------------------------------------------------------------------------------
 
-    async def add_ticket(self, conn: AsyncConnection, ticket: Ticket, *, resume_secret: str) -> None:
-        """Keep a new ticket. Raises Conflict("ticket_exists") if a live one is held for the item."""
+    async def add_ticket(
+        self, conn: AsyncConnection, ticket: Ticket, *, resume_secret: str, more: Sequence[Matter] = ()
+    ) -> None:
+        """
+        Keep a new ticket: its first matter is what it stands at, ``more`` are its others.
+
+        Raises Conflict("ticket_exists") if a live one is held for any of the items.
+        """
         secrets = self._resume(ticket.id, resume_secret)
         try:
-            await conn.execute(
-                insert(tables.ticket).values(
-                    **as_row(ticket), live_key=_live_key(ticket), devices={}, **secrets
-                )
-            )
+            await conn.execute(insert(tables.ticket).values(**as_row(ticket), devices={}, **secrets))
+            await matters.add(conn, ticket, more)
         except IntegrityError as exc:
             raise Conflict("ticket_exists") from exc
 
     async def save_ticket(self, conn: AsyncConnection, ticket: Ticket, *, seen: int) -> None:
         """Write a moved ticket over version ``seen``. Raises Conflict("version_stale")."""
-        await overwrite(conn, tables.ticket, as_row(ticket) | {"live_key": _live_key(ticket)}, seen=seen)
+        await overwrite(conn, tables.ticket, as_row(ticket), seen=seen)
+        if not ticket.live:
+            await matters.let_go(conn, ticket.id)
 
     async def ticket(self, conn: AsyncConnection, ticket: str, *, lock: bool = False) -> Ticket:
         """The ticket, locked until the commit if asked. Raises NotFound("unknown_ticket")."""
@@ -71,14 +77,17 @@ class Visits:
         return {row.id: from_row(Ticket, row) for row in rows}
 
     async def ticket_of(self, conn: AsyncConnection, application: str) -> str | None:
-        """The last ticket taken for this case."""
-        table = tables.ticket
-        query = select(table.c.id).where(table.c.application == application)
+        """The last ticket taken for this case, whichever of its matters that is."""
+        table, matter = tables.ticket, tables.ticket_matter
+        query = select(table.c.id).join(matter, matter.c.ticket == table.c.id)
+        query = query.where(matter.c.application == application)
         return (await conn.execute(query.order_by(table.c.joined_at.desc()).limit(1))).scalar_one_or_none()
 
     async def live_ticket(self, conn: AsyncConnection, citizen: str, item: str) -> Ticket | None:
-        """The live ticket this citizen holds for ``item``."""
-        query = select(tables.ticket).where(tables.ticket.c.live_key == f"{citizen}/{item}")
+        """The live ticket this citizen holds for ``item``, alone or among others."""
+        table, matter = tables.ticket, tables.ticket_matter
+        query = select(table).join(matter, matter.c.ticket == table.c.id)
+        query = query.where(matter.c.live_key == matters.live_key(citizen, item))
         row = (await conn.execute(query)).one_or_none()
         return from_row(Ticket, row) if row else None
 
@@ -132,7 +141,8 @@ class Visits:
         """
         The score (seconds) of who waits ``places`` behind ``ticket``, or of the last; None if nobody does.
 
-        Who waits in its lane: same home district, language and mode, for one of ``items``.
+        Who waits in its lane: same home district, language and mode, for one of ``items`` alone, or for
+        several matters of the same skill.
         """
         table = tables.ticket
         score = table.c.joined_at - table.c.credit_seconds
@@ -144,7 +154,8 @@ class Visits:
                 table.c.home_district == ticket.home_district,
                 table.c.language == ticket.language,
                 table.c.mode == ticket.mode,
-                table.c.item.in_(items),
+                table.c.skill == ticket.skill,
+                true() if ticket.several else table.c.item.in_(items),
                 score >= ticket.joined_at - ticket.credit_seconds,
             )
             .order_by(score)
@@ -172,6 +183,13 @@ class Visits:
         change = update(table).where(table.c.id == row.id).values(**self._resume(row.id, fresh_secret))
         await conn.execute(change)
         return from_row(Ticket, row)
+
+    async def ticket_of_link(self, conn: AsyncConnection, secret: str) -> str | None:
+        """The ticket that a link's secret belongs to; the secret is not spent."""
+        table = tables.ticket
+        query = select(table.c.id).where(table.c.resume_hash == self._sealer.hash_token(secret))
+        found: str | None = (await conn.execute(query)).scalar_one_or_none()
+        return found
 
     def _resume(self, ticket: str, secret: str) -> dict[str, str]:
         return {
@@ -227,34 +245,63 @@ class Visits:
 
     async def last_session(self, conn: AsyncConnection, application: str) -> Session | None:
         """The last call about a case."""
-        table = tables.session
-        query = select(table).where(table.c.application == application)
+        table, matter = tables.session, tables.ticket_matter
+        about = select(matter.c.ticket).where(matter.c.application == application)
+        query = select(table).where(table.c.ticket.in_(about))
         row = (await conn.execute(query.order_by(table.c.started_at.desc()).limit(1))).one_or_none()
         return from_row(Session, row) if row else None
 
     async def session_of_room(self, conn: AsyncConnection, room: str) -> Session | None:
-        """The call that meets in this media room."""
-        query = select(tables.session).where(tables.session.c.room == room)
+        """The last call that met in this media room: one that is passed on keeps it."""
+        table = tables.session
+        query = select(table).where(table.c.room == room).order_by(table.c.epoch.desc()).limit(1)
         row = (await conn.execute(query)).one_or_none()
         return from_row(Session, row) if row else None
 
-    async def session_of_agent(self, conn: AsyncConnection, agent: str) -> Session | None:
-        """The call this agent has not closed yet."""
+    async def session_of_agent(self, conn: AsyncConnection, agent: str, session: str = "") -> Session | None:
+        """The call ``session`` this agent has not closed yet, or the newest of them."""
+        held = await self.sessions_of_agent(conn, agent)
+        found = [one for one in held if one.id == session or not session]
+        return found[-1] if found else None
+
+    async def sessions_of_agent(self, conn: AsyncConnection, agent: str) -> Sequence[Session]:
+        """The calls this agent has not closed yet, the oldest first."""
         table = tables.session
         query = (
             select(table)
             .where(table.c.agent == agent, table.c.state != sessions.State.CLOSED)
-            .order_by(table.c.started_at.desc())
-            .limit(1)
+            .order_by(table.c.started_at, table.c.id)
         )
-        row = (await conn.execute(query)).one_or_none()
-        return from_row(Session, row) if row else None
+        return [from_row(Session, row) for row in await conn.execute(query)]
 
-    async def open_calls(self, conn: AsyncConnection) -> Mapping[str, Session]:
-        """The call each agent has not closed yet, by agent."""
+    async def modes_held(self, conn: AsyncConnection, agent: str) -> Sequence[str]:
+        """How citizen and agent talk in each call this agent has not closed yet."""
+        query = (
+            select(tables.ticket.c.mode)
+            .join(tables.session, tables.session.c.ticket == tables.ticket.c.id)
+            .where(tables.session.c.agent == agent, tables.session.c.state != sessions.State.CLOSED)
+        )
+        return list((await conn.execute(query)).scalars())
+
+    async def open_calls(self, conn: AsyncConnection) -> Mapping[str, Sequence[Session]]:
+        """The calls that are not closed yet, by agent, the oldest first."""
         table = tables.session
         query = select(table).where(table.c.state != sessions.State.CLOSED).order_by(table.c.started_at)
-        return {row.agent: from_row(Session, row) for row in await conn.execute(query)}
+        found: dict[str, list[Session]] = {}
+        for row in await conn.execute(query):
+            found.setdefault(row.agent, []).append(from_row(Session, row))
+        return found
+
+    async def unanswered(self, conn: AsyncConnection, session: str) -> tuple[int, float | None]:
+        """How many lines the citizen wrote in a call since its agent last did, and when the first of them."""
+        table = tables.chat_line
+        of_call = table.c.session == session
+        last = select(func.max(table.c.id)).where(of_call, table.c.author == "agent").scalar_subquery()
+        query = select(func.count(), func.min(table.c.at)).where(
+            of_call, table.c.author == "citizen", table.c.id > func.coalesce(last, 0)
+        )
+        count, since = (await conn.execute(query)).one()
+        return int(count), since
 
     async def sessions_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Session]:
         """Calls whose deadline has passed."""
@@ -281,22 +328,18 @@ class Visits:
         )
         return ChatLine(id=int(row.scalar_one()), author=author, name=name, text=text, at=at)
 
-    async def chat(self, conn: AsyncConnection, case: str, *, limit: int = 200) -> Sequence[ChatLine]:
-        """The last lines of a case, oldest first."""
+    async def chat(self, conn: AsyncConnection, *cases: str, limit: int = 200) -> Sequence[ChatLine]:
+        """The last lines of one case, or of all cases of a visit, oldest first."""
         table = tables.chat_line
-        query = select(table).where(table.c.case_id == case).order_by(table.c.id.desc()).limit(limit)
+        query = select(table).where(table.c.case_id.in_(cases)).order_by(table.c.id.desc()).limit(limit)
         rows = list(await conn.execute(query))
         return [
             ChatLine(
                 id=row.id,
                 author=row.author,
                 name=row.name,
-                text=self._sealer.open(row.text_sealed, place=place("chat_line", "text", case)),
+                text=self._sealer.open(row.text_sealed, place=place("chat_line", "text", row.case_id)),
                 at=row.at,
             )
             for row in reversed(rows)
         ]
-
-
-def _live_key(ticket: Ticket) -> str | None:
-    return f"{ticket.citizen}/{ticket.item}" if ticket.live else None

@@ -103,6 +103,8 @@ class Hall:
         app.router.add_get("/visit", self._visit)
         app.router.add_get("/visit/panels", self._panels)
         app.router.add_get("/ws/visit", self._live)
+        app.router.add_get("/ws/guest", self._live)
+        app.router.add_get("/ws/board/supervise/{party}", self._live)
         app.router.add_get("/photo.jpg", self._photo)
         app.router.add_get("/favicon.ico", self._photo)
         app.router.add_post("/{path:.*}", self._post)
@@ -153,6 +155,9 @@ class Hall:
             self._news.notify_all()
         if "id" in message:
             await socket.send_json({"type": "ack", "re": message["id"]})
+        if message["type"] == "call.prepare":
+            ways = {"servers": [], "relay_only": False, "good_for_seconds": 600}
+            await socket.send_json({"type": "call.ways", **ways})
         if message["type"] == "call.offer":
             purpose, attempt = message["purpose"], message["attempt"]
             sdp = self.forwarder.answer(purpose, "citizen", role="citizen", offer=message["sdp"], echo=True)

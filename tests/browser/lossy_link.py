@@ -11,17 +11,24 @@ Place = tuple[str, int]
 class LossyLink:
     """Relays between whoever sends to ``port`` and ``target``; checks and handshakes always pass."""
 
-    def __init__(self, target: Place, *, loss: float, seed: int) -> None:
+    def __init__(self, target: Place, *, loss: float, seed: int, host: str = "127.0.0.1") -> None:
         self.lost = self.passed = 0
         self.cut = False
         """Set to lose everything."""
         self._target, self._loss, self._chance = target, loss, random.Random(seed)
         self._loop = asyncio.get_running_loop()
         self._outer = self._socket()
-        self._outer.bind(("127.0.0.1", 0))
+        self._outer.bind((host, 0))
         self._inner: dict[Place, socket.socket] = {}
         self.port: int = self._outer.getsockname()[1]
         self._loop.add_reader(self._outer, self._outward)
+
+    def lead_to(self, target: Place) -> None:
+        """Go on to another ``target``; whoever relayed before keeps no way back to the old one."""
+        if target != self._target:
+            self._target = target
+            for end in self._inner.values():
+                end.connect(target)
 
     def close(self) -> None:
         """Stop."""

@@ -22,15 +22,28 @@ CITIZEN: Final = (
         "item-HR01",
         "start-wrong",
         "confirm",
+        "confirm-several",
+        "visit-several",
+        "visit-several_in_call",
+        "visit-several_ended",
         "visit-waiting",
         "visit-called",
         "visit-in_call",
     ),
-    *("visit-signing", "visit-ended", "case-to-correct", "verify-found", "error"),
+    *(
+        "visit-signing",
+        "visit-ended",
+        "case-to-correct",
+        "verify-found",
+        "error",
+        "left-form-filling",
+        "instead-closed",
+    ),
 )
 STAFF: Final = (
     *("sign-in-wrong", "demo", "desk-idle", "desk-offered", "desk-in_call", "desk-received", "desk-wrap_up"),
-    *("inbox", "case-wrong", "case-deciding", "board"),
+    *("desk-several_offered", "desk-several", "desk-several_wrap_up"),
+    *("inbox", "case-wrong", "case-deciding", "board", "left-forms", "left-form-mine"),
 )
 PAGES: Final = [
     *((f"citizen/{name}", PHONE) for name in CITIZEN),

@@ -7,7 +7,7 @@ from aiohttp import web
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.machine import CHROMIUM
-from tests.browser.test_media_call import ARGUMENTS, LIBRARY
+from tests.browser.stage import ARGUMENTS, LIBRARY
 
 pytestmark = pytest.mark.browser
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -10,7 +11,7 @@ from tests.browser.walk import Agent, Citizen, City, chromium, city, frames_adva
 
 pytestmark = pytest.mark.browser
 
-ABOUT = {"district": "440114", "street": "440114109", "name": "王小明"}
+ABOUT: dict[str, Any] = {"district": "440114", "street": "440114109", "name": "王小明"}
 
 
 @pytest.fixture
@@ -85,3 +86,33 @@ async def test_a_call_put_aside_tells_the_citizen_when_and_frees_the_agent(
     assert f"{hour}:{minute}" in words or f"{hour}:{(int(minute) + 1) % 60:02}" in words
     await citizen.page.wait_for_selector("#main[data-stage=waiting]")
     assert (await citizen.page.locator(".ticket-card__number").first.inner_text()).strip() == number
+
+
+async def test_the_next_agent_is_seen_on_the_connection_the_citizen_has(town: City, browser: Browser) -> None:
+    citizen, _ = await waiting(town, browser, 7)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await agent.page.wait_for_selector("[data-role=accept]")
+    await agent.accepts()
+    await citizen.joins()
+    await frames_advance(citizen.page)
+    await citizen.page.evaluate(
+        "() => { window.made = 0; const Real = RTCPeerConnection;"
+        " window.RTCPeerConnection = class extends Real {"
+        " constructor(...given) { super(...given); window.made++; } }; }"
+    )
+    second = await Agent.signs_in(town, browser, "agent-tianhe")
+    await second.starts()
+    await agent.page.keyboard.press("Alt+KeyT")
+    form = agent.page.locator("form[data-role=transfer]")
+    await form.locator("#transfer-reason").select_option("special_knowledge")
+    await form.locator("#transfer-to").select_option(index=1)
+    await form.locator("button[type=submit]").click()
+    await citizen.page.wait_for_selector("#main[data-stage=waiting][data-kept]")
+    assert "您与窗口保持连接" in await citizen.page.locator(".visit__kept").inner_text()
+    await second.page.wait_for_selector("[data-role=accept]")
+    await second.accepts()
+    await citizen.page.wait_for_selector("#main[data-stage=in_call]")
+    await frames_advance(citizen.page)
+    await frames_advance(second.page)
+    assert await citizen.page.evaluate("window.made") == 0

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -30,14 +31,14 @@ from tests.browser.walk import (
 
 pytestmark = pytest.mark.browser
 
-WORKER = {
+WORKER: dict[str, Any] = {
     "district": "440114",
     "street": "440114109",
     "id_number": identity_number("44011419900307001"),
     "mobile": "13800138000",
     "name": "王小明",
 }
-TENANT = {
+TENANT: dict[str, Any] = {
     "district": "440106",
     "street": "440106017",
     "id_number": identity_number("43010219950612002"),
@@ -45,7 +46,7 @@ TENANT = {
     "name": "李秀英",
 }
 
-ELDER = {
+ELDER: dict[str, Any] = {
     "district": "440103",
     "street": "440103001",
     "id_number": identity_number("44010319400815003"),

@@ -197,9 +197,19 @@ class Citizen:
         raise AssertionError("no text message came")
 
     async def takes_number(
-        self, item: str, *, words: str, district: str, street: str, id_number: str, mobile: str, name: str
+        self,
+        item: str,
+        *,
+        words: str,
+        district: str,
+        street: str,
+        id_number: str,
+        mobile: str,
+        name: str,
+        mode: str = "video",
+        more: tuple[str, ...] = (),
     ) -> str:
-        """From the home page to the number; gives the number."""
+        """From the home page to the number, for ``more`` items too; gives the number."""
         page = self.page
         await page.goto(self.city.base + "/")
         await page.fill("input[name=q]", words)
@@ -208,7 +218,7 @@ class Citizen:
         await page.click(f"a[href='/items/{item}/start']")
         await page.select_option("select[name=home_district]", district)
         await page.select_option("select[name=home_street]", street)
-        for field_name, value in {"capacity": "own", "call_language": "zh", "mode": "video"}.items():
+        for field_name, value in {"capacity": "own", "call_language": "zh", "mode": mode}.items():
             option = page.locator(f"input[type=radio][name={field_name}][value={value}]")
             if await option.count():
                 await option.check(force=True)
@@ -217,6 +227,10 @@ class Citizen:
         await page.fill("input[name=mobile]", mobile)
         await page.click("form[data-start] button[type=submit], form[data-start] .actions button")
         await page.wait_for_url("**/confirm")
+        for other in more:
+            await page.select_option("select[name=more]", other)
+            await page.click("form.matters__add button")
+            await page.wait_for_selector(f"input[name=drop][value={other}]", state="attached")
         await page.fill("input[name=code]", await self.text_message())
         await page.check("input[name=consent_handling]", force=True)
         await page.click(f"form[action='/items/{item}/confirm'] .actions button")

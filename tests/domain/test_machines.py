@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudwindow.domain import application, appointment, handover, presence, session, ticket
+from cloudwindow.domain import application, appointment, handover, left_form, presence, session, ticket
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import (
     ApplicationId,
@@ -51,6 +51,14 @@ MACHINES = (
         events=appointment.Event,
         first=appointment.State.BOOKED,
         final=frozenset({"arrived", "cancelled", "no_show", "withdrawn"}),
+    ),
+    Machine(
+        name="left_form",
+        table=left_form.TRANSITIONS,
+        states=left_form.State,
+        events=left_form.Event,
+        first=left_form.State.FILLING,
+        final=frozenset({"continued", "withdrawn", "expired"}),
     ),
     Machine(
         name="session",
@@ -387,11 +395,17 @@ def test_an_agent_can_be_offered_a_ticket_only_while_idle() -> None:
 
 def test_an_agent_in_a_call_can_neither_go_away_nor_sign_out_nor_vanish() -> None:
     assert allowed(presence.TRANSITIONS, presence.State.IN_CALL) == {
+        presence.Event.ACCEPT,
+        presence.Event.END_ONE,
+        presence.Event.FINISH_ONE,
         presence.Event.END_CALL,
         presence.Event.RELEASE,
     }
 
 
 def test_after_a_call_an_agent_must_finish_before_the_next() -> None:
-    ways = {event for (at, event), to in presence.TRANSITIONS.items() if at is presence.State.IN_CALL}
-    assert {presence.TRANSITIONS[presence.State.IN_CALL, way] for way in ways} == {presence.State.WRAP_UP}
+    ways = {event for at, event in presence.TRANSITIONS if at is presence.State.IN_CALL}
+    assert {presence.TRANSITIONS[presence.State.IN_CALL, way] for way in ways} == {
+        presence.State.IN_CALL,
+        presence.State.WRAP_UP,
+    }

@@ -9,13 +9,11 @@ from cloudwindow.domain.ids import DistrictCode, StaffId
 from cloudwindow.domain.load import (
     PRIOR,
     AgentPresence,
-    Handling,
     Rival,
     able_by_ring,
     crews,
     handling,
     rivals,
-    wait_range,
 )
 from cloudwindow.domain.match import (
     CITY,
@@ -181,10 +179,3 @@ def test_cases_that_were_measured_outweigh_the_prior() -> None:
     learned = handling(500, 500 * 300, 500 * 300**2)
     assert learned.mean == pytest.approx(300, abs=5)
     assert learned.deviation < PRIOR.deviation / 2
-
-
-def test_a_range_is_ordered_and_absent_without_agents() -> None:
-    assert wait_range(3, 0, 0, PRIOR) is None
-    for ahead in range(40):
-        low, high = wait_range(ahead, 5, 2, Handling(600, 480)) or (1, 0)
-        assert 0 <= low < high

@@ -80,14 +80,16 @@ def test_a_citizen_cannot_say_what_an_agent_says_nor_the_other_way_round() -> No
     assert {
         "agent.available",
         "agent.away",
+        "agent.stay",
         "offer.accept",
         "offer.decline",
         "identity.check",
         "material.judge",
+        "form.point",
         "read_back.start",
         "session.outcome",
     } == FROM_AGENT - FROM_CITIZEN
-    assert {"form.confirm", "declaration.confirm", "device.report"} == FROM_CITIZEN - FROM_AGENT
+    assert {"call.join", "form.confirm", "declaration.confirm", "device.report"} == FROM_CITIZEN - FROM_AGENT
 
 
 WRONG: dict[Any, list[Any]] = {

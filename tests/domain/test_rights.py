@@ -7,6 +7,7 @@ from cloudwindow.domain.rights import ACTIONS, CITY, EVERYBODY, STAFF, Person, R
 
 CITIZENS_ONLY = {
     "appointment",
+    "left_form",
     "case.follow",
     "case.correct",
     "visit",
@@ -14,6 +15,7 @@ CITIZENS_ONLY = {
     "visit.fill",
     "visit.sign",
     "visit.rate",
+    "visit.company",
 }
 ONLY = {
     "desk": {Role.AGENT},
@@ -21,12 +23,16 @@ ONLY = {
     "desk.decide": {Role.AGENT},
     "desk.take": {Role.AGENT},
     "desk.onward": {Role.AGENT},
+    "desk.left_form": {Role.AGENT},
     "desk.shift": {Role.AGENT},
+    "desk.company": {Role.AGENT},
+    "guest": {Role.GUEST},
     "inbox": {Role.APPROVER},
     "inbox.case": {Role.APPROVER},
     "board": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "board.lend": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "board.explain": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
+    "board.supervise": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "staff.home": set(STAFF),
 } | {action: {Role.CITIZEN} for action in CITIZENS_ONLY}
 
@@ -57,8 +63,10 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    desks = {"desk", "desk.submit", "desk.decide", "desk.take", "desk.onward", "desk.shift"}
-    offices = {"inbox", "inbox.case", "staff.home", "board", "board.lend", "board.explain"}
+    steps = ("submit", "decide", "take", "onward", "shift", "company", "left_form")
+    desks = {"desk", *(f"desk.{what}" for what in steps)}
+    boards = {"board", "board.lend", "board.explain", "board.supervise"}
+    offices = {"inbox", "inbox.case", "staff.home", *boards}
     assert staffed == desks | offices
     assert all(not ACTIONS[action] & {Role.CITIZEN, Role.VISITOR} for action in staffed)
 

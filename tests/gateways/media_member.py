@@ -5,7 +5,13 @@ import fractions
 from collections.abc import Awaitable, Callable
 
 import av
-from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
 Ask = Callable[[str], Awaitable[str]]
@@ -27,15 +33,21 @@ class Picture(VideoStreamTrack):
 class MemberEnd:
     """One member's browser, as far as the forwarder can tell."""
 
-    def __init__(self, *, codec: str = "") -> None:
-        self.connection = RTCPeerConnection()
+    def __init__(self, *, codec: str = "", slots: int = 1) -> None:
+        """``slots`` is how many others can be received at once."""
+        self.connection = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.frames = {"audio": 0, "video": 0}
+        self.pictures = [0] * slots
+        """Decoded pictures by slot."""
         self.errors = 0
         self._moved = asyncio.Condition()
         self._readers: list[asyncio.Task[None]] = []
         self.connection.on("track", self._on_track)
         self.connection.addTrack(AudioStreamTrack())
         self.connection.addTrack(Picture())
+        for _ in range(slots - 1):
+            for kind in ("audio", "video"):
+                self.connection.addTransceiver(kind, direction="recvonly")
         if codec:
             offered = RTCRtpSender.getCapabilities("video").codecs
             wanted = [entry for entry in offered if entry.mimeType == f"video/{codec}"]
@@ -54,6 +66,12 @@ class MemberEnd:
         async with asyncio.timeout(within), self._moved:
             await self._moved.wait_for(lambda: all(self.frames[kind] >= goal[kind] for kind in goal))
 
+    async def sees_slot(self, slot: int, more: int = 5, *, within: float = 10) -> None:
+        """Return when ``more`` further pictures have been decoded in one slot."""
+        goal = self.pictures[slot] + more
+        async with asyncio.timeout(within), self._moved:
+            await self._moved.wait_for(lambda: self.pictures[slot] >= goal)
+
     async def leave(self) -> None:
         """Close everything."""
         await self.connection.close()
@@ -64,6 +82,10 @@ class MemberEnd:
     def _on_track(self, track: MediaStreamTrack) -> None:
         self._readers.append(asyncio.ensure_future(self._read(track)))
 
+    def _slot_of(self, track: MediaStreamTrack) -> int:
+        lines = [line for line in self.connection.getTransceivers() if line.kind == "video"]
+        return [line.receiver.track for line in lines].index(track)
+
     async def _read(self, track: MediaStreamTrack) -> None:
         while True:
             try:
@@ -72,6 +94,8 @@ class MemberEnd:
                 return
             async with self._moved:
                 self.frames[track.kind] += 1
+                if track.kind == "video":
+                    self.pictures[self._slot_of(track)] += 1
                 self._moved.notify_all()
 
 

@@ -5,50 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
-from cloudwindow.media.plane import MediaEvent, MediaEventKind
-from tests.gateways.media_member import Ask, MemberEnd
-
-
-class Bench:
-    """A forwarder, the events it told, and the members to be cleaned up."""
-
-    def __init__(self) -> None:
-        self.events: list[MediaEvent] = []
-        self._told = asyncio.Condition()
-        self.forwarder = Forwarder(ForwarderSettings(), self._on_event)
-        self.ends: list[MemberEnd] = []
-
-    async def _on_event(self, event: MediaEvent) -> None:
-        async with self._told:
-            self.events.append(event)
-            self._told.notify_all()
-
-    async def told(self, kind: MediaEventKind, member: str, *, within: float = 10) -> None:
-        """Return when ``kind`` has been told of ``member``."""
-        async with asyncio.timeout(within), self._told:
-            await self._told.wait_for(
-                lambda: any((event.kind, event.member) == (kind, member) for event in self.events)
-            )
-
-    def ask(self, member: str, *, role: str = "citizen", room: str = "r1", echo: bool = False) -> Ask:
-        async def asked(offer: str) -> str:
-            return self.forwarder.answer(room, member, role=role, offer=offer, echo=echo)
-
-        return asked
-
-    async def join(
-        self, member: str, *, role: str = "citizen", room: str = "r1", echo: bool = False
-    ) -> MemberEnd:
-        end = MemberEnd()
-        self.ends.append(end)
-        await end.join(self.ask(member, role=role, room=room, echo=echo))
-        return end
-
-    async def finish(self) -> None:
-        for end in self.ends:
-            await end.leave()
-        await self.forwarder.close_all()
+from cloudwindow.media.plane import MediaEventKind
+from tests.gateways.media_bench import Bench
+from tests.gateways.media_member import MemberEnd
 
 
 @pytest.fixture

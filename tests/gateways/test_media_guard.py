@@ -34,8 +34,13 @@ class Guarded:
     def __init__(self) -> None:
         self.clock = Clock()
         self.events: asyncio.Queue[MediaEvent] = asyncio.Queue()
-        self.forwarder = Forwarder(ForwarderSettings(), self.events.put, clock=self.clock)
+        self.forwarder = Forwarder(ForwarderSettings(), self._on_event, clock=self.clock)
         self.sockets: list[socket.socket] = []
+
+    async def _on_event(self, event: MediaEvent) -> None:
+        """Keep what happened to a member's transport; the rest is a room's matter."""
+        if event.kind not in (MediaEventKind.SLOTS, MediaEventKind.CLOSED):
+            await self.events.put(event)
 
     def end(self) -> socket.socket:
         """Return a socket connected to the forwarder."""

@@ -214,7 +214,7 @@ def test_reports_cross_in_each_sides_own_numbers() -> None:
     sink.follow(source, 10)
     arrive(source, 9_000, KEY, timestamp=70)
     clock = bytes(range(8))
-    source.sender_report(struct.pack(">I", 2001) + clock + struct.pack(">III", 100, 1, 1))
+    source.sender_report(struct.pack(">I", 2001) + clock + struct.pack(">III", 100, 1, 1), 10.5)
     (report,) = receiver.control
     assert isinstance(report, RtcpSrPacket)
     assert (report.ssrc, report.sender_info.rtp_timestamp, report.sender_info.packet_count) == (7001, 100, 1)

@@ -21,15 +21,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import cloudwindow.queue
 from cloudwindow.domain.errors import CloudWindowError, Conflict, Gone
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
+from cloudwindow.domain.load import calls_of
 from cloudwindow.domain.match import (
     CLOSED,
+    FULL,
     LEASE_SECONDS,
     PASS_SECONDS,
     PLAIN,
     RINGS,
+    WEIGHTS,
     AgentProfile,
     Lane,
     Terms,
+    fits,
     openings,
     ring_of,
     ring_word,
@@ -40,13 +44,14 @@ from tests.gateways.redis_server import RedisServer
 
 DISTRICTS = [HUADU, BAIYUN, NANSHA]
 LANES = [
-    Lane(home_district=district, skill=skill, language="zh", mode="video", rings=ring_word(stays))
+    Lane(home_district=district, skill=skill, language="zh", mode=mode, rings=ring_word(stays))
     for district in DISTRICTS
-    for skill, stays in (
-        ("HR", (12.0, 6.0, 18.0)),
-        ("CA", (12.0, 6.0, 18.0)),
-        ("CA", (5.0, CLOSED, 0.0)),
-        ("CA+HR", (12.0, 6.0, 18.0)),
+    for skill, mode, stays in (
+        ("HR", "video", (12.0, 6.0, 18.0)),
+        ("CA", "video", (12.0, 6.0, 18.0)),
+        ("CA", "video", (5.0, CLOSED, 0.0)),
+        ("CA+HR", "video", (12.0, 6.0, 18.0)),
+        ("HR", "text", (12.0, 6.0, 18.0)),
     )
 ]
 AGENTS = [
@@ -55,16 +60,18 @@ AGENTS = [
         district=district,
         skills=frozenset(skills),
         languages=frozenset(languages),
+        modes=frozenset({"video", "text"} if texts else {"video"}),
+        capacity=texts or 1,
         serves_districts=serves,
     )
-    for number, (district, skills, languages, serves) in enumerate(
+    for number, (district, skills, languages, texts, serves) in enumerate(
         [
-            (HUADU, ["HR"], ["zh"], None),
-            (BAIYUN, ["HR", "CA"], ["zh", "yue"], None),
-            (HUADU, ["HR"], ["zh"], None),
-            (NANSHA, ["CA"], ["zh"], None),
-            (HUADU, ["HR", "CA"], ["zh"], frozenset({HUADU})),
-            (BAIYUN, ["HR"], ["zh", "yue"], frozenset({BAIYUN, HUADU})),
+            (HUADU, ["HR"], ["zh"], 3, None),
+            (BAIYUN, ["HR", "CA"], ["zh", "yue"], 3, None),
+            (HUADU, ["HR"], ["zh"], 0, None),
+            (NANSHA, ["CA"], ["zh"], 0, None),
+            (HUADU, ["HR", "CA"], ["zh"], 2, frozenset({HUADU})),
+            (BAIYUN, ["HR"], ["zh", "yue"], 1, frozenset({BAIYUN, HUADU})),
         ]
     )
 ]
@@ -89,17 +96,33 @@ class Waiting:
     preferred: StaffId | None = None
     preferred_until: float = 0.0
     reserved: StaffId | None = None
+    passed_by: frozenset[StaffId] = frozenset()
+
+
+@dataclass(slots=True)
+class Held:
+    weight: int
+    ended: bool = False
 
 
 @dataclass(slots=True)
 class Working:
+    """``ticket`` is what rings; ``calls`` are held besides."""
+
     state: str
     free_from: float = 0.0
     spent: float = 0.0
     pull: bool = False
+    leaving: bool = False
+    lost: bool = False
     ticket: TicketId | None = None
+    calls: dict[TicketId, Held] = field(default_factory=dict)
     passed: TicketId | None = None
     passed_until: float = 0.0
+
+    @property
+    def load(self) -> int:
+        return sum(one.weight for one in self.calls.values())
 
 
 @dataclass(slots=True)
@@ -109,6 +132,7 @@ class Replay:
     tickets: dict[TicketId, Waiting] = field(default_factory=dict)
     agents: dict[StaffId, Working] = field(default_factory=dict)
     lenders: dict[DistrictCode, frozenset[DistrictCode]] = field(default_factory=dict)
+    passed_by: dict[TicketId, frozenset[StaffId]] = field(default_factory=dict)
 
     def ring(self, agent: StaffId, lane: Lane) -> int:
         return ring_of(PROFILES[agent].district, lane.home_district, lenders=self.lenders)
@@ -127,9 +151,31 @@ class Replay:
         working = self.agents[agent]
         return working.passed == ticket and now < working.passed_until
 
+    def has_room(self, agent: StaffId, lane: Lane, *, by_hand: bool = False) -> bool:
+        """Whether the agent can be offered a ticket of ``lane`` now, without a look at rings and skills."""
+        there = self.agents[agent]
+        if there.ticket or (there.pull and not by_hand):
+            return False
+        if not there.calls:
+            return there.state == "idle"
+        fitting = fits(there.load, lane.mode, PROFILES[agent].capacity)
+        return fitting and not there.leaving and not there.lost
+
+    def shuns(self, agent: StaffId, waiting: Waiting) -> bool:
+        """Whether the agent has passed the ticket on, and somebody else at work could take it some time."""
+        return agent in waiting.passed_by and any(
+            other not in waiting.passed_by
+            and there.state in AT_WORK
+            and PROFILES[other].able(waiting.lane)
+            and self.opening(waiting.lane, other) < CLOSED
+            for other, there in self.agents.items()
+        )
+
     def due(self, agent: StaffId, ticket: TicketId, now: float) -> float | None:
         """The instant from which the agent may serve the waiting ticket, if that has come."""
         waiting = self.tickets[ticket]
+        if ticket in self.agents[agent].calls or self.shuns(agent, waiting):
+            return None
         if waiting.state != "waiting" or waiting.reserved or not PROFILES[agent].able(waiting.lane):
             return None
         if self.passes(agent, ticket, now):
@@ -142,7 +188,7 @@ class Replay:
         assert told.ticket
         assert told.agent
         here, rule_followed = self.tickets[told.ticket], told.extra["why"]["rule"]
-        assert self.agents[told.agent].state == "idle", "only who is free is offered anything"
+        assert self.has_room(told.agent, here.lane, by_hand=True), "only who is free is offered anything"
         assert told.extra["ring"] == self.ring(told.agent, here.lane)
         if rule_followed == "picked":
             assert PROFILES[told.agent].able(here.lane)
@@ -157,7 +203,9 @@ class Replay:
             better = {
                 ticket: opened
                 for ticket in self.tickets
-                if (opened := self.due(told.agent, ticket, told.at)) is not None and opened < mine - 1e-6
+                if (opened := self.due(told.agent, ticket, told.at)) is not None
+                and opened < mine - 1e-6
+                and self.has_room(told.agent, self.tickets[ticket].lane, by_hand=True)
             }
             assert not better, f"{told.agent} was offered {told.ticket} before {better}"
             return
@@ -166,14 +214,15 @@ class Replay:
     def _judge_idle(self, told: Announcement, chosen: StaffId, ticket: TicketId, here: Waiting) -> None:
         ring = self.ring(chosen, here.lane)
         for agent, working in self.agents.items():
-            waits = working.state == "idle" and not working.pull
-            if waits and self.due(agent, ticket, told.at) is not None:
-                turn = (self.ring(agent, here.lane), working.free_from)
-                assert turn >= (ring, self.agents[chosen].free_from), f"{agent} was before {chosen}"
+            if self.has_room(agent, here.lane) and self.due(agent, ticket, told.at) is not None:
+                turn = (self.ring(agent, here.lane), working.load, working.free_from)
+                mine = (ring, self.agents[chosen].load, self.agents[chosen].free_from)
+                assert turn >= mine, f"{agent} was before {chosen}"
         for other, waiting in self.tickets.items():
             same = waiting.lane == here.lane and waiting.state == "waiting" and not waiting.reserved
             if same and waiting.score < here.score - 1e-6:
-                assert self.passes(chosen, other, told.at), f"{other} waited longer than {ticket}"
+                passed = self.passes(chosen, other, told.at) or other in self.agents[chosen].calls
+                assert passed or self.shuns(chosen, waiting), f"{other} waited longer than {ticket}"
 
     def take(self, told: Announcement) -> None:
         """Follow one announcement."""
@@ -208,11 +257,14 @@ class Replay:
             assert told.ticket not in self.tickets, "nobody joins twice"
             lane, score = Lane.parse(told.extra["lane"]), float(told.extra["score"]) / 1000
             here = self.tickets[told.ticket] = Waiting(lane, score)
+            here.passed_by = self.passed_by[told.ticket]
             here.preferred = told.extra.get("preferred")
             here.preferred_until = told.extra.get("prefer_until_ms", 0) / 1000
             self._wait(here, told.at)
         elif event in {"left", "expired"}:
             gone = self.tickets.pop(told.ticket)
+            if gone.state == "serving" and gone.agent:
+                self.agents[gone.agent].calls[told.ticket].ended = True
             assert gone.state != "offered", "an offer is withdrawn before its ticket goes"
         elif event == "held":
             here = self.tickets[told.ticket]
@@ -237,17 +289,24 @@ class Replay:
             self.judge(told)
             assert told.epoch == here.epoch + 1, "every offer has a higher epoch"
             here.epoch, here.state, here.agent, here.reserved = told.epoch, "offered", told.agent, None
-            there.state, there.ticket = "offered", told.ticket
+            there.state, there.ticket = there.state if there.calls else "offered", told.ticket
             return
         assert (here.agent, told.epoch) == (told.agent, here.epoch), "one holder at a time"
         if event == "accepted":
             assert here.state == "offered"
             here.state, here.detached = "serving", False
+            fitting = fits(there.load, here.lane.mode, PROFILES[told.agent].capacity)
+            assert fitting, f"{told.agent} holds more than they can carry"
+            there.ticket, there.calls[told.ticket] = None, Held(WEIGHTS[here.lane.mode])
         elif event == "declined":
             there.passed, there.passed_until = told.ticket, told.at + PASS_SECONDS
         elif event in {"returned", "withdrawn"}:
             here.state = "withdrawn" if event == "withdrawn" else "detached" if here.detached else "waiting"
-            here.agent, there.ticket = None, None
+            here.agent = None
+            if there.ticket == told.ticket:
+                there.ticket = None
+            else:
+                there.calls[told.ticket].ended = True
             if event == "returned":
                 here.preferred = None
 
@@ -259,10 +318,19 @@ class Replay:
             return
         if event == "changed":
             self.agents[agent].pull = told.extra["pull"]
+        if event in {"lost", "returned"}:
+            self.agents[agent].lost = event == "lost"
+        if event == "leaving":
+            self.agents[agent].leaving = True
+        if event == "calls":
+            self._take_calls(told, self.agents[agent])
         if event not in states:
             return
         there = self.agents.setdefault(agent, Working("offline"))
         before, there.state, there.pull = there.state, states[event], told.extra["pull"]
+        if event in {"available", "away"}:
+            assert all(one.ended for one in there.calls.values()), "who is free holds nothing"
+            there.calls, there.leaving, there.lost = {}, False, False
         if before in AT_WORK and event == "away":
             there.spent = told.at - there.free_from
             self._no_longer_waited_for(agent)
@@ -273,6 +341,18 @@ class Replay:
             there.free_from = told.at
         if there.state in AT_WORK:
             assert told.extra["free_from_ms"] == round(there.free_from * 1000), "a turn is time without calls"
+
+    def _take_calls(self, told: Announcement, there: Working) -> None:
+        """One call more or less beside others, or what rang beside them does no longer."""
+        held = {one.ticket: one.ended for one in calls_of(told.extra.get("calls", ""))}
+        over = {ticket for ticket, one in there.calls.items() if one.ended} - held.keys()
+        there.calls = {ticket: one for ticket, one in there.calls.items() if ticket not in over}
+        assert held == {ticket: one.ended for ticket, one in there.calls.items()}
+        assert there.ticket == (told.offer.rsplit("/", 1)[0] if told.offer else None)
+        there.state = told.extra["state"]
+        free_from = told.extra["free_from_ms"] / 1000
+        assert free_from in {round(there.free_from, 3), told.at}, "a turn begins anew or goes on"
+        there.free_from = free_from
 
     def _no_longer_waited_for(self, agent: StaffId) -> None:
         for here in self.tickets.values():
@@ -325,9 +405,14 @@ class Machine(RuleBasedStateMachine):
     def somebody_joins(self, lane: Lane, credit: float) -> None:
         self.join(lane, credit)
 
+    @rule(lane=st.sampled_from(LANES), by=st.sets(st.sampled_from(AGENTS), min_size=1, max_size=2))
+    def one_passed_on_joins(self, lane: Lane, by: set[AgentProfile]) -> None:
+        self.join(lane, 0.0, Terms(passed_by=tuple(one.agent for one in by)))
+
     def join(self, lane: Lane, credit: float, terms: Terms = PLAIN) -> None:
         self.number += 1
         ticket = TicketId(f"t{self.number}")
+        self.truth.passed_by[ticket] = frozenset(terms.passed_by)
         for _ in range(2):
             joining = self.line.join(
                 ticket, lane, joined_at=self.now, credit_seconds=credit, now=self.now, terms=terms
@@ -387,7 +472,7 @@ class Machine(RuleBasedStateMachine):
         there = self.truth.agents.get(one.agent)
         if not there or there.state == "away":
             self.agent(one, "set_available")
-        elif there.state == "offered":
+        elif there.ticket:
             self.answer(one, "accept")
         elif there.state == "in_call":
             self.end(one, "wrap_up")
@@ -422,19 +507,25 @@ class Machine(RuleBasedStateMachine):
 
     def answer(self, one: AgentProfile, what: str) -> None:
         there = self.truth.agents.get(one.agent)
-        if not there or not there.ticket or there.state not in {"offered", "in_call"}:
+        serving = [ticket for ticket, held in there.calls.items() if not held.ended] if there else []
+        ticket = (there.ticket if there else None) or next(iter(serving), None)
+        if not ticket:
             return
-        offer = OfferId(f"{there.ticket}/{self.truth.tickets[there.ticket].epoch}")
+        offer = OfferId(f"{ticket}/{self.truth.tickets[ticket].epoch}")
         rest = {"reason": "other"} if what == "decline" else {}
         self.do(getattr(self.line, what)(one.agent, offer, now=self.now, **rest))
 
     def end(self, one: AgentProfile, what: str) -> None:
         there = self.truth.agents.get(one.agent)
-        if there and there.state == "in_call" and there.ticket:
-            self.do(getattr(self.line, what)(one.agent, there.ticket, now=self.now))
+        serving = [ticket for ticket, held in there.calls.items() if not held.ended] if there else []
+        if serving:
+            self.do(getattr(self.line, what)(one.agent, serving[self.steps % len(serving)], now=self.now))
 
     def finish(self, one: AgentProfile, then: Any) -> None:
-        self.do(self.line.finish(one.agent, now=self.now, then=then))
+        there = self.truth.agents.get(one.agent)
+        ended = [ticket for ticket, held in there.calls.items() if held.ended] if there else []
+        ticket = ended[-1] if ended and self.steps % 3 else None
+        self.do(self.line.finish(one.agent, now=self.now, then=then, ticket=ticket))
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 3.0, 5.0, 8.0, 13.0] * 2 + [21.0, 31.0, 700.0]))
     def time_passes(self, seconds: float, silent: AgentProfile | None = None) -> None:
@@ -449,6 +540,7 @@ class Machine(RuleBasedStateMachine):
         self.nothing_is_left_undone()
         there = self.truth.agents.get(silent.agent)
         assert not there or there.state not in {"idle", "offered"}, "a free agent must be heard of"
+        assert not there or not there.ticket, "nothing rings where nobody is"
 
     @invariant()
     def nothing_is_left_undone(self) -> None:
@@ -461,10 +553,14 @@ class Machine(RuleBasedStateMachine):
         late = [t for t, h in self.truth.tickets.items() if h.state == "held" and h.held_until <= self.now]
         assert not late, f"{late} are held beyond their time"
         for agent, working in self.truth.agents.items():
-            if working.state == "idle" and not working.pull:
-                missed = [t for t in self.truth.tickets if self.truth.due(agent, t, self.now) is not None]
-                missed += [t for t, here in self.truth.tickets.items() if here.reserved == agent]
-                assert not missed, f"{agent} is free beside {missed}"
+            assert working.load <= max(PROFILES[agent].capacity, FULL * (len(working.calls) == 1))
+            missed = [
+                ticket
+                for ticket, here in self.truth.tickets.items()
+                if (here.reserved == agent or self.truth.due(agent, ticket, self.now) is not None)
+                and self.truth.has_room(agent, here.lane)
+            ]
+            assert not missed, f"{agent} is free beside {missed}"
 
     @invariant()
     def redis_agrees(self) -> None:
@@ -478,11 +574,14 @@ class Machine(RuleBasedStateMachine):
         for ticket in tickets:
             asking.hget(f"{{hall}}:ticket:{ticket}", "state")
         assert await asking.execute() == [here.state for here in tickets.values()]
-        signed_in = {one.agent: (one.state.value, one.ticket) for one in await self.line.agents()}
+        signed_in = {one.agent: one for one in await self.line.agents()}
         for agent, there in agents.items():
-            assert signed_in[agent][0] == there.state
-            if there.state in {"offered", "in_call"}:
-                assert signed_in[agent][1] == there.ticket
+            here = signed_in[agent]
+            assert here.state == there.state
+            assert (here.ticket if here.offer else None) == there.ticket
+            assert {one.ticket: one.ended for one in here.calls} == {
+                ticket: held.ended for ticket, held in there.calls.items()
+            }
         assert signed_in.keys() == agents.keys()
         waiting = Counter(here.lane for here in tickets.values() if here.state == "waiting")
         assert {load.lane: load.waiting for load in await self.line.load()} == waiting
@@ -544,9 +643,23 @@ class Machine(RuleBasedStateMachine):
             if there.state == "idle" and not there.pull
         }
         assert await self._scores("idle") == waiting
+        text = LANES[-1]
+        room = {
+            agent: (PROFILES[agent].district, there.load * 1e10 + there.free_from)
+            for agent, there in self.truth.agents.items()
+            if there.calls and self.truth.has_room(agent, text)
+        }
+        assert await self._scores("room") == {agent: turn for agent, (_, turn) in room.items()}
         for district in DISTRICTS:
-            here = {agent: since for agent, since in waiting.items() if PROFILES[agent].district == district}
-            assert await self._scores(f"idle:{district}") == here
+            here = {agent: turn for agent, (home, turn) in room.items() if home == district}
+            assert await self._scores(f"room:{district}") == here
+        by_skill: dict[str, dict[str, float]] = defaultdict(dict)
+        for agent, since in waiting.items():
+            for skill in PROFILES[agent].skills:
+                by_skill[f"idle:{PROFILES[agent].district}|{skill}"][agent] = since
+        keys = [key async for key in self.redis.scan_iter("{hall}:idle:*")]
+        assert {key: await self._scores(key) for key in by_skill} == by_skill
+        assert len(keys) == len(by_skill)
         for key, flags in (await self.redis.hgetall("{hall}:manned")).items():
             lane = Lane.parse(key + "|0-0-0")
             rings = {
@@ -592,6 +705,9 @@ BUGS = {
     "an old agent is waited for in vain": ("agents", "set_free(id)", "local _ = id"),
     "a hold never ends": ("tick", '{{"held", end_hold}, ', "{"),
     "a lease is missing": ("tick", '{"presence", vanish}, ', ""),
+    "an agent carries more than they can": ("states", "load + weight <= ", "load <= "),
+    "who passed it on is offered it again": ("choosing", "or not others_could(", "or others_could("),
+    "room beside a call is not used": ("accept", "and has_room(a) then", "and false then"),
     "a fence is missing": ("offers", 'call("HINCRBY", key, "epoch", 1)', 'call("HINCRBY", key, "epoch", 0)'),
 }
 

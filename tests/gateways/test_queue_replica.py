@@ -19,14 +19,16 @@ from cloudwindow.queue import Line, offer_of
 from tests.gateways.hall import BAIYUN, HUADU, NANSHA, Hall, lane, profile
 
 LANES = [
-    Lane(home_district=district, skill=skill, language=language, mode="video", rings=ring_word(stays))
+    Lane(home_district=district, skill=skill, language=language, mode=mode, rings=ring_word(stays))
     for district in (HUADU, BAIYUN, NANSHA)
-    for skill, language, stays in (
-        ("HR", "zh", (12.0, 6.0, 18.0)),
-        ("CA", "zh", (12.0, 6.0, 18.0)),
-        ("CA+HR", "zh", (12.0, 6.0, 18.0)),
-        ("CA", "zh", (5.0, CLOSED, 0.0)),
-        ("HR", "yue", (12.0, 6.0, 18.0)),
+    for skill, language, mode, stays in (
+        ("HR", "zh", "video", (12.0, 6.0, 18.0)),
+        ("CA", "zh", "video", (12.0, 6.0, 18.0)),
+        ("CA+HR", "zh", "video", (12.0, 6.0, 18.0)),
+        ("CA", "zh", "video", (5.0, CLOSED, 0.0)),
+        ("HR", "yue", "video", (12.0, 6.0, 18.0)),
+        ("HR", "zh", "text", (12.0, 6.0, 18.0)),
+        ("CA", "zh", "text", (12.0, 6.0, 18.0)),
     )
 ]
 SERVES = (None, None, frozenset({HUADU, BAIYUN}))
@@ -45,6 +47,8 @@ def random_profile(random: Random, number: int) -> AgentProfile:
         district=random.choice([HUADU, BAIYUN, NANSHA]),
         skills=frozenset(random.choice(["HR", "CA", "HR CA"]).split()),
         languages=frozenset(random.choice(["zh", "zh yue"]).split()),
+        modes=frozenset(random.choice(["video", "video text", "text"]).split()),
+        capacity=random.choice([1, 2, 3, 3]),
         serves_districts=random.choice(SERVES),
     )
 
@@ -146,17 +150,18 @@ class Town:
             return await self.sign_in()
         one = self.random.choice(present)
         now = self.hall.now
-        if one.state is State.OFFERED and one.offer:
+        if one.offer:
             if self.random.random() < 0.8:
                 await self.line.accept(one.agent, one.offer, now=now)
             else:
                 await self.line.decline(one.agent, one.offer, reason="other", now=now)
-        elif one.state is State.IN_CALL and one.ticket:
+        elif one.calls:
+            held = self.random.choice(one.calls)
             ends = self.line.release if self.random.random() < 0.2 else self.line.wrap_up
-            await ends(one.agent, one.ticket, now=now)
-        elif one.state is State.WRAP_UP:
+            if not held.ended:
+                return await ends(one.agent, held.ticket, now=now)
             then: Any = self.random.choice(["available", "available", "away"])
-            await self.line.finish(one.agent, now=now, then=then)
+            await self.line.finish(one.agent, now=now, then=then, ticket=held.ticket)
         elif one.state is State.AWAY:
             await self.line.set_available(one.agent, now=now)
         elif self.random.random() < 0.2:
@@ -204,7 +209,8 @@ async def compare(town: Town, node: Follower) -> None:
     by_lane: Any = {one.lane: one for one in node.replica.loads()}
     assert by_lane == {one.lane: one for one in await town.line.load()}
     by_agent = {one.agent: one for one in node.replica.agents()}
-    known = [replace(one, pull=False, leaving="", shift_ends_at=None) for one in await town.line.agents()]
+    unheard: dict[str, Any] = {"pull": False, "leaving": "", "shift_ends_at": None, "rings_until": None}
+    known = [replace(one, **unheard) for one in await town.line.agents()]
     assert by_agent == {one.agent: one for one in known}
     for ticket, shows in node.pages.items():
         here = node.replica._tickets.get(ticket)

@@ -180,7 +180,7 @@ async def test_a_call_is_found_by_its_room_and_by_its_agent_until_it_is_closed(k
         assert await kept.visits.session_of_room(conn, made.room) == made
         assert await kept.visits.session_of_agent(conn, "mei") == made
         assert await kept.visits.session_of_agent(conn, "lan") is None
-        assert await kept.visits.open_calls(conn) == {"mei": made}
+        assert await kept.visits.open_calls(conn) == {"mei": [made]}
     closed = sessions.advance(made, sessions.Event.EXPIRE, NOON + 99)
     await kept.ledger.write(lambda conn: kept.visits.save_session(conn, closed, seen=0))
     async with kept.ledger.read() as conn:

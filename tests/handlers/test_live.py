@@ -165,7 +165,7 @@ async def test_an_agent_can_neither_confirm_nor_declare_for_a_citizen(agent: Bro
 
 async def test_every_message_of_a_desk_without_a_call_is_refused_with_a_code(agent: Browser) -> None:
     async with open_page(agent, "/ws/desk") as page:
-        for kind in sorted(FROM_AGENT - {"agent.available", "agent.away"}):
+        for kind in sorted(FROM_AGENT - {"agent.available", "agent.away", "agent.stay", "call.prepare"}):
             answer = await page.ask(kind, **body_of(kind))
             assert answer["type"] == "error", kind
             assert answer["code"] != "internal_error", kind

@@ -67,6 +67,8 @@ class Crowd:
             "rule": "id_card",
             "action": "acknowledge",
             "lending": "nobody-lends",
+            "form": "nobodys-form",
+            "party": "nobody-joined",
             "path:.+": "css/base.css",
         }
         return re.sub(r"\{([^}]+)\}", lambda found: known[found[1]], path)
@@ -135,16 +137,22 @@ async def test_the_door_lets_in_whom_the_table_names(crowd: Crowd, route: Route,
         known = name in ACCOUNTS
         expected = (403, "not_allowed") if known else (401, "not_signed_in")
     else:
-        known_by = {"visit": "no_visit", "appointment": "no_appointment"}
+        known_by = {
+            "visit": "no_visit",
+            "appointment": "no_appointment",
+            "left_form": "no_left_form",
+            "guest": "third_party_unknown",
+        }
         expected = (404, known_by.get(route.action.split(".")[0], "case_not_found"))
     assert (answer.status, answer.code) == expected
 
 
-UPLOADS = ("/visit/materials/{rule}", "/cases/{receipt}/corrections")
+UPLOADS = ("/visit/materials/{rule}", "/left-form/materials/{rule}", "/cases/{receipt}/corrections")
 WRITERS = {
     "visit": "owner",
     "case": "owner",
     "appointment": "owner",
+    "left_form": "owner",
     "intake": "owner",
     "resume": "owner",
     "desk": "agent",
@@ -152,7 +160,11 @@ WRITERS = {
     "board": "district_admin",
     "staff": "agent",
 }
-TOKENLESS = {"/preferences": "changes only how pages look, and only from our own origin"}
+TOKENLESS = {
+    "/preferences": "changes only how pages look, and only from our own origin",
+    "/guest/join": "nobody has a session yet: the secret is the word",
+    "/guest/leave": "tests/handlers/test_company.py",
+}
 
 
 @pytest.mark.parametrize(

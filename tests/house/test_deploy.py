@@ -218,7 +218,7 @@ class TestTurn:
         assert {"no-tcp-relay", "no-multicast-peers", "no-cli", "use-auth-secret"} <= set(self.lines)
 
     def test_quotas_and_stale_nonces_limit_each_credential(self) -> None:
-        assert {"user-quota=4", "stale-nonce=600", "max-bps=400000"} <= set(self.lines)
+        assert {"user-quota=8", "stale-nonce=600", "max-bps=400000"} <= set(self.lines)
 
     def test_the_allowed_peers_are_exactly_the_media_workers(self) -> None:
         workers = SERVICES["coturn"]["environment"]["TURN_WORKERS"].split()

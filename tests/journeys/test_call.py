@@ -3,11 +3,12 @@
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict
-from cloudwindow.domain.messages import AgentAvailable, CallDevices, CallHangUp, CallOffer, ChatSay
+from cloudwindow.domain.messages import AgentAvailable, CallDevices, CallHangUp, CallJoin, CallOffer, ChatSay
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome
 from cloudwindow.domain.session import State as Call
 from cloudwindow.domain.ticket import State
+from cloudwindow.journey.calls import KEPT_ROOM_SECONDS, Onward
 from tests.journeys.town import Desk, Town, Visitor
 
 
@@ -68,7 +69,7 @@ async def test_an_echo_test_needs_no_call_and_meets_nobody(town: Town) -> None:
 async def test_a_citizen_can_answer_without_camera_by_text_alone(town: Town) -> None:
     desk, visitor = await town.agent("mei"), await town.citizen()
     await desk.accept()
-    await town.made.visits.join(await visitor.filler())
+    await visitor.say(CallJoin())
     await visitor.say(ChatSay(text=" 我听不见，打字可以吗？ "))
     assert desk.page is not None
     assert desk.page.last("chat.said")["text"] == "我听不见，打字可以吗？"
@@ -417,3 +418,29 @@ async def test_a_call_is_ended_by_its_outcome_also_when_the_line_was_emptied_mea
     following = await town.citizen()
     await desk.finish("consulted")
     assert await desk.offered() == await number(town, following)
+
+
+async def test_the_citizens_connection_waits_in_its_room_for_the_next_agent(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    before = await town.session(visitor.ticket)
+    other = await town.agent("other")
+    await town.made.desks.transfer(desk.staff, Onward(agent=other.staff.id), "special_knowledge")
+    assert town.media.rooms == {before.room: {"citizen"}}
+    assert visitor.page is not None
+    assert visitor.page.last("stage.changed")["keeps_room"] is True
+    await other.accept()
+    await visitor.join()
+    await other.say(CallOffer(purpose="call", attempt=1, sdp="v=0"))
+    after = await town.session(visitor.ticket)
+    assert (after.id != before.id, after.room) == (True, before.room)
+    assert town.media.rooms == {before.room: {"citizen", "agent"}}
+
+
+async def test_a_room_is_not_kept_for_ever(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    before = await town.session(visitor.ticket)
+    await town.made.desks.transfer(desk.staff, Onward(mode="audio"), "other_mode")
+    await town.pass_time(KEPT_ROOM_SECONDS + 1)
+    other = await town.agent("other")
+    await other.accept()
+    assert (await town.session(visitor.ticket)).room != before.room

@@ -8,7 +8,16 @@ import pytest
 from cloudwindow.domain.ids import OfferId, StaffId, TicketId
 from cloudwindow.queue import Announcement
 from tests.nemesis.faults import KINDS, schedule
-from tests.nemesis.history import EventRow, Fact, History, Kept, SessionRow, TicketRow, violations
+from tests.nemesis.history import (
+    EventRow,
+    Fact,
+    History,
+    Kept,
+    SessionRow,
+    TicketRow,
+    two_calls_of_one_agent,
+    violations,
+)
 from tests.nemesis.watcher import Watcher
 
 TICKET = TicketRow(id="t1", number="H001", citizen="c1", item="HR01", case="k1", joined_at=10.0, state="done")
@@ -61,6 +70,15 @@ BROKEN = {
             GOOD, sessions=[SESSION, SECOND], events=[*STORY[:3], event(4, "session.started", session="s2")]
         ),
     ),
+    "two calls: mei began s2": (
+        FACTS,
+        replace(
+            GOOD,
+            tickets=[TICKET, replace(TICKET, id="t2", number="H002", citizen="c2", mode="text")],
+            sessions=[SESSION, replace(SECOND, ticket="t2")],
+            events=[*STORY[:3], event(4, "session.started", session="s2")],
+        ),
+    ),
     "lost call:": (FACTS, replace(GOOD, sessions=[replace(SESSION, agent="lan")])),
     "lost outcome:": (FACTS, replace(GOOD, sessions=[replace(SESSION, outcome="agent_lost")])),
     "words:": (FACTS, replace(GOOD, chat=["good day", "good day"])),
@@ -75,6 +93,15 @@ def found(facts: tuple[Fact, ...], kept: Kept) -> list[str]:
 
 def test_a_run_that_kept_its_promises_raises_no_alarm() -> None:
     assert found(FACTS, GOOD) == []
+
+
+def test_three_written_calls_of_one_agent_raise_no_alarm_and_a_fourth_does() -> None:
+    tickets = [replace(TICKET, id=f"t{n}", case=f"k{n}", mode="text") for n in range(4)]
+    sessions = [replace(SESSION, id=f"s{n}", ticket=f"t{n}") for n in range(4)]
+    events = [replace(event(n, "session.started", session=f"s{n}"), case=f"k{n}") for n in range(4)]
+    three = Kept(tickets=tickets, sessions=sessions, events=events[:3])
+    assert list(two_calls_of_one_agent(three)) == []
+    assert len(list(two_calls_of_one_agent(replace(three, events=events)))) == 1
 
 
 @pytest.mark.parametrize("words", BROKEN)

@@ -1,6 +1,8 @@
 """Whatever people, desks, nodes and Redis do: the promises of the line hold, and seeded bugs are found."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ from hypothesis import Phase
 
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.match import FULL, WEIGHTS
 from cloudwindow.queue import Line
 from tests.gateways.redis_server import RedisServer
+from tests.journeys import town_model
 from tests.journeys.town_model import explore
 
 
@@ -59,7 +63,18 @@ def no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Line, "__init__", wrong)
 
 
-@pytest.mark.parametrize("bug", [the_tail_instead_of_the_head, no_fence, no_lease])
+def no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line and ledger take one call more, whatever the agent holds."""
+    monkeypatch.setitem(WEIGHTS, "video", 1)
+    monkeypatch.setattr(town_model, "WEIGHTS", {**WEIGHTS, "video": FULL})
+    monkeypatch.setattr(town_model, "fits", partial(_fits, {**WEIGHTS, "video": FULL}))
+
+
+def _fits(weights: Mapping[str, int], load: int, mode: str, capacity: int) -> bool:
+    return load == 0 or load + weights[mode] <= capacity
+
+
+@pytest.mark.parametrize("bug", [no_measure, the_tail_instead_of_the_head, no_fence, no_lease])
 def test_a_seeded_bug_of_the_town_is_found(
     valkey: RedisServer, migrated_file: Path, monkeypatch: pytest.MonkeyPatch, bug: Any
 ) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -52,7 +52,8 @@ from cloudwindow.journey.calls import agent_topic, citizen_topic
 from cloudwindow.journey.filling import Filler
 from cloudwindow.journey.house import House
 from cloudwindow.journey.views import DeskView, InboxCaseView, VisitView
-from cloudwindow.media.plane import RoomStats
+from cloudwindow.media.meeting import checked, with_hold, with_mode, with_side_room
+from cloudwindow.media.plane import Arrangement, MemberStats, Mode, RoomStats
 from cloudwindow.notices import Press
 from cloudwindow.papers import Hints, Paper, Papers, Signature
 from cloudwindow.queue import connect
@@ -132,9 +133,23 @@ class StillMedia:
 
     def __init__(self) -> None:
         self.rooms: dict[str, set[str]] = {}
+        self.arrangements: dict[str, Arrangement] = {}
+        self.slots: dict[str, tuple[str | None, ...]] = {}
+        """Whom each member receives, as a test wants it told."""
 
-    async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
+    async def answer(
+        self,
+        room: str,
+        member: str,
+        *,
+        role: str,
+        offer: str,
+        echo: bool = False,
+        arrangement: Arrangement | None = None,
+    ) -> str:
         """Let ``member`` in."""
+        if arrangement is not None:
+            self.arrangements[room] = arrangement
         if not offer.startswith("v=0"):
             raise BadInput("bad_sdp")
         self.rooms.setdefault(room, set()).add(member)
@@ -150,7 +165,33 @@ class StillMedia:
 
     async def stats(self, room: str) -> RoomStats:
         """Nothing flows."""
-        return RoomStats(room=room)
+        members = (
+            MemberStats(member=name, role="", connected=True, slots=slots)
+            for name, slots in self.slots.items()
+        )
+        return RoomStats(room=room, members=tuple(members))
+
+    async def arrange(self, room: str, arrangement: Arrangement) -> None:
+        """Remember how the room stands."""
+        self.arrangements[room] = checked(arrangement, ())
+
+    async def hold(self, room: str, reason: str | None, *, member: str | None = None) -> None:
+        """Remember a hold."""
+        await self.arrange(room, with_hold(self._stands(room), reason, member))
+
+    async def side_room(self, room: str, members: Collection[str]) -> None:
+        """Remember a side room."""
+        await self.arrange(room, with_side_room(self._stands(room), members))
+
+    async def mode(self, room: str, member: str, mode: Mode) -> None:
+        """Remember a mode."""
+        await self.arrange(room, with_mode(self._stands(room), member, mode))
+
+    def _stands(self, room: str) -> Arrangement:
+        return self.arrangements.get(room, Arrangement())
+
+    async def drain(self, worker: str) -> None:
+        """Nothing flows away."""
 
     async def place(self, room: str) -> str:
         """There is one worker."""
@@ -302,8 +343,15 @@ class Town:
 
     # --- people
 
-    async def desk(self, account: str, district: DistrictCode = HUADU, *, role: str = "agent") -> "Desk":
-        """Somebody of the staff, not yet at work."""
+    async def desk(
+        self,
+        account: str,
+        district: DistrictCode = HUADU,
+        *,
+        role: str = "agent",
+        skills: tuple[str, ...] | None = None,
+    ) -> "Desk":
+        """Somebody of the staff, not yet at work; able to do everything unless ``skills`` say what."""
         items = self.house.catalogue.items
         staff = Staff(
             id=StaffId(account),
@@ -312,7 +360,7 @@ class Town:
             number=account.upper()[:16],
             district=district,
             roles=(role,),
-            skills=tuple(sorted({item.skill_group for item in items})),
+            skills=tuple(sorted({item.skill_group for item in items})) if skills is None else skills,
             languages=("zh", "yue", "en"),
             modes=("video", "audio", "text"),
             demo=True,

@@ -8,6 +8,7 @@ the line and waits before the ledger: ``stand_still`` holds it there, ``goes_on`
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
@@ -27,7 +28,7 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.ids import DistrictCode, TicketId
 from cloudwindow.domain.load import AgentPresence
-from cloudwindow.domain.match import LEASE_SECONDS, ring_of
+from cloudwindow.domain.match import FULL, LEASE_SECONDS, WEIGHTS, fits, ring_of
 from cloudwindow.domain.messages import (
     AgentAvailable,
     AgentAway,
@@ -140,17 +141,22 @@ class Machine(RuleBasedStateMachine):
         people=st.lists(st.integers(0, PEOPLE - 1), min_size=1, max_size=4),
         item=st.sampled_from(ITEMS),
         district=st.sampled_from(PLACES),
+        mode=st.sampled_from(["video", "video", "text"]),
         presses=st.sampled_from([1, 1, 3]),
     )
-    def people_come(self, people: list[int], item: str, district: DistrictCode, presses: int) -> None:
+    def people_come(
+        self, people: list[int], item: str, district: DistrictCode, mode: str, presses: int
+    ) -> None:
         for who in people:
-            self.do(self._take_a_number(who, item, district, presses))
+            self.do(self._take_a_number(who, item, district, mode, presses))
 
-    async def _take_a_number(self, who: int, item: str, district: DistrictCode, presses: int) -> None:
+    async def _take_a_number(
+        self, who: int, item: str, district: DistrictCode, mode: str, presses: int
+    ) -> None:
         self.town.now += 1
         street = CATALOGUE.district(district).streets[0].code
         mobile = f"1390000{who:04d}"
-        typed = {"home_district": district, "home_street": street}
+        typed = {"home_district": district, "home_street": street, "mode": mode}
         visitor = await self.town.visitor(item, id_number=id_number(who), mobile=mobile, **typed)
         await visitor.begin()
         code = self.town.code_to(mobile)
@@ -361,8 +367,11 @@ class Machine(RuleBasedStateMachine):
             mine = [call for call in calls if call.ticket == one.id and call.state in sessions.OPEN]
             assert len(mine) <= 1, f"{one.id} is in two calls"
             assert all(call.epoch == one.epoch for call in mine), f"{one.id} is held by a stale call"
-        busy = [call.agent for call in calls if call.state is not sessions.State.CLOSED]
-        assert len(busy) == len(set(busy)), "an agent has two calls"
+        loads: Counter[str] = Counter()
+        for call in (one for one in calls if one.state is not sessions.State.CLOSED):
+            fitting = fits(loads[call.agent], kept[call.ticket].mode, FULL)
+            assert fitting, f"{call.agent} holds more calls than fit"
+            loads[call.agent] += WEIGHTS[kept[call.ticket].mode]
 
     def _nobody_is_believed_in_for_ever(self, agents: Any) -> None:
         here = {desk.staff.id: desk.page is not None for desk in self.desks}
@@ -379,13 +388,15 @@ class Machine(RuleBasedStateMachine):
         self, kept: dict[str, Ticket], agents: Sequence[AgentPresence]
     ) -> None:
         line, now = self.town.house.line, self.town.now
-        idle = [one for one in agents if one.state is Presence.IDLE]
-        for one in kept.values() if idle else ():
+        free = [one for one in agents if one.state is Presence.IDLE or _has_room(one)]
+        for one in kept.values() if free else ():
             if one.state is not tickets.State.WAITING or await line.knows(TicketId(one.id)) != "waiting":
                 continue
             lane, opens = self._lane(one), None
-            for agent in idle:
+            for agent in free:
                 if not agent.profile.able(lane) or self.watcher.passes.get((agent.agent, one.id), 0) > now:
+                    continue
+                if not fits(agent.load, one.mode, FULL):
                     continue
                 opens = opens or await line.opening_seconds(lane)
                 due = _score(one) / 1000 + opens[ring_of(agent.district, one.home_district)]
@@ -403,6 +414,11 @@ class Machine(RuleBasedStateMachine):
 
         self.runner.run(evening())
         self.runner.close()
+
+
+def _has_room(one: AgentPresence) -> bool:
+    """Whether somebody with calls may be offered a written one besides."""
+    return bool(one.calls) and one.offer is None and one.present and not one.leaving and not one.pull
 
 
 def _score(one: Ticket) -> float:

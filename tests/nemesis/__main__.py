@@ -130,6 +130,7 @@ async def ledger_of(stage: Stage) -> Kept:
                 case=row.application,
                 joined_at=row.joined_at,
                 state=row.state,
+                mode=row.mode,
             )
             for row in tickets
         ],

@@ -29,6 +29,8 @@ SILENCE_SECONDS = 12.0
 """A page that hears nothing for so long opens its socket anew, as ours does when a heartbeat is missing."""
 PAUSE_SECONDS = 0.4
 ITEM = "HR01"
+WRITING_SHARE = 0.4
+"""Of the visits: an agent may hold several of them at once."""
 PLACES = ("440114", "440106", "440113")
 
 NUMBER = re.compile(r"<title>\s*([A-Z]\d+) ·")
@@ -164,11 +166,13 @@ class Citizen:
     world: World
     chance: random.Random
     number: str = ""
+    writes: bool = False
 
     async def come_and_go(self) -> None:
         """Visit after visit, until the run closes."""
         while not self.world.closing.is_set():
             who = applicant(next(self.world.serials))
+            self.writes = self.chance.random() < WRITING_SHARE
             phones = [Phone(self.world, self.chance)]
             if self.chance.random() < 0.15:
                 phones.append(Phone(self.world, self.chance))
@@ -217,7 +221,7 @@ class Citizen:
             "home_street": self.world.streets[district],
             "capacity": "own",
             "call_language": "zh",
-            "mode": "video",
+            "mode": "text" if self.writes else "video",
             "name": who.name,
             "id_number": who.id_number,
             "mobile": who.mobile,
@@ -265,7 +269,10 @@ class Citizen:
             if stage == "ended":
                 return True
             if stage == "called":
-                await asked(page, "call.offer", purpose="call", attempt=1, sdp="v=0\r\n")
+                if self.writes:
+                    await asked(page, "call.join")
+                else:
+                    await asked(page, "call.offer", purpose="call", attempt=1, sdp="v=0\r\n")
             elif stage == "missed":
                 await phone.get("/visit")
                 await phone.post("/visit/return", {})
@@ -382,10 +389,11 @@ class Agent:
             await asyncio.sleep(0.3 + self.chance.random() * 1.5)
             if self.chance.random() < 0.3:
                 await self._say(page)
-            await asked(page, "call.hang_up")
+            await asked(page, "call.hang_up", session=self.session or "")
         elif stage == "wrap_up":
             session = self.session
-            answer = await asked(page, "session.outcome", outcome="consulted", note="", next="available")
+            said = {"outcome": "consulted", "note": "", "next": "available", "session": session or ""}
+            answer = await asked(page, "session.outcome", **said)
             if answer["type"] == "ack" and session:
                 self.world.fact("outcome", self.account, f"{session}=consulted")
 
@@ -405,7 +413,7 @@ class Agent:
 
     async def _say(self, page: Live) -> None:
         words = f"{self.account}-{self.chance.getrandbits(40):010x}"
-        answer = await asked(page, "chat.say", text=words)
+        answer = await asked(page, "chat.say", text=words, session=self.session or "")
         if answer["type"] == "ack":
             self.world.fact("said", self.account, words)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudwindow.domain.match import FULL, WEIGHTS, fits
+
 OVER = {"session.ended", "session.closed", "ticket.requeued", "ticket.released", "ticket.left"}
 """After one of these nobody holds the ticket's call any more."""
 FINAL = {"ticket.done", "ticket.left", "ticket.expired"}
@@ -37,6 +39,7 @@ class TicketRow:
     case: str
     joined_at: float
     state: str
+    mode: str = "video"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,20 +178,23 @@ def two_holders(kept: Kept) -> Iterable[str]:
 
 
 def two_calls_of_one_agent(kept: Kept) -> Iterable[str]:
-    """An agent begins a call only after the one before is closed."""
+    """An agent begins a call only if it fits beside those that are not closed."""
     agent_of = {one.id: one.agent for one in kept.sessions}
-    busy: dict[str, str] = {}
+    mode_of = {one.id: one.mode for one in kept.tickets}
+    modes = {one.id: mode_of.get(one.ticket, "video") for one in kept.sessions}
+    busy: dict[str, list[str]] = defaultdict(list)
     for event in kept.events:
         session = str(event.payload.get("session") or "")
         agent = agent_of.get(session)
         if agent is None:
             continue
         if event.kind == "session.started":
-            if agent in busy:
+            load = sum(WEIGHTS[modes[one]] for one in busy[agent])
+            if not fits(load, modes[session], FULL):
                 yield f"two calls: {agent} began {session} with {busy[agent]} not closed"
-            busy[agent] = session
-        elif event.kind == "session.closed" and busy.get(agent) == session:
-            del busy[agent]
+            busy[agent].append(session)
+        elif event.kind == "session.closed" and session in busy[agent]:
+            busy[agent].remove(session)
 
 
 def lost_calls(accepted: Sequence[Fact], kept: Kept) -> Iterable[str]:

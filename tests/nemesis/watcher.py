@@ -7,10 +7,12 @@ them. What the watcher does not know (a line that was emptied, a rebuilt ticket)
 
 import asyncio
 from dataclasses import dataclass, field
+from math import inf
 
 from redis.exceptions import RedisError
 
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.domain.load import calls_of
 from cloudwindow.domain.match import PASS_SECONDS
 from cloudwindow.queue import Announcement, Line, connect
 
@@ -29,6 +31,7 @@ class Waiting:
     waits: bool = True
     detached: bool = False
     held: bool = False
+    served: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +90,8 @@ class Watcher:
     def take(self, told: Announcement) -> None:
         """Follow one announcement; whatever is not known is left alone."""
         ticket = str(told.ticket or "")
+        if told.kind in {"agent.available", "agent.away", "agent.calls", "agent.signed_out"}:
+            self._wrapped_up(told)
         if told.kind == "ticket.joined":
             self.tickets[ticket] = Waiting(str(told.extra["lane"]), float(told.extra["score"]))
             return
@@ -100,14 +105,24 @@ class Watcher:
             self.passes[str(told.agent), ticket] = told.at + PASS_SECONDS
         elif told.kind == "offer.returned":
             here.waits = True
+            if here.served:
+                self.passes[str(told.agent), ticket] = inf  # until its wrap-up is over
+            here.served = False
         elif told.kind in {"ticket.detached", "ticket.attached"}:
             here.detached = told.kind == "ticket.detached"
         elif told.kind in {"ticket.held", "ticket.ready"}:
             here.held, here.waits, here.detached = told.kind == "ticket.held", True, False
         elif told.kind == "offer.accepted":
-            here.detached = False
+            here.detached, here.served = False, True
         elif told.kind in {"ticket.left", "ticket.expired"}:
             del self.tickets[ticket]
+
+    def _wrapped_up(self, told: Announcement) -> None:
+        """What an agent no longer wraps up may be offered to them again."""
+        still = {one.ticket for one in calls_of(told.extra.get("calls", ""))}
+        for agent, ticket in [one for one, until in self.passes.items() if until == inf]:
+            if agent == told.agent and ticket not in still:
+                del self.passes[agent, ticket]
 
     def _judge(self, told: Announcement, here: Waiting) -> None:
         if told.extra.get("why", {}).get("rule") in OUT_OF_TURN:

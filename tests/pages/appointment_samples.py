@@ -100,6 +100,7 @@ INSTEAD = InsteadView(
     opens_at=START,
     others=[OtherDistrict(district=CATALOGUE.district(sample.WINDOW), agents=2, waiting=3)],
     slots=SLOTS[1:3] + SLOTS[4:5],
+    look_by=START + 86_400,
 )
 MARK = AppointmentMark(starts_at=START, arrived_at=START - 60, late=False)
 LATE = replace(MARK, arrived_at=START + 900, late=True)
@@ -154,7 +155,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "instead",
         {
             "item": ITEM,
-            "instead": replace(INSTEAD, verdict=Verdict.UNCOVERED, others=[], slots=[]),
+            "instead": replace(INSTEAD, verdict=Verdict.UNCOVERED, others=[], slots=[], look_by=None),
         },
     ),
     "instead-open-again": ("instead", {"item": ITEM, "instead": replace(INSTEAD, verdict=Verdict.OPEN)}),

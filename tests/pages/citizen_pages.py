@@ -7,8 +7,11 @@ from typing import Any
 from jinja2 import Environment
 
 from cloudwindow.domain.search import Hit
+from cloudwindow.journey.matters import Basket
 from tests.pages import appointment_samples as appointments
 from tests.pages import citizen_views as sample
+from tests.pages import company_samples as others
+from tests.pages import left_samples as left
 from tests.pages.environment import context, environment
 
 WRONG = [
@@ -65,6 +68,13 @@ VISITS = {
     "missed": sample.visit("missed"),
     "ended": sample.visit("ended", handed_in=sample.case("HR01", "approved")),
     "broken": sample.visit("ended"),
+}
+VISITS |= {
+    "several": replace(VISITS["waiting"], matters=sample.several("now", "open")),
+    "several_called": replace(VISITS["called"], matters=sample.several("now", "open")),
+    "several_in_call": replace(VISITS["in_call"], matters=sample.several("done", "now")),
+    "several_ended": replace(VISITS["ended"], matters=sample.several("done", "done")),
+    "several_broken": replace(VISITS["broken"], matters=sample.several("now", "open")),
 }
 
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -134,13 +144,33 @@ PAGES["visit-form-wrong"] = (
     "visit",
     {"visit": VISITS["waiting"], "errors": [("start_date", "date_in_future", "日期不能晚于今天。")]},
 )
-PAGES |= appointments.PAGES
+PAGES |= appointments.PAGES | left.PAGES
 PAGES |= {
     "confirm-booking": (
         "confirm",
         CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
+    "confirm-leaving": ("confirm", CONFIRM | {"base": "/items/HR01/leave", "leaving": True}),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
+}
+ITEMS = {str(one.id): one for one in sample.catalogue().items}
+PAGES |= {
+    "confirm-several": (
+        "confirm",
+        CONFIRM | {"basket": Basket(chosen=[ITEMS["CA04"]], together=[ITEMS["PS01"]], apart=[], full=False)},
+    ),
+    "confirm-several-full": (
+        "confirm",
+        CONFIRM | {"basket": Basket(chosen=[ITEMS["CA04"], ITEMS["PS01"]], together=[], apart=[], full=True)},
+    ),
+    "confirm-apart": (
+        "confirm",
+        CONFIRM
+        | {
+            "basket": Basket(chosen=[], together=[], apart=[ITEMS["CA04"]], full=False),
+            "errors": [("more", "matters_not_together", "没有工作人员能在一次通话里办完这些事项。")],
+        },
+    ),
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 HERE = VISITS["waiting"].home
@@ -149,15 +179,30 @@ PAGES |= {
     for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
 }
 
+PAGES |= {
+    f"visit-company-{number}": ("visit", {"visit": VISITS["in_call"], "company": view})
+    for number, view in enumerate((others.FULL, others.PRIVATE))
+}
+PAGES |= {f"guest-{name}": ("guest/call", {"sitting": view}) for name, view in others.GUESTS.items()}
+PAGES |= {
+    "guest-join": ("guest/join", {}),
+    "guest-join-wrong": (
+        "guest/join",
+        {"errors": [("secret", "link_unknown", "这个链接已失效，请使用最新的链接。")]},
+    ),
+}
+
 PANELS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{panel}": (f"panels/{panel}", {"visit": view})
     for name, view in VISITS.items()
     for panel in (
         "ticket",
+        "matters",
         "devices",
         "form",
         "materials",
         "call_header",
+        "company",
         "chat",
         "read_back",
         "signature",
@@ -180,5 +225,6 @@ def _templates(language: str) -> Environment:
 def render(name: str, language: str, **more: Any) -> str:
     """The page or panel ``name`` as HTML; ``more`` chooses the look."""
     template, values = (PAGES | PANELS)[name]
-    shown = context(language, **{"request_path": "/", **values, **more})
-    return _templates(language).get_template(f"citizen/{template}.html").render(shown)
+    shown = context(language, **{"request_path": "/", "company": None, **values, **more})
+    folder = "" if template.startswith("guest/") else "citizen/"
+    return _templates(language).get_template(f"{folder}{template}.html").render(shown)

@@ -22,6 +22,7 @@ from cloudwindow.journey.views import (
     DocumentView,
     FieldView,
     MaterialView,
+    MatterView,
     PaperView,
     ReadBackView,
     Readiness,
@@ -286,3 +287,19 @@ DOCUMENT = VerifyView(
     issued_at=NOW,
     sha256="ab" * 32,
 )
+
+
+def several(first: str, second: str) -> list[MatterView]:
+    """Two matters of a ticket in these states."""
+    return [
+        MatterView(
+            position=position,
+            name=item(code).name,
+            item=code,
+            state=state,
+            outcome="submitted" if state == "done" else "",
+            note="",
+            receipt=f"7KQF2M9XP{position}" if state == "done" else "",
+        )
+        for position, (code, state) in enumerate((("HR01", first), ("CA04", second)), start=1)
+    ]

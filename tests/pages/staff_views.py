@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from cloudwindow.domain.catalogue import Text
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, TicketId
 from cloudwindow.domain.ticket import State, Ticket
 from cloudwindow.journey import views
@@ -402,6 +403,31 @@ DESKS = {
     ),
 }
 
+MATTERS = tuple(
+    views.MatterView(
+        position=position,
+        name=Text(zh=zh, en=en),
+        item=item,
+        state=state,
+        outcome="submitted" if state == "done" else "",
+        note="",
+        receipt="7KQF2M9XP" if state == "done" else "",
+    )
+    for position, item, zh, en, state in (
+        (1, "CA04", "长寿保健金信息确认", "Longevity allowance", "done"),
+        (2, "HR01", "个人就业登记", "Employment registration", "now"),
+        (3, "PS01", "居住证首次申领", "First residence permit", "open"),
+    )
+)
+DESKS |= {
+    "several_offered": desk("offered", offer=replace(OFFER, matters=[one.name for one in MATTERS])),
+    "several": desk("in_call", session=replace(SESSION, matters=MATTERS)),
+    "several_wrap_up": desk(
+        "wrap_up",
+        session=replace(SESSION, state="wrapping_up", peer_online=False, matters=MATTERS),
+    ),
+}
+
 
 def _row(receipt: str, applicant: str, state: str, *, due: float, late: str | None = None) -> views.InboxRow:
     return views.InboxRow(
@@ -515,6 +541,7 @@ BOARD = views.BoardView(
             since=NOW - 30,
             leaving="break",
             shift_ends_at=NOW + HOUR,
+            call="s1",
         ),
         views.AgentRow(
             id="s5", name="区静仪", number="0611", district=TIANHE, state="away", since=NOW - 22 * MINUTE

@@ -6,7 +6,16 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cloudwindow.domain import application, catalogue, notice, presence, priority, session, ticket
+from cloudwindow.domain import (
+    application,
+    catalogue,
+    notice,
+    presence,
+    priority,
+    session,
+    third_party,
+    ticket,
+)
 from cloudwindow.domain.match import MODES
 from cloudwindow.i18n import LANGUAGES, said, texts
 from cloudwindow.journey.calls import PARK_REASONS, TRANSFER_REASONS
@@ -31,6 +40,10 @@ CLOSED_LISTS: dict[str, Iterable[str]] = {
     "park_reason": (*PARK_REASONS, "citizen_asked"),
     "transfer_reason": TRANSFER_REASONS,
     "priority": priority.Reason,
+    "third_party_kind": third_party.Kind,
+    "third_party_state": third_party.State,
+    "supervision_mode": (*third_party.MODES, *(f"{mode}_means" for mode in third_party.MODES)),
+    "hold_reason": session.HOLD_REASONS,
     "mode": MODES,
     "duty": DUTIES,
     "rating": "12345",

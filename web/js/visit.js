@@ -1,13 +1,21 @@
 // visit.js — wires the visit page: the line, the device test, the call, the shared form, papers, signature.
+import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
+import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
+import { CallExtras } from "./components/call-extras.js";
 import { DeviceTest } from "./components/device-test.js";
 import { openDialogue } from "./components/dialogue.js";
+import { floatWhileFilling } from "./components/floating.js";
 import { LiveForm } from "./components/live-form.js";
+import { offerWayOut } from "./components/outside.js";
 import { part, post, write } from "./components/parts.js";
+import { showPointing } from "./components/pointing.js";
 import { Signing } from "./components/signing.js";
+import { Still } from "./components/still.js";
 import { say } from "./components/toast.js";
+import { Typing } from "./components/typing.js";
 import { enhanceUploads } from "./components/uploads.js";
 import { Panels } from "./lib/panels.js";
 import { Socket, socketUrl } from "./lib/socket.js";
@@ -19,31 +27,56 @@ const page = /** @type {HTMLElement} */ (document.getElementById("main"));
 const socket = new Socket(socketUrl("/ws/visit"));
 const panels = new Panels("/visit/panels");
 const form = new LiveForm(page, socket, "citizen");
-const call = new CallView(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket);
+const call = new CallView(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, "citizen");
 const test = new DeviceTest(/** @type {HTMLElement} */ (part(page, "device-test")), socket, () => void panels.renew(["devices"]));
 const chat = new Chat(/** @type {HTMLElement} */ (page.querySelector('[data-panel="chat"]')), socket, "citizen");
 const signing = new Signing(page, () => void panels.renew(["signature"]));
 
+const typing = new Typing(chat.root, socket, "citizen", ["text", "sign"].includes(page.dataset.mode ?? ""));
+
 const IN_ROOM = new Set(["in_call", "on_hold"]);
 /** Beyond this the server tells a place in steps of about a tenth. */
 const EXACT_UP_TO = 10;
+/** As long as the server keeps the room of a call that was passed on. */
+const KEPT_MS = 600_000;
 const NEAR = "◔ ";
+let kept = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */ let keeping;
 /** Panels that look different in another stage. */
-const STAGED = ["ticket", "call_header", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
+const STAGED = ["ticket", "matters", "call_header", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
+new CallExtras(call);
+new Still(page, call, () => void panels.renew(["materials", "devices"]));
+floatWhileFilling(page, call.stage);
+showPointing(page, socket);
+offerWayOut(page);
+new CallTiles(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, call);
+enhanceCompany(page, () => void panels.renew(["company"]));
 enhanceUploads(page, () => void panels.renew(["materials", "devices"]));
 
 /** @param {StageChanged} message */
 function followStage(message) {
   if (message.version < Number(page.dataset.version)) return;
   const before = page.dataset.stage;
+  call.peerHere(message.peer_online);
   page.dataset.version = String(message.version);
   page.dataset.stage = message.stage;
-  void panels.renew(before === message.stage ? ["call_header", "ticket"] : STAGED);
+  void panels.renew(before === message.stage ? ["call_header", "company", "ticket"] : STAGED);
   if (before !== message.stage) announceStage(message.stage);
-  if (message.stage === "called" && test.open) void startCall();
+  if (message.stage === "called" && before !== "called" && call.running) void call.again();
+  else if (message.stage === "called" && test.open) void startCall();
   if (IN_ROOM.has(message.stage) && !call.running) rejoin();
-  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running) call.leave();
+  if (!IN_ROOM.has(message.stage) && message.stage !== "called" && call.running && !stays(message)) call.leave();
+}
+
+/** Whether the connection is kept for the next agent; somebody who waits longer is not held by an open camera. @param {StageChanged} message */
+function stays({ stage, keeps_room }) {
+  clearTimeout(keeping);
+  if (keeps_room) kept = true;
+  if (stage !== "waiting") kept = false;
+  page.toggleAttribute("data-kept", kept);
+  if (kept) keeping = setTimeout(() => { kept = false; page.removeAttribute("data-kept"); call.leave(); }, KEPT_MS);
+  return kept;
 }
 
 /** Who speaks is known only once the call has been accepted; the picture then bears the name. */
@@ -81,6 +114,7 @@ function chime() {
 }
 
 async function startCall() {
+  if (page.dataset.mode === "text") return void socket.request("call.join").catch(() => say(t("Not sent. Please try again."), "attention"));
   const stream = test.takeStream();
   if (stream) call.use(stream);
   await call.join({ pictured: page.dataset.mode !== "audio" });
@@ -127,7 +161,8 @@ async function followDeclarations(event) {
 async function stayOnPage(event) {
   const sent = event.target;
   if (!(sent instanceof HTMLFormElement)) return;
-  if (sent.dataset.role === "later") return askLater(event, sent);
+  if (sent.dataset.role === "later") return askLater(event, sent, ["ticket"]);
+  if (sent.dataset.role === "matter") return askLater(event, sent, ["matters", "form", "materials", "devices"]);
   const quiet = sent.dataset.role === "form" || sent.dataset.role === "declarations" || sent.action.endsWith("/remove");
   if (!quiet) return;
   event.preventDefault();
@@ -138,14 +173,14 @@ async function stayOnPage(event) {
   void panels.renew(["materials", "devices"]);
 }
 
-/** Held, rung back, or waiting here again: the panel says it. @param {SubmitEvent} event @param {HTMLFormElement} sent */
-async function askLater(event, sent) {
+/** Held, rung back, waiting here again, or another matter: the panels say it. @param {SubmitEvent} event @param {HTMLFormElement} sent @param {string[]} names */
+async function askLater(event, sent, names) {
   event.preventDefault();
   const body = new FormData(sent);
   if (event.submitter instanceof HTMLButtonElement && event.submitter.name) body.set(event.submitter.name, event.submitter.value);
   const problem = await post(sent.action, body);
   if (problem !== null) say(problem || t("Not sent. Please try again."), "attention");
-  void panels.renew(["ticket"]);
+  void panels.renew(names);
 }
 
 /** Said once: the title shows it in another tab too. */
@@ -179,6 +214,7 @@ panels.addEventListener("renewed", (event) => {
   if (name === "form") form.refresh();
   if (name === "signature") signing.refresh();
   if (name === "chat") chat.toEnd();
+  if (name === "chat") typing.refresh();
   if (name === "call_header") nameAgent();
   if (name === "ticket") tellNearly();
 });

@@ -1,44 +1,66 @@
 // call-view — a call on the page: the other person large, oneself small, buttons that say what they do.
 // Needs the markup of video_stage (parts/call.html) and a socket; keyboard: every control is a button.
 import { Call } from "../lib/call.js";
-import { openDevices } from "../lib/devices.js";
+import { openCamera, openDevices } from "../lib/devices.js";
 import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
+import { CallWatch } from "./call-watch.js";
+import { waysOver } from "../lib/ways.js";
 import { closeDialogue, openDialogue } from "./dialogue.js";
+import { Interruption } from "./interruption.js";
 import { part, video, write } from "./parts.js";
 import { toggleTextSize } from "./preferences.js";
+import { say } from "./toast.js";
 
 /** @import { CallState } from "../lib/call.js" */
 
-const MEASURE_EVERY_MS = 2_000;
-/** Loss and round trip above which a person notices; above the second, speech suffers. */
-const FAIR = { lossPercent: 3, rttMs: 300 };
-const POOR = { lossPercent: 10, rttMs: 700 };
-
-/** Events: "left" when the person chose to end the call. */
+/**
+ * Events: "left" when the person chose to end the call, "joined", "further" for the stream of a third person (`detail`
+ * is `{slot, stream}`), "stopped" when nothing is shown any more.
+ */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
+  /** @type {import("../lib/ways.js").FindWays} */ #findWays;
   /** @type {MediaStream | null} */ #stream = null;
-  /** @type {ReturnType<typeof setInterval> | undefined} */ #measuring;
   /** @type {CallState} */ #state = "connecting";
   #peerSends = { camera: true, microphone: true };
+  /** @type {"user" | "environment"} */ #facing = "user";
+  reason = "ok";
 
   /**
    * @param {HTMLElement} stage
    * @param {import("../lib/socket.js").Socket} socket
+   * @param {"citizen" | "agent" | "guest"} side
    */
-  constructor(stage, socket) {
+  constructor(stage, socket, side) {
     super();
     this.stage = stage;
     this.socket = socket;
+    this.watch = new CallWatch(stage, socket, side);
+    this.interruption = new Interruption({
+      changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.#play(),
+    });
+    this.#findWays = waysOver(socket);
     this.#wire();
-    socket.on("call.renegotiate", ({ purpose }) => purpose === "call" && void this.#offerAgain());
+    socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
+    addEventListener("online", () => this.#networkBack());
+    addEventListener("offline", () => this.#call && socket.renew());
+    /** @type {any} */ (navigator).connection?.addEventListener?.("change", () => this.#networkBack());
   }
 
   get running() {
     return this.#call !== null;
+  }
+
+  /** The call itself while it runs, for what stands beside it on the page. */
+  get call() {
+    return this.#call;
+  }
+
+  get stream() {
+    return this.#stream;
   }
 
   /** Take over a stream that is open already, for instance from the device test. @param {MediaStream | null} stream */
@@ -49,29 +71,82 @@ export class CallView extends EventTarget {
   /** Open the devices if need be and join. @param {{ pictured?: boolean }} [wanted] */
   async join({ pictured = true } = {}) {
     if (this.#call) return;
-    const call = new Call({ sendOffer: offersOver(this.socket, "call") });
+    const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
+    void this.#findWays(); // while camera and microphone open
     this.#call = call;
-    call.addEventListener("remote", (event) => void this.#showRemote(/** @type {CustomEvent} */ (event).detail));
+    this.watch.begin();
+    call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
     await this.#open(pictured);
     if (this.#call !== call) return;
-    this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
+    this.watch.start(call, this.#track("audio"));
+    this.interruption.watch(this.#stream);
     await call.start(this.#stream).catch(() => this.#showState("interrupted"));
+    this.#tellDevices();
+    this.dispatchEvent(new Event("joined"));
+  }
+
+  /** Answer the next agent on the connection that was kept. */
+  async again() {
+    await this.#call?.again().catch(() => this.#showState("interrupted"));
     this.#tellDevices();
   }
 
   /** Leave and let go of camera and microphone. */
   leave() {
-    clearInterval(this.#measuring);
+    this.watch.stop();
+    this.interruption.watch(null);
     this.#call?.stop();
     this.#call = null;
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
     for (const role of ["remote", "self"]) {
-      video(this.stage, role).srcObject = null;
-      video(this.stage, role).hidden = true;
+      const picture = part(this.stage, role);
+      if (!(picture instanceof HTMLVideoElement)) continue;
+      picture.srcObject = null;
+      picture.hidden = true;
     }
     closeDialogue("tap");
+    this.dispatchEvent(new Event("stopped"));
+  }
+
+  /** Whether the other side's page is connected. @param {boolean} here */
+  peerHere(here) {
+    this.watch.peer({ here });
+  }
+
+  /**
+   * Send another picture, without a word to the sound.
+   * @param {MediaStreamTrack | null} track
+   */
+  async sendPicture(track) {
+    const before = this.#track("video");
+    await this.#call?.replaceTrack("video", track);
+    if (before && this.#stream) this.#stream.removeTrack(before);
+    if (track && this.#stream) this.#stream.addTrack(track);
+    before?.stop();
+    this.interruption.watch(this.#stream);
+    this.#showOwn();
+    this.#tellDevices();
+  }
+
+  /** Front camera, back camera and round again; the sound goes on. */
+  async switchCamera() {
+    const facing = this.#facing === "user" ? "environment" : "user";
+    // Phones open one camera at a time: the one in use is let go of first.
+    this.#track("video")?.stop();
+    const { track } = await openCamera({ facing });
+    const kept = track ?? (await openCamera({ facing: this.#facing })).track;
+    if (track) this.#facing = facing;
+    else say(t("No other camera could be opened."), "attention");
+    await this.sendPicture(kept);
+    this.stage.dataset.facing = this.#facing;
+  }
+
+  #networkBack() {
+    if (!this.#call) return;
+    this.socket.hurry();
+    void this.#call.networkBack();
   }
 
   /** @param {boolean} pictured */
@@ -82,56 +157,103 @@ export class CallView extends EventTarget {
       this.reason = opened.reason;
     }
     if (!pictured) for (const track of this.#stream?.getVideoTracks() ?? []) track.enabled = false;
-    const self = video(this.stage, "self");
-    self.srcObject = this.#stream;
-    self.hidden = !this.#stream?.getVideoTracks().length;
     this.#showOwn();
   }
 
-  async #offerAgain() {
-    await this.#call?.rejoin().catch(() => this.#showState("interrupted"));
+  /** After an interruption: the old tracks are dead, new ones take their places. @returns {Promise<boolean>} */
+  async #reopen() {
+    const opened = await openDevices({ facing: this.#facing });
+    if (!this.#call || !opened.stream) return false;
+    const before = this.#stream;
+    for (const kind of /** @type {("audio" | "video")[]} */ (["audio", "video"])) {
+      const track = opened.stream.getTracks().find((one) => one.kind === kind);
+      if (track) await this.#call.replaceTrack(kind, track);
+      if (track?.kind === "audio") this.watch.listen(track);
+    }
+    this.#stream = opened.stream;
+    this.reason = opened.reason;
+    for (const track of before?.getTracks() ?? []) track.stop();
+    this.interruption.watch(this.#stream);
+    this.watch.own("ok");
+    this.#showOwn();
+    this.#tellDevices();
+    return true;
+  }
+
+  /** On the same connection if somebody joined, else on a new one. @param {boolean} [more] */
+  async #offerAgain(more) {
+    const again = more ? this.#call?.renegotiate() : this.#call?.rejoin();
+    await again?.catch(() => this.#showState("interrupted"));
+  }
+
+  /**
+   * @param {Call} call
+   * @param {MediaStream} stream
+   */
+  #place(call, stream) {
+    const slot = call.slotOf(stream);
+    if (slot > 0) this.dispatchEvent(new CustomEvent("further", { detail: { slot, stream } }));
+    else void this.#showRemote(stream);
   }
 
   /** @param {MediaStream} stream */
   async #showRemote(stream) {
-    const remote = video(this.stage, "remote");
-    remote.srcObject = stream;
-    remote.hidden = false;
-    try {
-      await remote.play();
-    } catch (reason) {
-      if (reason instanceof DOMException && reason.name === "NotAllowedError") openDialogue("tap");
+    const place = video(this.stage, "remote");
+    place.srcObject = stream;
+    place.hidden = false;
+    place.requestVideoFrameCallback?.(() => this.watch.pictureShown());
+    await this.#play();
+  }
+
+  /** Browsers inside apps and phones after an interruption play only when told to, some only after a touch. */
+  async #play() {
+    for (const role of ["remote", "self"]) {
+      const place = part(this.stage, role);
+      if (!(place instanceof HTMLVideoElement) || !place.srcObject) continue;
+      try {
+        await place.play();
+      } catch (reason) {
+        if (reason instanceof DOMException && reason.name === "NotAllowedError") this.#askForTap(t("Your browser waits for your touch before it plays sound."));
+      }
     }
+  }
+
+  /** @param {string} words */
+  #askForTap(words) {
+    write(document, "tap-words", words);
+    openDialogue("tap");
   }
 
   /** @param {CallState} state */
   #showState(state) {
     this.#state = state;
-    this.stage.dataset.state = state;
-    write(this.stage, "quality", stateWords(state));
-    write(this.stage, "waiting-text", stateWords(state));
-    const waiting = part(this.stage, "waiting");
-    if (waiting) waiting.hidden = state === "connected" && this.#peerSends.camera;
-    if (state !== "connected") this.stage.dataset.quality = "none";
+    this.watch.follow(state);
+    this.#showWaiting();
   }
 
-  /** @param {{ camera: boolean, microphone: boolean }} message */
-  #showPeer({ camera, microphone }) {
+  /** @param {{ camera: boolean, microphone: boolean, reason: string, member?: string }} message */
+  #showPeer({ camera, microphone, reason, member }) {
+    if (member) return;
     this.#peerSends = { camera, microphone };
-    const waiting = part(this.stage, "waiting");
-    if (waiting) waiting.hidden = this.#state === "connected" && camera;
-    if (!camera) write(this.stage, "waiting-text", t("The other side has switched the camera off"));
+    this.watch.peer({ camera, microphone, reason });
+    this.#showWaiting();
     video(this.stage, "remote").classList.toggle("video-stage__remote--dark", !camera);
+    this.stage.toggleAttribute("data-screen", reason === "screen");
   }
 
-  async #measure() {
-    if (!this.#call || this.#state !== "connected") return;
-    const { lossPercent, rttMs, framesDecoded } = await this.#call.stats();
-    const over = (/** @type {typeof FAIR} */ limit) => (lossPercent ?? 0) > limit.lossPercent || (rttMs ?? 0) > limit.rttMs;
-    const quality = over(POOR) ? "poor" : over(FAIR) ? "fair" : "good";
-    this.stage.dataset.quality = quality;
-    this.stage.dataset.frames = String(framesDecoded);
-    write(this.stage, "quality", qualityWords(quality));
+  #showWaiting() {
+    const waiting = part(this.stage, "waiting");
+    if (waiting) waiting.hidden = this.#state === "connected" && this.#peerSends.camera;
+    write(this.stage, "waiting-text", this.#state === "connected" ? t("The other side has switched the camera off") : stateWords(this.#state));
+  }
+
+  /** @param {string} reason `ok`, `interrupted` or `hidden` */
+  #interrupted(reason) {
+    if (!this.#call) return;
+    this.reason = reason;
+    this.watch.own(reason);
+    if (reason === "interrupted") this.#askForTap(t("Your phone took camera or microphone away, for a call or another app. Your agent knows and waits."));
+    this.#tellDevices();
   }
 
   #wire() {
@@ -140,10 +262,13 @@ export class CallView extends EventTarget {
     part(this.stage, "text-size")?.addEventListener("click", toggleTextSize);
     part(this.stage, "hang-up")?.addEventListener("click", () => openDialogue("hang-up"));
     part(document, "hang-up-yes")?.addEventListener("click", () => this.#hangUp());
-    part(document, "tap")?.addEventListener("click", () => {
-      closeDialogue("tap");
-      void video(this.stage, "remote").play();
-    });
+    part(document, "tap")?.addEventListener("click", () => void this.#tapped());
+  }
+
+  async #tapped() {
+    closeDialogue("tap");
+    await this.interruption.tapped();
+    await this.#play();
   }
 
   #hangUp() {
@@ -167,6 +292,10 @@ export class CallView extends EventTarget {
   }
 
   #showOwn() {
+    const self = video(this.stage, "self");
+    if (self.srcObject !== this.#stream) self.srcObject = this.#stream;
+    self.hidden = !this.#stream?.getVideoTracks().length;
+    void self.play().catch(() => undefined);
     this.#showButton("microphone", this.#track("audio"), t("Mute"), t("Unmute"));
     this.#showButton("camera", this.#track("video"), t("Camera off"), t("Camera on"));
   }
@@ -187,9 +316,11 @@ export class CallView extends EventTarget {
   }
 
   #tellDevices() {
-    const camera = Boolean(this.#track("video")?.enabled);
+    const picture = this.#track("video");
+    const camera = Boolean(picture?.enabled);
     const microphone = Boolean(this.#track("audio")?.enabled);
-    this.socket.say("call.devices", { camera, microphone, reason: this.reason ?? "ok" });
+    const reason = picture?.contentHint === "detail" && this.reason === "ok" ? "screen" : this.reason;
+    this.socket.say("call.devices", { camera, microphone, reason });
   }
 }
 
@@ -198,10 +329,4 @@ function stateWords(state) {
   if (state === "connected") return t("Connected");
   if (state === "interrupted") return t("The picture is interrupted; reconnecting");
   return state === "failed" ? t("No connection; we keep trying") : t("Connecting");
-}
-
-/** @param {string} quality */
-function qualityWords(quality) {
-  if (quality === "poor") return t("Poor connection: move closer to the router or switch the camera off");
-  return quality === "fair" ? t("Connection a little slow") : t("Good connection");
 }

@@ -23,6 +23,11 @@ export class Bell {
     this.#timer = setInterval(stroke, EVERY_MS / 2);
   }
 
+  /** One soft tone: a message in a call that is not in front. */
+  touch() {
+    this.#strike(TONES.slice(0, 1));
+  }
+
   stop() {
     clearInterval(this.#timer);
     if (this.#title) document.title = this.#title;
@@ -32,10 +37,10 @@ export class Bell {
   }
 
   /** Browsers keep silent until the page was touched once; the switch to "available" is such a touch. */
-  #strike() {
+  #strike(tones = TONES) {
     if (!navigator.userActivation.hasBeenActive) return;
     const sound = (this.#sound ??= new AudioContext());
-    for (const [after, pitch] of TONES) {
+    for (const [after, pitch] of tones) {
       const tone = sound.createOscillator();
       const loud = sound.createGain();
       const from = sound.currentTime + after;

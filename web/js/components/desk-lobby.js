@@ -29,7 +29,7 @@ export class Lobby {
     this.root = root;
     this.socket = socket;
     document.addEventListener("submit", (event) => this.#submitted(event));
-    root.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("click", (event) => this.#clicked(event));
     root.addEventListener("change", (event) => {
       if (event.target instanceof HTMLSelectElement && event.target.id === "pick-reason") this.#pickReason = event.target.value;
     });
@@ -43,6 +43,16 @@ export class Lobby {
     if (stage === "away" && this.#stage !== "away") this.close();
     if (stage === "idle" && !this.#opened) void this.open();
     this.#stage = stage;
+  }
+
+  /** A citizen rings while the agent is in another call. */
+  ringBeside() {
+    this.#bell.ring(t("A citizen is calling"));
+  }
+
+  /** Somebody wrote in a call that is not in front. */
+  touch() {
+    this.#bell.touch();
   }
 
   /** Call after the panel "offer" was replaced: Enter must accept. */
@@ -113,11 +123,12 @@ export class Lobby {
     const wanted = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "";
     const reason = String(new FormData(form).get("reason") ?? "");
     const { role } = form.dataset;
-    if (role !== "start" && role !== "pause" && role !== "decline" && role !== "availability" && role !== "next" && role !== "pick") return;
+    if (role !== "start" && role !== "pause" && role !== "decline" && role !== "availability" && role !== "next" && role !== "pick" && role !== "stay") return;
     event.preventDefault();
     if (role === "next" || role === "pick") void this.#take(form, event.submitter);
     else if (role === "start" || (role === "availability" && wanted === "available")) void this.#start(new FormData(form).get("pull") === "1");
-    else if (role === "decline") void this.#ask("offer.decline", { offer: this.#offer(), reason });
+    else if (role === "stay") void this.#ask("agent.stay");
+    else if (role === "decline") void this.#ask("offer.decline", { offer: offerAt(form), reason });
     else void this.#ask("agent.away", { reason });
   }
 
@@ -158,15 +169,10 @@ export class Lobby {
     button.disabled = true;
     button.setAttribute("aria-busy", "true");
     this.#bell.stop();
-    const taken = await this.#ask("offer.accept", { offer: this.#offer() });
+    const taken = await this.#ask("offer.accept", { offer: offerAt(button) });
     if (taken) return;
     button.disabled = false;
     button.removeAttribute("aria-busy");
-  }
-
-  #offer() {
-    const card = this.root.querySelector("[data-offer]");
-    return card instanceof HTMLElement ? card.dataset.offer ?? "" : "";
   }
 
   /**
@@ -189,6 +195,12 @@ export class Lobby {
     if (reason === "declined") return;
     say(reason === "missed" || reason === "expired" ? t("Not answered in time; the citizen is back in line.") : t("The citizen is no longer calling."));
   }
+}
+
+/** The offer of the card that a control stands in. @param {Element} control */
+function offerAt(control) {
+  const card = control.closest("[data-offer]");
+  return card instanceof HTMLElement ? card.dataset.offer ?? "" : "";
 }
 
 /** @param {Element | null} element */

@@ -91,7 +91,7 @@ export class DeskSteps {
     }
     if (problem === null) say(done);
     else say(problem || t("No answer from the server. Press again; nothing is done twice."), "attention");
-    this.renew(["decision", "read_back", "citizen", "materials", "form"]);
+    this.renew(["decision", "matters", "read_back", "citizen", "materials", "form"]);
     setTimeout(() => this.renew(["decision"]), PRINTED_MS);
   }
 

@@ -26,6 +26,9 @@ export class LiveForm {
   #waiting = new Map();
   /** @type {Set<string>} fields whose last edit has not reached the server */
   #unsent = new Set();
+  /** @type {Record<string, unknown>[]} edits of a form that is no longer shown, not yet at the server */
+  #late = [];
+  #shown = 0;
   /** @type {Map<string, ReturnType<typeof setTimeout>>} leases of the other side */
   #leases = new Map();
   /** @type {string | null} */
@@ -60,6 +63,15 @@ export class LiveForm {
     }
   }
 
+  /** Send at once what waits for a pause in typing: another form is about to take the place of this one. */
+  hasten() {
+    for (const field of [...this.#waiting.keys()]) void this.#send(field);
+    this.#shown += 1;
+    this.#unsent.clear();
+    for (const lease of [...this.#leases.keys()]) this.#release(lease);
+    this.#focused = null;
+  }
+
   /**
    * Show one field's present state as the server told it.
    * @param {FormChanged} message
@@ -79,6 +91,12 @@ export class LiveForm {
     if (confirm instanceof HTMLElement) confirm.hidden = message.standing !== "proposed";
     if (!this.#leases.has(message.field)) wrapper.dataset.state = message.standing;
     wrapper.dispatchEvent(new CustomEvent("live-field", { bubbles: true, detail: message }));
+  }
+
+  /** Which call an edit is about, for a line that carries several. */
+  get about() {
+    const { front } = /** @type {{ front?: string }} */ (this.socket);
+    return front ? { session: front } : {};
   }
 
   /** @returns {HTMLElement[]} */
@@ -123,10 +141,16 @@ export class LiveForm {
     if (value === undefined) return;
     this.#unsent.add(field);
     wrapper.dataset.state = "checking";
+    const shown = this.#shown;
+    const edit = { field, value, base: Number(wrapper.dataset.version), ...this.about };
     try {
-      await this.socket.request("form.set", { field, value, base: Number(wrapper.dataset.version) });
-      this.#unsent.delete(field);
+      await this.socket.request("form.set", edit);
+      if (shown === this.#shown) this.#unsent.delete(field);
     } catch (reason) {
+      if (shown !== this.#shown) {
+        if (reason instanceof Refused && reason.again) this.#late.push(edit);
+        return;
+      }
       if (reason instanceof Refused && reason.again) return setText(wrapper, "author", t("Not sent yet; we keep trying."));
       this.#unsent.delete(field);
       wrapper.dataset.state = wrapper.dataset.standing;
@@ -137,6 +161,9 @@ export class LiveForm {
 
   #sendAgain() {
     if (this.socket.state !== "open") return;
+    for (const edit of this.#late.splice(0)) {
+      this.socket.request("form.set", edit).catch((reason) => reason instanceof Refused && reason.again && this.#late.push(edit));
+    }
     for (const field of [...this.#unsent]) void this.#send(field);
   }
 

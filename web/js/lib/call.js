@@ -5,6 +5,7 @@
  * @typedef {"connecting" | "connected" | "interrupted" | "failed"} CallState
  * @typedef {"audio" | "video"} Kind
  * @typedef {(sdp: string) => Promise<string>} SendOffer
+ * @typedef {import("./steps.js").Rung} Rung
  */
 
 /**
@@ -20,47 +21,61 @@
  * @property {number} width of the largest picture received, in pixels
  * @property {number} height
  * @property {number} audioLevel of the loudest voice received, 0 to 1
+ * @property {number | null} availableKbit what the browser thinks the way up carries
+ * @property {"none" | "network" | "device"} limit what holds the picture that is sent back
+ * @property {"direct" | "relayed" | null} way how packets reach the server
  */
 
 /** How long a silent network may come back by itself, in milliseconds. */
 const PATIENCE_MS = 2_000;
 /** The first pause between attempts; each further one doubles, up to `LONGEST_PAUSE_MS`. */
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8_000;
-/** Restarts on the same connection before a new one is made. */
-const RESTARTS = 2;
+const LONGEST_PAUSE_MS = 3_000;
+/** Restarts on the same connection before a new one is made; after a long silence the server has forgotten it. */
+const RESTARTS = 1;
+const FORGOTTEN_MS = 12_000;
+/** How long a repair may take to connect before the next one is tried. */
+const REPAIR_MS = 4_000;
 /** How long an answer may take before the offer counts as lost. */
 const ANSWER_MS = 10_000;
 /** Attempts without success before the call says `failed`; it still goes on trying. */
 const ATTEMPTS = 6;
 
+/** @type {import("./ways.js").FindWays} */
+const STRAIGHT = async () => ({ iceServers: [], iceTransportPolicy: "all" });
+
 /**
  * Offers are sent by `sendOffer`, which resolves to the answer. When it rejects, or no answer comes, the call
  * tries again by itself, and the method that caused the offer rejects too; an error with `final: true` (the
- * server will never let this person in) ends the trying.
+ * server will never let this person in) ends the trying. `findWays` is asked before each connection and each restart.
  *
  * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody) and `state`
  * (`detail` is a {@link CallState}). The stream of the one other person is always the first.
  */
 export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
-  /** @type {RTCIceServer[]} */ #iceServers;
+  /** @type {import("./ways.js").FindWays} */ #findWays;
   /** @type {RTCPeerConnection | null} */ #connection = null;
   /** @type {Map<Kind, MediaStreamTrack>} */ #tracks = new Map();
   /** @type {Map<Kind, RTCRtpSender>} */ #senders = new Map();
   /** @type {Map<string, MediaStream>} */ #streams = new Map();
   /** @type {CallState} */ #state = "connecting";
   #attempts = 0;
+  #making = 0;
   #pairs = 1;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   /** @type {Promise<void>} */ #turn = Promise.resolve();
   /** @type {Sample | null} */ #before = null;
+  /** @type {Rung | null} */ #rung = null;
+  #silentSince = 0;
+  /** When the last joining or repair began and what came of it, in ms of `performance.now()`. */
+  timing = { begun: 0, answered: 0, connected: 0 };
 
-  /** @param {{ sendOffer: SendOffer, iceServers?: RTCIceServer[] }} parts */
-  constructor({ sendOffer, iceServers = [] }) {
+  /** @param {{ sendOffer: SendOffer, findWays?: import("./ways.js").FindWays }} parts */
+  constructor({ sendOffer, findWays = STRAIGHT }) {
     super();
     this.#sendOffer = sendOffer;
-    this.#iceServers = iceServers;
+    this.#findWays = findWays;
   }
 
   /** @returns {CallState} */
@@ -78,7 +93,10 @@ export class Call extends EventTarget {
   /** Make a new connection with the same tracks: the media server has moved, or nothing else helped. */
   async rejoin() {
     this.#discard();
-    const connection = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    const making = (this.#making += 1);
+    const ways = await this.#findWays();
+    if (making !== this.#making) return;
+    const connection = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
     this.#connection = connection;
     connection.addEventListener("track", (event) => this.#onTrack(connection, event));
     connection.addEventListener("connectionstatechange", () => this.#onChange(connection));
@@ -87,6 +105,7 @@ export class Call extends EventTarget {
       this.#senders.set(kind, transceiver.sender);
     }
     for (let pair = 1; pair < this.#pairs; pair += 1) addReceivingPair(connection);
+    this.timing = { begun: performance.now(), answered: 0, connected: 0 };
     this.#say("connecting");
     await this.#negotiate();
   }
@@ -102,6 +121,32 @@ export class Call extends EventTarget {
     else this.#tracks.delete(kind);
     if (track && before) track.enabled = before.enabled;
     await this.#senders.get(kind)?.replaceTrack(track);
+    await this.#shape();
+  }
+
+  /** The tracks that are sent, by kind. @param {Kind} kind */
+  trackOf(kind) {
+    return this.#tracks.get(kind);
+  }
+
+  /**
+   * Send no more than this step of the ladder; kept over repairs. A screen that is shared keeps its size.
+   * @param {Rung} rung
+   */
+  async useStep(rung) {
+    this.#rung = rung;
+    await this.#shape();
+  }
+
+  /** The network is back, or its signalling is: do not wait for the next attempt. */
+  async networkBack() {
+    if (!this.#connection) return;
+    this.#attempts = 0;
+    clearTimeout(this.#timer);
+    const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
+    const fresh = forgotten || !this.#connection.remoteDescription || this.#connection.connectionState === "failed";
+    await (fresh ? this.rejoin() : this.restartIce()).catch(() => undefined);
+    if (this.#connection?.connectionState !== "connected") this.#later(REPAIR_MS);
   }
 
   /**
@@ -115,7 +160,11 @@ export class Call extends EventTarget {
 
   /** Find a new way through the network; pictures and keys stay. */
   async restartIce() {
-    this.#connection?.restartIce();
+    const connection = this.#connection;
+    const ways = await this.#findWays();
+    if (!connection || connection !== this.#connection) return;
+    connection.setConfiguration({ ...ways, bundlePolicy: "max-bundle" });
+    connection.restartIce();
     await this.#negotiate();
   }
 
@@ -127,8 +176,14 @@ export class Call extends EventTarget {
     await this.#negotiate();
   }
 
+  /** Offer once more on the connection as it is: another agent has taken over in the same room. */
+  async again() {
+    await this.#negotiate();
+  }
+
   /** Leave. The tracks stay open: they belong to whoever opened them. */
   stop() {
+    this.#making += 1;
     this.#discard();
     this.#tracks.clear();
   }
@@ -140,6 +195,11 @@ export class Call extends EventTarget {
   slotOf(stream) {
     const found = [...this.#streams].find(([, known]) => known === stream);
     return found ? Number(found[0].replace("slot-", "")) : -1;
+  }
+
+  /** @returns {Promise<RTCStatsReport | undefined>} all that the browser knows, for who diagnoses */
+  async report() {
+    return this.#connection?.getStats();
   }
 
   /** @returns {Promise<CallStats>} */
@@ -177,6 +237,10 @@ export class Call extends EventTarget {
       const answer = await within(ANSWER_MS, this.#sendOffer(connection.localDescription?.sdp ?? ""));
       if (connection !== this.#connection) return;
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
+      this.timing.answered ||= performance.now();
+      // A restart that finds the old way again changes no state: nothing else would tell.
+      if (connection.connectionState === "connected") this.#settle();
+      await this.#shape();
     } catch (error) {
       if (connection !== this.#connection) return;
       if (isFinal(error)) this.#say("failed");
@@ -205,15 +269,23 @@ export class Call extends EventTarget {
     if (connection !== this.#connection) return;
     const state = connection.connectionState;
     if (state === "connected") {
-      clearTimeout(this.#timer);
-      this.#attempts = 0;
-      this.#say("connected");
+      this.#settle();
     } else if (state === "disconnected") {
+      this.#silentSince ||= performance.now();
       this.#say("interrupted");
       this.#later(PATIENCE_MS);
     } else if (state === "failed") {
+      this.#silentSince ||= performance.now();
       this.#retryLater();
     }
+  }
+
+  #settle() {
+    clearTimeout(this.#timer);
+    this.#attempts = 0;
+    this.#silentSince = 0;
+    this.timing.connected ||= performance.now();
+    this.#say("connected");
   }
 
   #retryLater() {
@@ -231,13 +303,28 @@ export class Call extends EventTarget {
     const connection = this.#connection;
     if (!connection || connection.connectionState === "connected") return;
     this.#attempts += 1;
-    const restart = this.#attempts <= RESTARTS && connection.remoteDescription;
+    const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
+    const restart = this.#attempts <= RESTARTS && !forgotten && connection.remoteDescription;
     try {
       await (restart ? this.restartIce() : this.rejoin());
     } catch {
       return; // #exchange has already planned the next attempt
     }
-    if (this.#connection?.connectionState !== "connected") this.#later(LONGEST_PAUSE_MS);
+    if (this.#connection?.connectionState !== "connected") this.#later(REPAIR_MS);
+  }
+
+  /** Hold what is sent to the step; browsers that cannot shape a sender send as they like. */
+  async #shape() {
+    const rung = this.#rung;
+    if (!rung) return;
+    for (const [kind, sender] of this.#senders) {
+      const parameters = sender.getParameters();
+      const [encoding] = parameters.encodings ?? [];
+      if (!encoding) continue;
+      if (kind === "audio") encoding.active = rung.sound;
+      else shapePicture(encoding, rung, sender.track);
+      await sender.setParameters(parameters).catch(() => undefined);
+    }
   }
 
   /** @param {CallState} state */
@@ -263,6 +350,22 @@ function within(limitMs, promise) {
 /** @param {unknown} error */
 function isFinal(error) {
   return error instanceof Error && "final" in error && error.final === true;
+}
+
+/**
+ * @param {RTCRtpEncodingParameters} encoding
+ * @param {Rung} rung
+ * @param {MediaStreamTrack | null} track
+ */
+function shapePicture(encoding, rung, track) {
+  encoding.active = rung.picture;
+  if (!rung.picture) return;
+  const { width = 0, height = 0 } = track?.getSettings() ?? {};
+  const shortSide = Math.min(width, height) || rung.height;
+  const screen = track?.contentHint === "detail";
+  encoding.scaleResolutionDownBy = screen ? 1 : Math.max(1, shortSide / rung.height);
+  encoding.maxBitrate = rung.maxKbit * 1_000;
+  encoding.maxFramerate = rung.frames;
 }
 
 /** @param {RTCPeerConnection} connection */
@@ -294,13 +397,18 @@ function kindOf(track) {
  * @property {number} audioLevel
  * @property {number | null} rttSeconds
  * @property {number | null} lossUp share of 1
+ * @property {number | null} availableKbit
+ * @property {"none" | "network" | "device"} limit
+ * @property {Map<string, any>} candidates
+ * @property {any} pair
  */
 
 /** @returns {Sample} */
 function emptySample() {
   return {
     at: performance.now(), octetsUp: 0, octetsDown: 0, received: 0, lost: 0, framesDecoded: 0, framesSent: 0,
-    width: 0, height: 0, audioLevel: 0, rttSeconds: null, lossUp: null,
+    width: 0, height: 0, audioLevel: 0, rttSeconds: null, lossUp: null, availableKbit: null, limit: "none",
+    candidates: new Map(), pair: null,
   };
 }
 
@@ -320,9 +428,16 @@ function addTo(sample, entry) {
   } else if (entry.type === "outbound-rtp") {
     sample.octetsUp += entry.bytesSent ?? 0;
     sample.framesSent += entry.framesSent ?? 0;
+    if (entry.qualityLimitationReason === "cpu") sample.limit = "device";
+    else if (entry.qualityLimitationReason === "bandwidth" && sample.limit === "none") sample.limit = "network";
   } else if (entry.type === "remote-inbound-rtp") {
     sample.lossUp = Math.max(sample.lossUp ?? 0, entry.fractionLost ?? 0);
     sample.rttSeconds = Math.max(sample.rttSeconds ?? 0, entry.roundTripTime ?? 0);
+  } else if (entry.type === "candidate-pair" && entry.nominated && entry.state === "succeeded") {
+    sample.pair = entry;
+    if (entry.availableOutgoingBitrate) sample.availableKbit = Math.round(entry.availableOutgoingBitrate / 1_000);
+  } else if (entry.type === "local-candidate") {
+    sample.candidates.set(entry.id, entry);
   }
 }
 
@@ -337,7 +452,7 @@ function compare(before, now) {
   const lost = Math.max(0, now.lost - (before?.lost ?? 0));
   const kbit = (/** @type {number} */ octets) => (elapsedMs > 0 ? Math.round((octets * 8) / elapsedMs) : 0);
   return {
-    rttMs: now.rttSeconds === null ? null : Math.round(now.rttSeconds * 1000),
+    rttMs: roundTripOf(now),
     lossPercent: received + lost > 0 ? (100 * lost) / (received + lost) : null,
     lossUpPercent: now.lossUp === null ? null : 100 * now.lossUp,
     kbitUp: kbit(now.octetsUp - (before?.octetsUp ?? 0)),
@@ -347,5 +462,21 @@ function compare(before, now) {
     width: now.width,
     height: now.height,
     audioLevel: now.audioLevel,
+    availableKbit: now.availableKbit,
+    limit: now.limit,
+    way: wayOf(now),
   };
+}
+
+/** To the other person as their reports tell, else to the server. @param {Sample} sample */
+function roundTripOf({ rttSeconds, pair }) {
+  const seconds = rttSeconds ?? pair?.currentRoundTripTime ?? null;
+  return seconds === null ? null : Math.round(seconds * 1000);
+}
+
+/** @param {Sample} sample @returns {"direct" | "relayed" | null} */
+function wayOf({ pair, candidates }) {
+  const local = pair && candidates.get(pair.localCandidateId);
+  if (!local) return null;
+  return local.candidateType === "relay" ? "relayed" : "direct";
 }

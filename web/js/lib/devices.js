@@ -22,7 +22,7 @@
 const VOICE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 /** @type {MediaTrackConstraints} */
 const PICTURE = {
-  width: { ideal: 640, max: 1280 }, height: { ideal: 480, max: 720 }, frameRate: { ideal: 30, max: 30 },
+  width: { ideal: 1280, max: 1280 }, height: { ideal: 720, max: 960 }, frameRate: { ideal: 30, max: 30 },
 };
 
 /**
@@ -47,14 +47,14 @@ export async function openDevices({ cameraId, microphoneId, facing = "user" } = 
 
 /**
  * Open another camera, for `Call.replaceTrack`; `null` and the reason if it cannot be had.
- * @param {{ cameraId?: string, facing?: "user" | "environment" }} wanted
+ * @param {{ cameraId?: string, facing?: "user" | "environment", size?: MediaTrackConstraints }} wanted `size` other than a call's
  * @returns {Promise<{ track: MediaStreamTrack | null, reason: DeviceReason }>}
  */
-export async function openCamera({ cameraId, facing = "user" }) {
+export async function openCamera({ cameraId, facing = "user", size = {} }) {
   const barrier = missingFunction();
   if (barrier) return { track: null, reason: barrier };
   const choice = cameraId ? { deviceId: { exact: cameraId } } : { facingMode: facing };
-  const { stream, reason } = await attempt({ video: { ...PICTURE, ...choice } });
+  const { stream, reason } = await attempt({ video: { ...PICTURE, ...size, ...choice } });
   return { track: stream?.getVideoTracks()[0] ?? null, reason };
 }
 
@@ -94,6 +94,9 @@ export class LevelMeter {
     const decibels = 10 * Math.log10(power || 1e-12);
     return Math.min(1, Math.max(0, 1 + decibels / 60));
   }
+
+  /** Whether there is sound to measure at all. */
+  get running() { return this.#context.state === "running"; }
 
   async stop() { await this.#context.close(); }
 }

@@ -7,15 +7,24 @@
  * An SDP offer of the browser for the call or, while waiting, for the echo test (`purpose`).
  * @typedef {object} CallOffer
  * @property {"call.offer"} type
+ * @property {string} [session]
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
  */
 
 /**
+ * Please name the ways to the media server: sent before the first offer and when they have grown old.
+ * @typedef {object} CallPrepare
+ * @property {"call.prepare"} type
+ * @property {string} [session]
+ */
+
+/**
  * What the sender sends: camera and microphone on or off, and why not (`reason` is a device code).
  * @typedef {object} CallDevices
  * @property {"call.devices"} type
+ * @property {string} [session]
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} [reason]
@@ -25,19 +34,63 @@
  * The sender ends the call.
  * @typedef {object} CallHangUp
  * @property {"call.hang_up"} type
+ * @property {string} [session]
  */
 
 /**
  * One line of text chat, at most 2,000 characters.
  * @typedef {object} ChatSay
  * @property {"chat.say"} type
+ * @property {string} [session]
  * @property {string} text
+ */
+
+/**
+ * The line being written, whole, again and again as it grows; shown to the other, kept nowhere.
+ * @typedef {object} ChatType
+ * @property {"chat.type"} type
+ * @property {string} [session]
+ * @property {string} text
+ */
+
+/**
+ * What the sender's browser measured in the last five seconds; unknown is null. Losses are percent of packets
+ * sent and received, `step` is the picture's step, `limit` what holds it back (`none`, `network`, `device`),
+ * `browser` its family.
+ * @typedef {object} CallQuality
+ * @property {"call.quality"} type
+ * @property {string} [session]
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ * @property {string} browser
+ */
+
+/**
+ * How long joining took, in ms from its start: devices open, answer here, connected, first picture shown.
+ * `occasion` is `join`, or `repair` after an interruption; a step that never came is null.
+ * @typedef {object} CallSetup
+ * @property {"call.setup"} type
+ * @property {string} [session]
+ * @property {string} occasion
+ * @property {number | null} devices_ms
+ * @property {number | null} answer_ms
+ * @property {number | null} connected_ms
+ * @property {number | null} picture_ms
+ * @property {string} browser
  */
 
 /**
  * A field was edited: a proposal by the agent, final by the citizen. `base` is the version seen.
  * @typedef {object} FormSet
  * @property {"form.set"} type
+ * @property {string} [session]
  * @property {string} field
  * @property {any} value
  * @property {number} base
@@ -47,6 +100,7 @@
  * The sender's cursor is in `field`, or in none; a lease of a few seconds others can see.
  * @typedef {object} FormFocus
  * @property {"form.focus"} type
+ * @property {string} [session]
  * @property {string | null} field
  */
 
@@ -61,6 +115,12 @@
  */
 
 /**
+ * The citizen answers a call that is written (mode `text`): nothing is sent but words.
+ * @typedef {object} CallJoin
+ * @property {"call.join"} type
+ */
+
+/**
  * The citizen ticks, or unticks, one declaration during the read-back.
  * @typedef {object} DeclarationConfirm
  * @property {"declaration.confirm"} type
@@ -69,7 +129,9 @@
  */
 
 /**
- * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard.
+ * Outcome of the device test: codes of `devices.js`, round trip in ms, loss in percent, echo heard. `way` is
+ * how media reach us (`direct`, `relayed`, `blocked`), `silent` that the microphone gave no sound, `speaker`
+ * whether the test tone was heard (`ok`, `no`, `unknown`).
  * @typedef {object} DeviceReport
  * @property {"device.report"} type
  * @property {string} camera
@@ -77,6 +139,10 @@
  * @property {boolean} echo
  * @property {number | null} rtt_ms
  * @property {number | null} loss_percent
+ * @property {string} [way]
+ * @property {number | null} [kbit_up]
+ * @property {boolean} [silent]
+ * @property {string} [speaker]
  */
 
 // --- agent → server --------------------------------------------------------------------------------------
@@ -93,6 +159,12 @@
  * @typedef {object} AgentAway
  * @property {"agent.away"} type
  * @property {string} [reason]
+ */
+
+/**
+ * The agent takes back the wish to go away after this call.
+ * @typedef {object} AgentStay
+ * @property {"agent.stay"} type
  */
 
 /**
@@ -114,6 +186,7 @@
  * The agent compared face, card and answers; `result` is `confirmed`, `doubtful` or `failed`.
  * @typedef {object} IdentityCheck
  * @property {"identity.check"} type
+ * @property {string} [session]
  * @property {string} method
  * @property {string} result
  */
@@ -122,6 +195,7 @@
  * The agent's verdict on one paper, from the closed list.
  * @typedef {object} MaterialJudge
  * @property {"material.judge"} type
+ * @property {string} [session]
  * @property {string} material
  * @property {string} verdict
  */
@@ -130,12 +204,24 @@
  * The form is complete: show it to the citizen in plain words.
  * @typedef {object} ReadBackStart
  * @property {"read_back.start"} type
+ * @property {string} [session]
+ */
+
+/**
+ * The agent points at a place of the shared form: shares of the field's box, 0 to 1; null ends it.
+ * @typedef {object} FormPoint
+ * @property {"form.point"} type
+ * @property {string} [session]
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
  */
 
 /**
  * How the call ended; `next` is `available` or `away`.
  * @typedef {object} SessionOutcome
  * @property {"session.outcome"} type
+ * @property {string} [session]
  * @property {string} outcome
  * @property {string} note
  * @property {string} next
@@ -171,20 +257,23 @@
 /**
  * Where the visit (citizen) or the desk (agent) stands; sent on connecting and at every change. Citizen
  * stages: waiting, called, in_call, on_hold, missed, ended. Agent stages: away, idle, offered, in_call,
- * wrap_up. `session` is set from the call on; `peer_online` tells whether the other side's page is
- * connected. `version` grows; an older one is ignored.
+ * wrap_up; one message for each call an agent holds. `session` is set from the call on; `peer_online` tells
+ * whether the other side's page is connected. `version` grows; an older one is ignored. `keeps_room`: the call was
+ * passed on and the citizen's connection stays as it is for the next agent.
  * @typedef {object} StageChanged
  * @property {"stage.changed"} type
  * @property {string} stage
  * @property {number} version
  * @property {string | null} session
  * @property {boolean} peer_online
+ * @property {boolean} [keeps_room]
  */
 
 /**
  * Server-rendered parts of the page to fetch again: form, materials, read_back, signature, case…
  * @typedef {object} PanelChanged
  * @property {"panel.changed"} type
+ * @property {string | null} [session]
  * @property {string[]} panels
  */
 
@@ -194,6 +283,7 @@
  * the field does not apply with the present answers.
  * @typedef {object} FormChanged
  * @property {"form.changed"} type
+ * @property {string | null} [session]
  * @property {string} field
  * @property {any} shown
  * @property {string} standing
@@ -208,6 +298,7 @@
  * The other side's cursor is in `field` (or in none) until `seconds` have passed.
  * @typedef {object} FormFocused
  * @property {"form.focused"} type
+ * @property {string | null} [session]
  * @property {string | null} field
  * @property {string} by
  * @property {number} seconds
@@ -217,6 +308,7 @@
  * A line of chat; `author` is citizen or agent, `at_ms` the server's time.
  * @typedef {object} ChatSaid
  * @property {"chat.said"} type
+ * @property {string | null} [session]
  * @property {number} id
  * @property {string} author
  * @property {string} name
@@ -225,28 +317,59 @@
  */
 
 /**
- * What the other side sends, and its reason if it does not.
+ * What `author` (citizen or agent) is writing at this moment; empty when it was sent or taken back.
+ * @typedef {object} ChatTyped
+ * @property {"chat.typed"} type
+ * @property {string | null} [session]
+ * @property {string} author
+ * @property {string} text
+ */
+
+/**
+ * What the other side sends, and its reason if it does not; `member` if it is a third party.
  * @typedef {object} PeerDevices
  * @property {"peer.devices"} type
+ * @property {string | null} [session]
  * @property {boolean} camera
  * @property {boolean} microphone
  * @property {string} reason
+ * @property {string} [member]
  */
 
 /**
  * The media server's SDP answer to the offer with the same `purpose` and `attempt`.
  * @typedef {object} CallAnswer
  * @property {"call.answer"} type
+ * @property {string | null} [session]
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
  */
 
 /**
- * Please offer again: the room has changed, or the media worker was replaced.
+ * The ways to the media server: `servers` as the browser's `iceServers` take them, good for new ways
+ * for `good_for_seconds`. With `relay_only` no other way leads there.
+ * @typedef {object} CallWays
+ * @property {"call.ways"} type
+ * @property {any} servers
+ * @property {boolean} relay_only
+ * @property {number} good_for_seconds
+ */
+
+/**
+ * Please offer again: with `more` on the same connection, because somebody joined; else on a new one, because the media worker was replaced.
  * @typedef {object} CallRenegotiate
  * @property {"call.renegotiate"} type
+ * @property {string | null} [session]
  * @property {string} purpose
+ * @property {boolean} [more]
+ */
+
+/**
+ * Who is in which of the receiving streams, in their order; null for an empty one. `kind` is citizen, agent or a third party's kind, `name` a third party's name.
+ * @typedef {object} CallSlots
+ * @property {"call.slots"} type
+ * @property {any[]} slots
  */
 
 /**
@@ -268,6 +391,15 @@
  * @property {number} agents
  */
 
+/**
+ * The agent points at a place of the form; null ends it.
+ * @typedef {object} FormPointed
+ * @property {"form.pointed"} type
+ * @property {string | null} field
+ * @property {number} x
+ * @property {number} y
+ */
+
 // --- server → agent --------------------------------------------------------------------------------------
 
 /**
@@ -276,6 +408,29 @@
  * @property {"offer.made"} type
  * @property {string} offer
  * @property {number} expires_in_seconds
+ */
+
+/**
+ * What the citizen's browser measured in the last five seconds, as in `call.quality`.
+ * @typedef {object} PeerQuality
+ * @property {"peer.quality"} type
+ * @property {number | null} loss_up
+ * @property {number | null} loss_down
+ * @property {number | null} rtt_ms
+ * @property {number} kbit_up
+ * @property {number} kbit_down
+ * @property {number} width
+ * @property {number} height
+ * @property {string} step
+ * @property {string} limit
+ */
+
+/**
+ * Somebody opened the citizen's link elsewhere: read `code` to the citizen if it was them.
+ * @typedef {object} DeviceCode
+ * @property {"device.code"} type
+ * @property {string} code
+ * @property {number} seconds
  */
 
 /**

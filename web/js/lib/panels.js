@@ -56,12 +56,17 @@ export class Panels extends EventTarget {
 
   /** @param {string[]} names */
   async #fetch(names) {
-    const query = new URLSearchParams(globalThis.location.search);
+    const { search } = globalThis.location;
+    const query = new URLSearchParams(search);
     query.set("names", names.join(","));
     const address = `${this.base}?${query}`;
     const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
     if (!answer?.ok) return;
     const parts = /** @type {Record<string, string>} */ (await answer.json());
+    if (search !== globalThis.location.search) {
+      for (const name of names) this.#wanted.add(name); // the page shows something else by now
+      return;
+    }
     for (const [name, html] of Object.entries(parts)) this.#show(name, html);
   }
 

@@ -7,6 +7,9 @@ const REPLACED = 4409;
 const SIGNED_OUT = 4401;
 const ANSWER_WITHIN_MS = 15_000;
 const LONGEST_PAUSE_MS = 15_000;
+/** A line that is not open by then is tried anew: on a network that was away the first try may hang for minutes. */
+const OPEN_WITHIN_MS = 3_000;
+const LONGEST_OPENING_MS = 12_000;
 
 /** The server said no, or no answer came: `code` is stable, `message` a sentence for the person. */
 export class Refused extends Error {
@@ -68,9 +71,27 @@ export class Socket extends EventTarget {
     this.#become("connecting");
     const line = new WebSocket(this.url);
     this.#line = line;
+    const patience = Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, LONGEST_OPENING_MS);
+    const limit = setTimeout(() => line.readyState === WebSocket.CONNECTING && this.#giveUp(line), patience);
+    line.addEventListener("open", () => clearTimeout(limit));
     line.addEventListener("open", () => this.#opened(line));
-    line.addEventListener("message", (event) => this.#heard(String(event.data)));
+    line.addEventListener("message", (event) => line === this.#line && this.#heard(String(event.data)));
     line.addEventListener("close", (event) => this.#lost(line, event.code));
+  }
+
+  /** The network is there again: connect now, not at the next attempt; an open line stays. */
+  hurry() {
+    if (this.#state !== "lost" && this.#state !== "connecting") return;
+    this.#attempts = 0;
+    if (this.#line) this.#giveUp(this.#line);
+    this.open();
+  }
+
+  /** The line is dead although nobody has said so (an answer is overdue, the network is gone): make a new one. */
+  renew() {
+    if (this.#state !== "open" || !this.#line) return;
+    this.#giveUp(this.#line);
+    this.#attempts = 0;
   }
 
   /** End for good. */
@@ -141,6 +162,12 @@ export class Socket extends EventTarget {
     }
     this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+
+  /** Count a line as lost without waiting for its goodbye. @param {WebSocket} line */
+  #giveUp(line) {
+    this.#lost(line, 1006);
+    line.close();
   }
 
   /**

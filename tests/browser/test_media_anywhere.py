@@ -1,0 +1,99 @@
+"""The call as every browser must carry it: one body each, in Chromium and in Firefox."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.browser.firefox import firefox, firefox_session
+from tests.browser.machine import HAS_FIREFOX, own_address
+from tests.browser.stage import Stage, chromium_windows, forwarding, moves_on, opened, stands_still, until
+
+pytestmark = pytest.mark.browser
+
+WAYS = [
+    pytest.param("chromium", id="chromium"),
+    pytest.param(
+        "firefox",
+        id="firefox",
+        marks=pytest.mark.skipif(not HAS_FIREFOX, reason="Firefox is not installed: scripts/setup test"),
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def firefox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with firefox(tmp_path_factory.mktemp("firefox")) as address:
+        yield address
+
+
+@pytest.fixture(params=WAYS)
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        if request.param == "firefox":
+            address = request.getfixturevalue("firefox_address")
+            session = await stack.enter_async_context(firefox_session(address))
+            made = await stack.enter_async_context(opened(session.new_page, own_address()))
+        else:
+            made = await stack.enter_async_context(
+                opened(await stack.enter_async_context(chromium_windows()))
+            )
+        await stack.enter_async_context(forwarding(made))
+        yield made
+
+
+async def test_two_people_see_and_hear_each_other(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    seen = await asyncio.gather(moves_on(citizen), moves_on(agent))
+    assert all(stats["width"] > 0 for stats in seen)
+    assert await citizen.evaluate("[states.at(-1), streams.length, devices.reason]") == ["connected", 1, "ok"]
+
+
+async def test_a_reloaded_page_is_back_in_the_call_within_five_seconds(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    async with asyncio.timeout(5):
+        await citizen.reload()
+        await asyncio.gather(moves_on(citizen), moves_on(agent))
+    assert await agent.evaluate("states.at(-1)") == "connected"
+
+
+async def test_a_call_goes_on_after_the_network_was_cut_and_came_back(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen", loss=0.0), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    stage.links["c"].cut = True
+    await citizen.evaluate("""() => new Promise((resolve) => {
+      if (call.state === "interrupted") resolve();
+      call.addEventListener("state", ({ detail }) => detail === "interrupted" && resolve());
+    })""")
+    stage.links["c"].cut = False
+    await asyncio.gather(moves_on(citizen, within=15), moves_on(agent, within=15))
+
+
+async def test_a_transfer_shows_the_new_agent_on_the_same_connection(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    told = await citizen.evaluate("states.length")
+    await stage.remove("a")
+    other = await stage.enter("b", "agent")
+    await asyncio.gather(moves_on(citizen), moves_on(other))
+    assert await citizen.evaluate("[streams.length, states.length]") == [1, told]
+
+
+async def test_a_muted_microphone_is_silent_to_the_other(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    await citizen.evaluate("call.setMuted('audio', true)")
+    await until(agent, "stats.audioLevel < 0.001", within=10)
+    await citizen.evaluate("call.setMuted('audio', false)")
+    await moves_on(agent)
+
+
+async def test_nobody_sees_anybody_on_hold_and_all_go_on_after_it(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    await stage.hold("asks_a_colleague")
+    await asyncio.gather(stands_still(citizen), stands_still(agent))
+    await stage.hold(None)
+    await asyncio.gather(moves_on(citizen), moves_on(agent))

@@ -1,8 +1,8 @@
 """
 A city's peak on the whole product: click → offer, commit → screen and taking a number, every write synced.
 
-``python -m cloudwindow run`` on its defaults (embedded line with ``appendfsync always``, SQLite with full sync,
-media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a second, one
+``python -m cloudwindow run`` on its defaults (embedded line with ``appendfsync always``, SQLite with full
+sync, media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a second, one
 citizen in each answers by leaving, and 20 new numbers a second are taken over HTTP by browsers that stand
 before the last step. Nothing is left out at the beginning.
 """
@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,15 +113,15 @@ async def peopled(config: Config, size: Size) -> list[str]:
     ledger = await Ledger.open(config.ledger_url)
     try:
         for number in range(size.agents):
-            await ledger.write(lambda conn, number=number: _hire(conn, people, catalogue, number))
+            await ledger.write(partial(_hire, people, catalogue, number))
         for number in range(size.calls):
-            await ledger.write(lambda conn, number=number: _stand_ready(conn, people, catalogue, number))
+            await ledger.write(partial(_stand_ready, people, catalogue, number))
     finally:
         await ledger.close()
     return tokens
 
 
-async def _hire(conn: Connection, people: People, catalogue: Catalogue, number: int) -> None:
+async def _hire(people: People, catalogue: Catalogue, number: int, conn: Connection) -> None:
     demo = STAFF[0]
     agent = replace(
         staff_of(demo, catalogue),
@@ -141,7 +142,7 @@ async def _hire(conn: Connection, people: People, catalogue: Catalogue, number: 
     )
 
 
-async def _stand_ready(conn: Connection, people: People, catalogue: Catalogue, number: int) -> None:
+async def _stand_ready(people: People, catalogue: Catalogue, number: int, conn: Connection) -> None:
     now = time.time()
     session = await people.open_session(
         conn, f"new{number}", kind="citizen", csrf="x", now=now, seconds=36_000
@@ -344,7 +345,7 @@ async def bench(quick: bool, folder: Path) -> None:
 async def until_rebuilt(session: ClientSession, size: Size) -> None:
     """Wait until the product answers and has put the whole line back; its duties then settle a moment."""
     async with asyncio.timeout(START_SECONDS):
-        while not await _ready(session):
+        while not await _ready(session):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
     await asyncio.sleep(5.0 if size is FULL else 1.0)
 

@@ -18,7 +18,7 @@ from importlib.resources import files
 from time import monotonic
 from typing import Any, Literal
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
@@ -80,6 +80,10 @@ SILENT_SECONDS = 30.0
 FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
+CONNECTIONS = 64
+"""Of one process to Redis; one of them listens to the other nodes all the time."""
+TURN_SECONDS = 10.0
+"""How long a command waits for its turn when thousands of pages come back at once."""
 REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
@@ -107,14 +111,18 @@ def connect(url: str) -> Redis:
     A client for ``url`` (redis://, rediss:// or unix://) that never repeats a command by itself.
 
     The library's own retries run a script twice when only its answer was lost; ``Line`` repeats what may be.
+    Of a crowd of commands ``CONNECTIONS`` run at a time; the others wait for their turn instead of failing.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=TURN_SECONDS,
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=5.0,
         socket_connect_timeout=2.0,
     )
+    return Redis.from_pool(pool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ export class CallView extends EventTarget {
     const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
     void this.#findWays(); // while camera and microphone open
     this.#call = call;
+    this.socket.urgent = true;
     this.watch.begin();
     call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
@@ -98,6 +99,7 @@ export class CallView extends EventTarget {
     this.interruption.watch(null);
     this.#call?.stop();
     this.#call = null;
+    this.socket.urgent = false;
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
     for (const role of ["remote", "self"]) {

@@ -43,7 +43,11 @@ WIRED = """async () => {
   const { Socket, socketUrl } = await import("/lib/socket.js");
   window.line = new Socket(socketUrl("/line"));
   line.urgent = true;
-  line.addEventListener("state", () => line.state === "open" && (window.openAt = Date.now()));
+  line.addEventListener("state", () => {
+    if (line.state !== "open") return;
+    window.openAt = Date.now();
+    if (call.state === "interrupted") void call.networkBack();
+  });
   const back = () => { line.hurry(); void call.networkBack(); };
   addEventListener("online", back);
   navigator.connection.addEventListener("change", back);

@@ -45,6 +45,7 @@ export class CallView extends EventTarget {
     socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
+    socket.addEventListener("state", () => socket.state === "open" && this.#lineBack());
     addEventListener("online", () => this.#networkBack());
     addEventListener("offline", () => this.#call && socket.renew());
     /** @type {any} */ (navigator).connection?.addEventListener?.("change", () => this.#networkBack());
@@ -143,6 +144,11 @@ export class CallView extends EventTarget {
     else say(t("No other camera could be opened."), "attention");
     await this.sendPicture(kept);
     this.stage.dataset.facing = this.#facing;
+  }
+
+  /** The line found its way again: so will the call. */
+  #lineBack() {
+    if (this.#call?.state === "interrupted") void this.#call.networkBack();
   }
 
   #networkBack() {

@@ -54,6 +54,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.recorder import RecorderSettings
 from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
@@ -456,6 +457,9 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         media_udp_host=config.media_udp_host,
         media_udp_port=config.media_udp_port,
         media_advertised_hosts=",".join(config.media_advertised_hosts),
+        recordings=int(config.recordings) or "0",
+        recordings_dir=config.recordings_path.resolve(),
+        recordings_min_free_mb=config.recordings_min_free_mb or "0",
         log_level=config.log_level,
     )
     return await asyncio.create_subprocess_exec(
@@ -506,6 +510,13 @@ async def web_only(config: Config) -> AsyncIterator[Started]:
             yield Started(port=settled.port, journey=made)
 
 
+def _recorder(config: Config) -> RecorderSettings | None:
+    free = config.recordings_min_free_mb * 1024 * 1024
+    return (
+        RecorderSettings(folder=config.recordings_path, min_free_octets=free) if config.recordings else None
+    )
+
+
 async def media_only(config: Config, drain: asyncio.Event | None = None) -> None:
     """One media worker, until cancelled, or empty after ``drain`` was set; registers itself with its load."""
     if not config.redis_url or not config.media_token:
@@ -527,6 +538,7 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
         udp_port=config.media_udp_port,
         advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
         drain_seconds=config.media_drain_seconds,
+        recorder=_recorder(config),
     )
     settle()
     try:

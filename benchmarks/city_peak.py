@@ -2,8 +2,8 @@
 A city's peak on the whole product: click → offer, commit → screen and taking a number, every write synced.
 
 ``python -m cloudwindow run`` on its defaults (embedded line with ``appendfsync always``, SQLite with full
-sync, media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a second,
-one citizen in each answers by leaving, and 20 new numbers a second are taken over HTTP by browsers that stand
+sync, media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a
+second, one citizen in each answers by leaving, and 20 new numbers a second are taken over HTTP by browsers that stand
 before the last step. Nothing is left out at the beginning.
 """
 

@@ -137,8 +137,8 @@ async def bench(quick: bool) -> None:
         for calls in sizes
         if "janus" in costs
     }
-    rates = [kbits for seen in octets.values() for rounds in seen.values() for kbits in rounds]
-    disturbed = min(rates) < ALIKE * max(rates)
+    every = [kbits for seen in octets.values() for rounds in seen.values() for kbits in rounds]
+    disturbed = min(every) < ALIKE * max(every)
     report(
         "media_recording",
         measured={

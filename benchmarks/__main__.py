@@ -20,7 +20,16 @@ LINE = (
     "wait_estimate",
     "pooling",
 )
-CALL = ("media_call", "media_guard", "media_leak", "media_offers", "media_loss", "media_recording")
+CALL = (
+    "media_call",
+    "media_guard",
+    "media_leak",
+    "media_offers",
+    "media_loss",
+    "media_setup",
+    "media_network",
+    "media_recording",
+)
 """The call's (``make bench-media``); without names only the line's run."""
 ORDER = LINE + CALL
 LIMIT_SECONDS = 1_800

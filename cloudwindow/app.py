@@ -95,6 +95,8 @@ HANDLERS = (
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
+BACKLOG = 1024
+"""Connections kept until the loop takes them: whoever finds no room tries again a second later."""
 RESTART_SECONDS = 0.5
 FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
 
@@ -366,7 +368,7 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
         # No access log: ``measure`` writes ours.
         return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
 
-    listener = await loop.create_server(doorman, sock=door)
+    listener = await loop.create_server(doorman, sock=door, backlog=BACKLOG)
     settle()
     warming = asyncio.create_task(_warmed(application[PAGES]), name="warm pages")
     try:
@@ -394,7 +396,7 @@ def listening(config: Config) -> socket.socket:
     """The socket we will answer on; port 0 means any free one. Raises StartError if the port is taken."""
     try:
         family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-        return socket.create_server((config.host, config.port), family=family, backlog=512)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as exc:
         raise StartError(
             f"Port {config.port} on {config.host} is taken. Choose another: PORT=8081 make run"
@@ -525,7 +527,8 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
     workers = Workers(redis)
 
     async def register(load: WorkerLoad) -> None:
-        address = config.media_control if not config.media_control.endswith(":0") else load.control
+        chosen = config.media_control and not config.media_control.endswith(":0")
+        address = config.media_control if chosen else load.control
         public = address.replace("0.0.0.0", config.media_name)  # noqa: S104 - a name others can reach
         await workers.register(config.media_name, public, asdict(load))
 

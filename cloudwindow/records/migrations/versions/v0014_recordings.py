@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "v0014"
-down_revision: str | None = "v0009"
+down_revision: str | None = "v0013"
 
 
 def upgrade() -> None:

@@ -128,7 +128,7 @@ def run_lint(config: Config, given: argparse.Namespace) -> int:
 
 
 def run_recordings(config: Config, given: argparse.Namespace) -> int:
-    """One line for each recording: intact, or every finding, the first bad place first; 1 if there is any."""
+    """One line for each recording: intact, deleted and why, or every finding, the first first; 1 if there is any."""
     folder = given.folder or config.recordings_path
     names = given.recording or sorted(path.name for path in folder.glob("*") if path.is_dir())
     if given.head and len(names) != 1:
@@ -140,7 +140,9 @@ def run_recordings(config: Config, given: argparse.Namespace) -> int:
         for found in findings:
             print(f"{name} {found.problem} {found.where}")
         if not findings:
-            print(f"{name} intact {recorder_chain.head_of(folder / name)}")
+            gone = recorder_chain.deleted_because(recorder_chain.read(folder / name))
+            stands = f"deleted {gone}" if gone else "intact"
+            print(f"{name} {stands} {recorder_chain.head_of(folder / name)}")
     return int(bad)
 
 

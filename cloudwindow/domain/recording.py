@@ -63,6 +63,8 @@ MAX_OF_ONE_CALL = 20
 DAY_SECONDS = 86_400.0
 SENSITIVE = "sensitive_field"
 REASON_CHARACTERS = (4, 300)
+LEAVE_SECONDS = 1800.0
+"""So long a typed reason lets one person play one recording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class Recording:
 
     ``paused_by``: the sides whose cursor stands in a sensitive field, separated by commas. ``failure``: why
     it stopped by itself, empty if it was asked to. ``head``: the last hash of its chain that we know.
-    ``film``: whether the playback was made, or why not.
+    ``film``: ``made``, or why there is none yet; ``wanted`` when somebody asked for it once more.
     """
 
     id: str

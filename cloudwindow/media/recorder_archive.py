@@ -87,7 +87,7 @@ class Archive:
 
     async def delete(self, recording: str, *, reason: str) -> str | None:
         """
-        Delete segments and film, but not the evidence clips; the chain stays, says it, its head is returned.
+        Delete segments, film and clips; the chain stays and says it, its head is returned.
 
         ``None`` if there never was anything. Raises Conflict("recording_held") while it is held,
         Unavailable("store_unavailable") while it is being written or the disk does not answer.
@@ -133,8 +133,7 @@ class Archive:
             if is_held(chain.lines):
                 raise Conflict("recording_held")
             recover(chain, reason=reason)
-            kept = {str(line["name"]) for line in chain.lines if line["kind"] == "clip"} | {CHAIN}
-            names = sorted(path.name for path in folder.iterdir() if path.name not in kept)
+            names = sorted(path.name for path in folder.iterdir() if path.name != CHAIN)
             if names:  # said before it is done: what is half deleted is not a finding
                 chain.append("deleted", names=names, reason=reason)
             for name in names:

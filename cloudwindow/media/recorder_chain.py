@@ -151,6 +151,12 @@ def is_held(lines: Sequence[Line]) -> bool:
     return bool(said) and said[-1] == "held"
 
 
+def deleted_because(lines: Sequence[Line]) -> str:
+    """Why the files were deleted; empty if they were not."""
+    said = [str(line.get("reason", "")) for line in lines if line["kind"] == "deleted"]
+    return said[-1] if said else ""
+
+
 # --- after a death ---------------------------------------------------------------------------------------
 
 

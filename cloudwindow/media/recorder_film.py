@@ -23,7 +23,14 @@ from typing import Any, BinaryIO, Final
 import av
 
 from cloudwindow.media.recorder_chain import Chain, ChainBusy, Line, digest, recover, seconds_of
-from cloudwindow.media.recorder_seal import SealDamaged, opened, seal_pages
+from cloudwindow.media.recorder_seal import (
+    PAGE_OCTETS,
+    SealDamaged,
+    SealedPages,
+    opened,
+    seal_pages,
+    write_all,
+)
 from cloudwindow.parent import end_with_or_now
 
 FILM: Final = "film.webm.sealed"
@@ -108,24 +115,47 @@ def make(order: Order) -> Made:
 
 
 def _film(chain: Chain, folder: Path, order: Order) -> str:
-    if any(line["kind"] == "film" for line in chain.lines):
+    """Whatever of film and clips an earlier try has not left behind."""
+    names = {str(line["name"]) for line in chain.lines if line["kind"] in {"film", "clip"}}
+    missing = [
+        (number, clip)
+        for number, clip in enumerate(order.clips)
+        if clip_name(number, clip["chapter"]) not in names
+    ]
+    if FILM in names and not missing:
         return "made"
-    strips = strips_of(chain.lines)
-    program = shutil.which("ffmpeg")
+    key = bytes.fromhex(order.key)
+    strips, program = strips_of(chain.lines), shutil.which("ffmpeg")
     if not strips:
         return "nothing_recorded"
     if program is None:
         return "no_ffmpeg"
-    key, seconds = bytes.fromhex(order.key), seconds_of(chain.lines)
     with _memory("film") as film:
-        if not _render(program, strips, chain.lines, folder, order.recording, key, film, seconds):
+        if FILM in names:
+            _unseal(folder / FILM, film, order.recording, key)
+        elif not _whole(program, chain, folder, order, film, strips):
             return "failed"
-        (folder / FILM).unlink(missing_ok=True)  # left by an earlier try that was not written down
-        size = _seal(film, folder / FILM, order.recording, key)
-        chain.append("film", name=FILM, sha256=digest(folder / FILM), octets=size, at=seconds)
-        for number, clip in enumerate(order.clips):
+        for number, clip in missing:
             _clip(program, chain, folder, order.recording, key, film, number, clip)
     return "made"
+
+
+def _whole(
+    program: str, chain: Chain, folder: Path, order: Order, film: int, strips: Sequence[_Strip]
+) -> bool:
+    """Make the film, in memory and sealed on the disk; False if ffmpeg could not."""
+    key, seconds = bytes.fromhex(order.key), seconds_of(chain.lines)
+    if not _render(program, strips, chain.lines, folder, order.recording, key, film, seconds):
+        return False
+    (folder / FILM).unlink(missing_ok=True)  # left by an earlier try that was not written down
+    size = _seal(film, folder / FILM, order.recording, key)
+    chain.append("film", name=FILM, sha256=digest(folder / FILM), octets=size, at=seconds)
+    return True
+
+
+def clip_name(number: int, chapter: str) -> str:
+    """The file of the ``number``-th clip of an order."""
+    return f"clip-{number}-{chapter}.webm.sealed"
 
 
 def strips_of(lines: Sequence[Line]) -> list[_Strip]:
@@ -294,7 +324,7 @@ def _clip(
     first, last = max(0.0, float(clip["from"])), min(float(clip["to"]), seconds_of(chain.lines))
     if last <= first:
         return
-    name = f"clip-{number}-{clip['chapter']}.webm.sealed"
+    name = clip_name(number, clip["chapter"])
     with _memory("clip") as made:
         arguments = [
             program,
@@ -328,6 +358,13 @@ def _memory(name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+def _unseal(path: Path, memory: int, recording: str, key: bytes) -> None:
+    """Read a sealed film into memory. Raises SealDamaged, OSError."""
+    pages = SealedPages(path, recording, key)
+    for start in range(0, pages.size, PAGE_OCTETS):
+        write_all(memory, pages.read(start, start + PAGE_OCTETS))
+
+
 def _seal(memory: int, path: Path, recording: str, key: bytes) -> int:
     """Write a file in memory sealed to ``path``; returns its plain size. Raises OSError."""
     os.lseek(memory, 0, os.SEEK_SET)
@@ -346,7 +383,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         made = make(Order(**json.load(sys.stdin)))
-    except (OSError, MemoryError, subprocess.SubprocessError, KeyError) as error:
+    except (OSError, MemoryError, SealDamaged, subprocess.SubprocessError, KeyError) as error:
         print(type(error).__name__, file=sys.stderr)
         made = Made(state="failed")
     print(json.dumps(asdict(made)))

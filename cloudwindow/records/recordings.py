@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Row, Select, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloudwindow.domain.errors import Conflict, NotFound
+from cloudwindow.domain.errors import Conflict, Gone, NotFound
 from cloudwindow.domain.ids import StaffId
-from cloudwindow.domain.recording import ACTIVE, Recording
+from cloudwindow.domain.recording import ACTIVE, Recording, State
 from cloudwindow.records import tables
 from cloudwindow.records.rows import as_row, from_row, overwrite
 
@@ -24,6 +25,28 @@ class Viewing:
     reason: str
     at: float
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A recording with the case and the agent it belongs to, as lists name them."""
+
+    recording: Recording
+    receipt: str
+    item: str
+    item_version: int
+    agent: StaffId
+    agent_name: str
+    agent_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """A leave to play with whom it was given to."""
+
+    viewing: Viewing
+    name: str
+    number: str
 
 
 async def add(conn: AsyncConnection, recording: Recording) -> None:
@@ -62,23 +85,68 @@ async def of_application(conn: AsyncConnection, application: str) -> Sequence[Re
     return [from_row(Recording, row) for row in await conn.execute(query)]
 
 
-async def of_districts(
-    conn: AsyncConnection, districts: Sequence[str] | None, *, limit: int
-) -> Sequence[Recording]:
-    """The newest recordings of cases at home in ``districts``, or of all."""
-    table = tables.recording
-    query = select(table).order_by(table.c.started_at.desc()).limit(limit)
+async def listed(
+    conn: AsyncConnection, *, districts: Sequence[str] | None, agent: str, limit: int
+) -> Sequence[Listed]:
+    """The newest recordings of cases at home in ``districts`` (None: all), and of the calls of ``agent``."""
+    query = _listed()
     if districts is not None:
-        query = query.where(table.c.district.in_(districts))
-    return [from_row(Recording, row) for row in await conn.execute(query)]
+        at_home = tables.recording.c.district.in_(districts)
+        query = query.where(or_(at_home, tables.session.c.agent == agent))
+    rows = await conn.execute(query.order_by(tables.recording.c.started_at.desc()).limit(limit))
+    return [_as_listed(row) for row in rows]
 
 
-async def due(conn: AsyncConnection, now: float, *, limit: int = 50) -> Sequence[Recording]:
-    """Recordings whose deadline has passed and that are not held, the longest overdue first."""
+async def listed_of(conn: AsyncConnection, application: str) -> Sequence[Listed]:
+    """The recordings of every call in which this case was handled, in order."""
+    matter = tables.ticket_matter
+    of_case = select(matter.c.ticket).where(matter.c.application == application)
+    query = _listed(tables.session.c.ticket.in_(of_case))
+    return [_as_listed(row) for row in await conn.execute(query.order_by(tables.recording.c.started_at))]
+
+
+async def listed_one(conn: AsyncConnection, id: str) -> Listed:
+    """One recording as lists show it. Raises NotFound("unknown_recording")."""
+    row = (await conn.execute(_listed(tables.recording.c.id == id))).one_or_none()
+    if row is None:
+        raise NotFound("unknown_recording")
+    return _as_listed(row)
+
+
+def _listed(*conditions: ColumnElement[bool]) -> Select[Any]:
+    table, call, case, staff = tables.recording, tables.session, tables.application, tables.staff
+    named = (
+        case.c.receipt,
+        case.c.item,
+        case.c.item_version,
+        call.c.agent,
+        staff.c.name.label("agent_name"),
+        staff.c.number.label("agent_number"),
+    )
+    query = select(table, *named).join(call, call.c.id == table.c.session)
+    query = query.join(case, case.c.id == table.c.application).join(staff, staff.c.id == call.c.agent)
+    return query.where(*conditions)
+
+
+def _as_listed(row: Row[Any]) -> Listed:
+    return from_row(Listed, row, recording=from_row(Recording, row), receipt=row.receipt or "")
+
+
+async def due(
+    conn: AsyncConnection, now: float, *, states: Sequence[State], limit: int = 50
+) -> Sequence[Recording]:
+    """
+    Recordings in one of ``states`` whose deadline has passed, the longest overdue first.
+
+    A hold stops nothing but the end of the time a recording is kept for.
+    """
     table = tables.recording
+    unheld = or_(
+        table.c.held_at.is_(None), table.c.keep_until.is_(None), table.c.deadline < table.c.keep_until
+    )
     query = (
         select(table)
-        .where(table.c.deadline <= now, table.c.held_at.is_(None) | table.c.keep_until.is_(None))
+        .where(table.c.deadline <= now, table.c.state.in_(states), unheld)
         .order_by(table.c.deadline)
         .limit(limit)
     )
@@ -100,17 +168,27 @@ async def add_viewing(conn: AsyncConnection, viewing: Viewing) -> None:
 
 
 async def viewing(conn: AsyncConnection, id: str, *, staff: str, now: float) -> Viewing:
-    """A leave that still holds, of this person. Raises NotFound("unknown_recording")."""
+    """
+    A leave of this person that still holds.
+
+    Raises NotFound("unknown_recording"), also for somebody else's; Gone("viewing_over") when its time is over.
+    """
     table = tables.recording_viewing
-    query = select(table).where(table.c.id == id, table.c.staff == staff, table.c.expires_at > now)
-    row = (await conn.execute(query)).one_or_none()
+    row = (await conn.execute(select(table).where(table.c.id == id, table.c.staff == staff))).one_or_none()
     if row is None:
         raise NotFound("unknown_recording")
+    if row.expires_at <= now:
+        raise Gone("viewing_over")
     return from_row(Viewing, row)
 
 
-async def viewings(conn: AsyncConnection, recording: str) -> Sequence[Viewing]:
+async def viewings(conn: AsyncConnection, recording: str) -> Sequence[Viewer]:
     """Who was given leave to play a recording, the newest first."""
-    table = tables.recording_viewing
-    query = select(table).where(table.c.recording == recording).order_by(table.c.at.desc())
-    return [from_row(Viewing, row) for row in await conn.execute(query)]
+    table, staff = tables.recording_viewing, tables.staff
+    named = (staff.c.name.label("staff_name"), staff.c.number.label("staff_number"))
+    query = select(table, *named).join(staff, staff.c.id == table.c.staff)
+    query = query.where(table.c.recording == recording).order_by(table.c.at.desc(), table.c.id)
+    return [
+        Viewer(viewing=from_row(Viewing, row), name=row.staff_name, number=row.staff_number)
+        for row in await conn.execute(query)
+    ]

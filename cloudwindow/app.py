@@ -55,6 +55,8 @@ from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.recorder import RecorderSettings
+from cloudwindow.media.recorder_archive import Archive
+from cloudwindow.media.recorder_remote import RemoteRecorder
 from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
@@ -139,6 +141,7 @@ async def opened(
         stack.callback(press.close)
         catalogue = catalogue_of(config)
         house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue, printer_of(press))
+        house = replace(house, recorder=RemoteRecorder(media) if config.recordings else None)
         made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
         heard.append(made)
         for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
@@ -211,6 +214,8 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
+        archive=Archive(config.recordings_path),
+        recorder=None,
         quality_keep_days=config.quality_keep_days,
         relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),
         shows_supervisors=config.shows_supervisors,
@@ -297,6 +302,7 @@ def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None
     async def on_event(event: MediaEvent) -> None:
         if not heard or event.room.startswith("echo-"):
             return
+        await heard[0].recordings.heard(event)
         if event.kind in {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}:
             more = event.kind is MediaEventKind.RENEGOTIATE
             await heard[0].calls.media_gone(event.room, event.member, more=more)

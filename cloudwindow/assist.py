@@ -257,15 +257,18 @@ class Assist:
         *,
         actor: Actor,
         now: float,
+        anew: bool = False,
     ) -> Changed:
         """
-        Show the finished form to the citizen in plain words.
+        Show the finished form to the citizen in plain words; ``anew`` although it was shown or signed already.
 
         Raises Conflict identity_open, form_incomplete, values_unconfirmed or materials_open: what is missing.
         """
         case = await self._filling(conn, application)
-        if case.state is State.READING_BACK:
+        if case.state is State.READING_BACK and not anew:
             return Changed(case=case)
+        if case.state is not State.DRAFT and anew:
+            case = await self._edited(conn, case, case, actor, now)
         ready(case, item)
         read = replace(
             advance(case, Event.READ_BACK, now),

@@ -62,6 +62,10 @@ RETRY_SECONDS = 5.0
 MAX_OF_ONE_CALL = 20
 DAY_SECONDS = 86_400.0
 SENSITIVE = "sensitive_field"
+BY_AGENT = "by_agent"
+HAND = "hand"
+"""In ``paused_by``: the agent's button, beside the sides whose cursor stands in a sensitive field."""
+WORKER_DIED = "worker_died"
 REASON_CHARACTERS = (4, 300)
 LEAVE_SECONDS = 1800.0
 """So long a typed reason lets one person play one recording."""
@@ -72,7 +76,7 @@ class Recording:
     """
     The ``number``-th recording of a call; times are seconds since the epoch, ``seconds`` its length.
 
-    ``paused_by``: the sides whose cursor stands in a sensitive field, separated by commas. ``failure``: why
+    ``paused_by``: the sides whose cursor stands in a sensitive field, or ``hand``, separated by commas. ``failure``: why
     it stopped by itself, empty if it was asked to. ``head``: the last hash of its chain that we know.
     ``film``: ``made``, or why there is none yet; ``wanted`` when somebody asked for it once more.
     """
@@ -127,10 +131,43 @@ def active(recordings: Sequence[Recording]) -> Recording | None:
     return next((one for one in recordings if one.state in ACTIVE), None)
 
 
-def covers(recordings: Sequence[Recording], *, since: float | None) -> bool:
-    """Whether one recording has been written without a break since ``since`` and still is."""
-    running = next((one for one in recordings if one.state in WRITING), None)
-    return running is not None and since is not None and running.started_at <= since
+def may_begin(recordings: Sequence[Recording], now: float) -> bool:
+    """Whether another recording of the call may begin: at once after a worker's death, else after a rest."""
+    if active(recordings) is not None or len(recordings) >= MAX_OF_ONE_CALL:
+        return False
+    last = recordings[-1] if recordings else None
+    if last is None or not last.failure or last.failure == WORKER_DIED or last.ended_at is None:
+        return True
+    return now - last.ended_at >= RETRY_SECONDS
+
+
+Told = tuple[str, str, float]
+"""(kind, recording, time) of an event ``recording.started``, ``paused``, ``resumed`` or ``stopped``."""
+_WRITES = {
+    "recording.started": True,
+    "recording.resumed": True,
+    "recording.paused": False,
+    "recording.stopped": False,
+}
+
+
+def covers(told: Sequence[Told], *, since: float | None, until: float | None = None) -> bool:
+    """
+    Whether one recording was written without a break from ``since`` to ``until``, or still is.
+
+    ``told``: the events of the call's recordings in their order. Nothing covers what has not begun.
+    """
+    if since is None:
+        return False
+    last = float("inf") if until is None else until
+    writing: dict[str, float] = {}
+    for kind, recording, at in told:
+        begun = writing.pop(recording, None)
+        if begun is not None and begun <= since and last <= at:
+            return True
+        if _WRITES.get(kind, False):
+            writing[recording] = at if begun is None else begun
+    return any(begun <= since for begun in writing.values())
 
 
 def sides(recording: Recording) -> frozenset[str]:
@@ -138,17 +175,17 @@ def sides(recording: Recording) -> frozenset[str]:
     return frozenset(recording.paused_by.split(",")) - {""}
 
 
-def mark_of(recordings: Sequence[Recording], *, agreed: bool) -> str:
+def mark_of(recordings: Sequence[Recording], *, agreed: bool, asked: bool) -> str:
     """
-    What both screens say: declined, starting, running, paused, broken (it stopped by itself) or off.
+    What both screens say: running, paused, starting, broken (it stopped by itself), off, declined or asking.
 
-    ``agreed``: whether the citizen's consent stands.
+    ``agreed``: whether the citizen's consent stands; ``asked``: whether they were asked in this call.
     """
     running = active(recordings)
     if running is not None:
         return running.state.value
     if not agreed:
-        return "declined"
+        return "declined" if asked else "asking"
     return "broken" if recordings and recordings[-1].failure else "off"
 
 

@@ -23,6 +23,7 @@ from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.staff import Door
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
@@ -60,25 +61,27 @@ class Journey:
     promises: Promises
     explaining: Explaining
     printing: Printing
+    recordings: Recordings
     watch: Watch
 
 
 def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     calls = Calls(house)
-    filling = Filling(house, calls)
+    recordings = Recordings(house, calls)
+    filling = Filling(house, calls, recordings)
     contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
-    visits = Visits(house, calls, filling, following, places, contact)
+    visits = Visits(house, calls, filling, following, places, contact, recordings)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises)
     bookings = Bookings(house, intakes, openings)
     boards = Boards(house)
     appointments = AppointmentWatch(house, bookings, boards)
-    desks = Desks(house, calls, filling, following, printing, contact)
+    desks = Desks(house, calls, filling, following, printing, contact, recordings)
     leaving = Leaving(house, intakes, openings, filling)
     left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
@@ -107,6 +110,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
+        recordings=recordings,
         watch=Watch(
             house,
             calls,
@@ -120,5 +124,6 @@ def build(house: House, *, demo_password: str = "") -> Journey:
             promises,
             contact,
             company,
+            recordings,
         ),
     )

@@ -53,6 +53,7 @@ from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.printing import Printing
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.views import (
     CallCard,
     ChatLine,
@@ -84,6 +85,7 @@ class Desks:
         following: Following,
         printing: Printing,
         contact: Contact,
+        recordings: Recordings,
     ) -> None:
         self._house = house
         self._calls = calls
@@ -91,6 +93,7 @@ class Desks:
         self._following = following
         self._printing = printing
         self._contact = contact
+        self._recordings = recordings
         self._profiles_of: date | None = None
 
     def _today(self) -> date:
@@ -351,10 +354,11 @@ class Desks:
             principal = await house.cases.principal(conn, case.id)
             about = await ticket_matters.views(house, conn, ticket)
             chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
-            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
+            item = house.item_of(case.item, case.item_version)
+            recording = await self._recordings.mark(conn, session, item)
+            covered = await self._recordings.covered(conn, case)
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
             booked = await house.appointments.of_ticket(conn, ticket.id)
-        item = house.item_of(case.item, case.item_version)
         home = house.catalogue.district(case.home_district)
         done = case.submitted
         return SessionView(
@@ -371,8 +375,8 @@ class Desks:
             mobile=mask_mobile(citizen.mobile),
             capacity=case.capacity,
             principal=principal.name if principal else None,
-            recording_allowed=consents.get("recording", False),
-            recorded=session.recording,
+            recording=recording,
+            covered=covered,
             peer_online=house.hub.online(citizen_topic(ticket.id)),
             identity_checked=case.identity_result == "confirmed",
             identity_result=case.identity_result,
@@ -565,13 +569,15 @@ class Desks:
         """
         Hand the signed application in, exactly once for each ``key``; the reply is JSON {receipt, mode}.
 
-        Raises Conflict not_signed, summary_moved_on, no_call; idempotency errors as ``keys.once``.
+        Raises Conflict not_signed, summary_moved_on, recording_needed, no_call; idempotency errors as
+        ``keys.once``.
         """
         application = await self._application(agent, session)
 
         async def effect(conn: Connection) -> Application:
             case = await self._house.cases.case(conn, application)
             item = self._house.item_of(case.item, case.item_version)
+            await self._recordings.demand(conn, case)
             principal = await self._house.cases.principal(conn, application)
             return await self._house.office.submit(
                 conn,

@@ -21,6 +21,7 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import CODE_TEXT, six_digits
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.showing import field_view
 from cloudwindow.journey.views import FieldView
 from cloudwindow.journey.written import write_line
@@ -42,9 +43,10 @@ class Filler:
 class Filling:
     """The steps of filling together, each stored before anybody is told."""
 
-    def __init__(self, house: House, calls: Calls) -> None:
+    def __init__(self, house: House, calls: Calls, recordings: Recordings) -> None:
         self._house = house
         self._calls = calls
+        self._recordings = recordings
 
     # --- fields ------------------------------------------------------------------------------------------
 
@@ -89,8 +91,9 @@ class Filling:
         await self._show(live, item, changed)
 
     async def focus(self, filler: Filler, field: str | None) -> None:
-        """Tell the other side where the cursor is; nothing is stored."""
-        live, _ = await self._standing(filler)
+        """Tell the other side where the cursor is; in a sensitive field the recording pauses."""
+        live, item = await self._standing(filler)
+        await self._recordings.focus(live.session, item, field, filler.actor.kind)
         told = FormFocused(field=field, by=filler.actor.kind, seconds=FOCUS_SECONDS)
         await self._tell_other(live, filler, told)
 
@@ -188,18 +191,26 @@ class Filling:
         await self._calls.refresh(live, "citizen", "read_back")
 
     async def start_read_back(self, filler: Filler) -> None:
-        """Show the finished form to the citizen in plain words."""
+        """
+        Show the finished form to the citizen in plain words; once more if a recording that is needed missed it.
+
+        Raises what ``Assist.start_read_back`` and ``Recordings.before_read_back`` raise.
+        """
         house, now = self._house, self._house.clock()
         live, item = await self._standing(filler)
 
         async def work(conn: Connection) -> Changed:
+            case = await house.cases.case(conn, live.ticket.application, lock=True)
+            anew = live.session is not None and await self._recordings.before_read_back(
+                conn, case, live.session
+            )
             principal = await house.cases.principal(conn, live.ticket.application)
             return await house.assist.start_read_back(
-                conn, live.ticket.application, item, principal, actor=filler.actor, now=now
+                conn, live.ticket.application, item, principal, actor=filler.actor, now=now, anew=anew
             )
 
         await house.ledger.write(work)
-        await self._calls.refresh(live, "read_back", "signature", "form")
+        await self._calls.refresh(live, "read_back", "signature", "form", "decision")
 
     async def declare(self, filler: Filler, key: str, confirmed: bool) -> None:
         """The citizen ticks or unticks a declaration."""

@@ -11,6 +11,8 @@ from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
 from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.recorder_archive import Archive
+from cloudwindow.media.recorder_remote import RecorderStatus
 from cloudwindow.media.relay import NO_RELAY, Relay
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line
@@ -36,6 +38,25 @@ class Media(MediaPlane, Protocol):
 
     def adopt(self, room: str, worker: str) -> None:
         """Use the worker that all nodes agreed on."""
+
+
+class Recorder(Protocol):
+    """The recorder of the worker that holds a room; every call raises Unavailable("media_unavailable")."""
+
+    async def start(self, room: str, *, recording: str, key: bytes, now: float) -> None:
+        """Record ``room`` from now on. Raises BadInput, Conflict as ``RemoteRecorder.start``."""
+
+    async def pause(self, room: str, reason: str) -> None:
+        """Write nothing for now."""
+
+    async def resume(self, room: str) -> None:
+        """Go on."""
+
+    async def stop(self, room: str) -> None:
+        """End the recording."""
+
+    async def status(self, room: str) -> RecorderStatus | None:
+        """How it stands; None when the room is not recorded, or on no worker."""
 
 
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
@@ -74,6 +95,9 @@ class House:
     origin: str
     offer_seconds: float
     demo: bool
+    archive: Archive
+    recorder: Recorder | None
+    """None where this site does not record."""
     quality_keep_days: float = 30.0
     relay: Relay = NO_RELAY
     shows_supervisors: bool = True

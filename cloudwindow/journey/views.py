@@ -201,6 +201,28 @@ class AppointmentMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMark:
+    """
+    What the pages of a call say of its recording; ``days``: how long it is kept.
+
+    ``state``: asking (the citizen has not been asked yet), declined, starting, running, paused, broken (it
+    stopped by itself, ``failure`` says why), off, or unavailable (this site does not record, or the call is
+    ``in_writing``). ``since``: when the running one began. ``by_hand``: the agent has paused it. ``again``:
+    another one may be begun now.
+    """
+
+    state: str
+    days: int
+    may_decline: bool
+    agreed: bool = False
+    failure: str = ""
+    since: float | None = None
+    by_hand: bool = False
+    again: bool = False
+    in_writing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatterView:
     """
     One of several matters of a ticket. ``state`` is now, open or done; ``receipt`` once it was handed in.
@@ -263,8 +285,7 @@ class VisitView(StandingView):
     capacity: str
     principal: str | None
     waited_seconds: float
-    recording_allowed: bool
-    recorded: bool
+    recording: RecordingMark
     session: str | None
     peer_online: bool
     sections: Sequence[SectionView]
@@ -377,7 +398,11 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """The call as the agent sees it; personal numbers are masked."""
+    """
+    The call as the agent sees it; personal numbers are masked.
+
+    ``covered``: whether it may be handed in as far as its recording goes.
+    """
 
     id: str
     state: str
@@ -392,8 +417,8 @@ class SessionView:
     mobile: str
     capacity: str
     principal: str | None
-    recording_allowed: bool
-    recorded: bool
+    recording: RecordingMark
+    covered: bool
     peer_online: bool
     identity_checked: bool
     identity_result: str | None

@@ -44,6 +44,7 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import six_digits
 from cloudwindow.journey.places import Places, as_shown, place_message
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, MatterView, StandingView, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import CODE_SECONDS, Staff, WebSession, wrong_code
@@ -79,6 +80,7 @@ class Visits:
         following: Following,
         places: Places,
         contact: Contact,
+        recordings: Recordings,
     ) -> None:
         self._house = house
         self._calls = calls
@@ -86,6 +88,7 @@ class Visits:
         self._following = following
         self._places = places
         self._contact = contact
+        self._recordings = recordings
         self._greeted = Gathering(self._lives)
 
     def ticket_of(self, session: WebSession) -> str:
@@ -127,8 +130,8 @@ class Visits:
             principal = await house.cases.principal(conn, case.id)
             devices = await house.visits.devices(conn, ticket.id)
             chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
-            consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
+            recording = await self._recordings.mark(conn, call, house.item_of(case.item, case.item_version))
         shown = await self._shown(stand)
         item, home = shown["item"], shown["home"]
         return VisitView(
@@ -138,8 +141,7 @@ class Visits:
             capacity=case.capacity,
             principal=principal.name if principal else None,
             waited_seconds=now - ticket.joined_at,
-            recording_allowed=consents.get("recording", False),
-            recorded=call is not None and call.recording,
+            recording=recording,
             session=call.id if call else None,
             peer_online=call is not None and house.hub.online(agent_topic(call.agent)),
             sections=showing.sections(case, item, side="citizen", language=language),

@@ -30,6 +30,7 @@ from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
+from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
@@ -60,6 +61,7 @@ NEARLY_SECONDS = 2.0
 MEASURED_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
+RECORDING_SECONDS = 1.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -92,8 +94,10 @@ class Watch:
         promises: Promises,
         contact: Contact,
         company: Company,
+        recordings: Recordings,
     ) -> None:
         self._house = house
+        self._recordings = recordings
         self._company = company
         self._aid = aid
         self._calls = calls
@@ -135,6 +139,7 @@ class Watch:
             "measured": (MEASURED_SECONDS, self._contact.keep_measured),
             "forget measured": (FORGET_SECONDS, self._contact.forget_old),
             "company": (COMPANY_SECONDS, self._company.sweep),
+            "recordings": (RECORDING_SECONDS, self._recordings.look),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

@@ -1,13 +1,15 @@
 """Recordings of calls and who looked at them; the files themselves lie with the recorder."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloudwindow.domain import session as sessions
 from cloudwindow.domain.errors import Conflict, Gone, NotFound
 from cloudwindow.domain.ids import StaffId
 from cloudwindow.domain.recording import ACTIVE, Recording, State
@@ -133,7 +135,7 @@ def _as_listed(row: Row[Any]) -> Listed:
 
 
 async def due(
-    conn: AsyncConnection, now: float, *, states: Sequence[State], limit: int = 50
+    conn: AsyncConnection, now: float, *, states: Collection[State], limit: int = 50
 ) -> Sequence[Recording]:
     """
     Recordings in one of ``states`` whose deadline has passed, the longest overdue first.
@@ -146,18 +148,57 @@ async def due(
     )
     query = (
         select(table)
-        .where(table.c.deadline <= now, table.c.state.in_(states), unheld)
+        .where(table.c.deadline <= now, table.c.state.in_([state.value for state in states]), unheld)
         .order_by(table.c.deadline)
         .limit(limit)
     )
     return [from_row(Recording, row) for row in await conn.execute(query)]
 
 
+async def left_over(conn: AsyncConnection, *, before: float, limit: int = 50) -> Sequence[Recording]:
+    """Recordings that have not ended though their call did ``before``, or was passed on in its room."""
+    table, call = tables.recording, tables.session
+    query = (
+        select(table)
+        .join(call, call.c.id == table.c.session)
+        .where(
+            table.c.state.in_(_values(ACTIVE)),
+            call.c.state.not_in(_values(sessions.OPEN)),
+            (call.c.ended_at <= before) | (call.c.outcome == sessions.Outcome.TRANSFERRED.value),
+        )
+        .limit(limit)
+    )
+    return [from_row(Recording, row) for row in await conn.execute(query)]
+
+
+async def unrecorded(conn: AsyncConnection, *, limit: int = 100) -> Sequence[str]:
+    """Answered calls of citizens who agreed to a recording, and of which none runs."""
+    call, ticket, consent, table = tables.session, tables.ticket, tables.consent, tables.recording
+    runs = select(table.c.id).where(table.c.session == call.c.id, table.c.state.in_(_values(ACTIVE)))
+    query = (
+        select(call.c.id)
+        .join(ticket, ticket.c.id == call.c.ticket)
+        .join(consent, consent.c.application == call.c.application)
+        .where(
+            call.c.state == sessions.State.LIVE.value,
+            ticket.c.mode != "text",
+            consent.c.kind == "recording",
+            consent.c.given.is_(True),
+            ~runs.exists(),
+        )
+        .limit(limit)
+    )
+    return [row.id for row in await conn.execute(query)]
+
+
+def _values(states: Iterable[StrEnum]) -> list[str]:
+    return sorted(state.value for state in states)
+
+
 async def active_in(conn: AsyncConnection, room: str) -> Recording | None:
     """The recording of a media room that has not ended."""
     table = tables.recording
-    states = [state.value for state in ACTIVE]
-    query = select(table).where(table.c.room == room, table.c.state.in_(states))
+    query = select(table).where(table.c.room == room, table.c.state.in_(_values(ACTIVE)))
     row = (await conn.execute(query)).first()
     return from_row(Recording, row) if row else None
 

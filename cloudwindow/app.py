@@ -41,6 +41,7 @@ from cloudwindow.handlers import (
     left_forms,
     lendings,
     matters,
+    recordings,
     routes,
     staff,
     taking,
@@ -92,6 +93,7 @@ HANDLERS = (
     approver,
     admin,
     lendings,
+    recordings,
     health,
 )
 """Importing them declares their routes."""

@@ -75,6 +75,7 @@ SENTENCES: dict[str, str] = {
         "Somebody else has taken this ticket in the meantime. The line gives you the next one."
     ),
     "field_moved_on": N_("This field has just been changed on the other side. Please look at the new value."),
+    "film_not_missing": N_("The film is there, or is being made. Reload the page."),
     "file_damaged": N_("This file can no longer be read. Please upload it again."),
     "file_missing": N_("Please choose a photo first."),
     "fonts_missing": N_("The fonts for notices are missing. Run the set-up again."),
@@ -207,11 +208,14 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
+    "recording_gone": N_("This recording was deleted; there is nothing left to hold. Choose another of the case."),
     "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
     "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
+    "recording_without_film": N_("There is no film of this recording to play. Its page says why."),
     "recording_unavailable": N_(
         "Calls cannot be recorded here. Go on without a recording, or tell the operator."
     ),
+    "reason_length": N_("Please give the reason in %(least)s to %(most)s characters."),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
     "role_changed": N_("You are in this call in another role already. Leave it first, then join again."),
@@ -298,6 +302,7 @@ SENTENCES: dict[str, str] = {
     "unknown_verdict": N_("Please choose one of the verdicts shown."),
     "upload_too_large": N_("The file is larger than %(megabytes)s MB. Please send a smaller one."),
     "values_unconfirmed": N_("The citizen has not confirmed everything yet: %(fields)s."),
+    "viewing_over": N_("Your time to play this recording is over. Go back to it and give a reason again."),
     "version_stale": N_(
         "Somebody changed this in the meantime. The page shows the newest state; please try again."
     ),

@@ -22,10 +22,10 @@ async def inbox(request: web.Request) -> web.Response:
 
 async def show(request: web.Request, status: int = 200, **values: Any) -> web.Response:
     """The page of one case."""
-    page = await request.app[JOURNEY].inboxes.page(
-        staff_of(request), request.match_info["receipt"], guest(request).look.language
-    )
-    return render(request, "approver/case.html", status=status, page=page, **values)
+    journey, staff, receipt = request.app[JOURNEY], staff_of(request), request.match_info["receipt"]
+    page = await journey.inboxes.page(staff, receipt, guest(request).look.language)
+    recordings = await journey.playback.rows(guest(request).person, staff, receipt=receipt)
+    return render(request, "approver/case.html", status=status, page=page, recordings=recordings, **values)
 
 
 @route("GET", "/inbox/{receipt}", "inbox.case")

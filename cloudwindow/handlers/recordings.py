@@ -102,7 +102,7 @@ async def again(request: web.Request) -> web.Response:
 
 @route("GET", "/staff/recordings/{recording}/viewings/{viewing}", "recording.play")
 async def player(request: web.Request) -> web.Response:
-    """GET /staff/recordings/{recording}/viewings/{viewing}?clip= — the player, for whoever gave the reason."""
+    """GET /staff/recordings/{recording}/viewings/{viewing}?clip=&at= — the player, for whoever gave the reason."""
     names, asked = request.match_info, request.query.get("clip")
     view = await request.app[JOURNEY].playback.player(
         guest(request).person,
@@ -111,7 +111,8 @@ async def player(request: web.Request) -> web.Response:
         names["viewing"],
         clip=None if asked is None else _number(asked),
     )
-    return render(request, "staff/player.html", play=view)
+    at = request.query.get("at", "")
+    return render(request, "staff/player.html", play=view, at=_number(at) if at else 0)
 
 
 @route("GET", "/staff/recordings/{recording}/viewings/{viewing}/film", "recording.play")

@@ -11,6 +11,7 @@ from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
+from cloudwindow.journey.films import Films
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.inbox import Inboxes
@@ -21,6 +22,7 @@ from cloudwindow.journey.lending import Aid
 from cloudwindow.journey.matters import Matters
 from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.places import Places
+from cloudwindow.journey.playback import Playback
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recordings import Recordings
@@ -62,6 +64,8 @@ class Journey:
     explaining: Explaining
     printing: Printing
     recordings: Recordings
+    films: Films
+    playback: Playback
     watch: Watch
 
 
@@ -86,6 +90,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
     company = Company(house, calls, filling, following)
+    films = Films(house)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -111,6 +116,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
         recordings=recordings,
+        films=films,
+        playback=Playback(house),
         watch=Watch(
             house,
             calls,
@@ -125,5 +132,6 @@ def build(house: House, *, demo_password: str = "") -> Journey:
             contact,
             company,
             recordings,
+            films,
         ),
     )

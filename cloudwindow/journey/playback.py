@@ -264,7 +264,7 @@ class Playback:
             if asked.state is State.DELETED:
                 raise Conflict("recording_gone")
             changed = []
-            for one in await kept.of_application(conn, asked.application):
+            for one in [each.recording for each in await kept.listed_of(conn, asked.application)]:
                 if one.state is State.DELETED or (one.held_at is not None) == hold:
                     continue
                 changed.append(_held(one, staff, reason, now) if hold else _released(one))

@@ -21,6 +21,7 @@ from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.company import Company
 from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks
+from cloudwindow.journey.films import Films
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.left_desk import LeftDesk
@@ -62,6 +63,8 @@ MEASURED_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
 RECORDING_SECONDS = 1.0
+FILM_SECONDS = 5.0
+RETENTION_SECONDS = 60.0
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -95,9 +98,11 @@ class Watch:
         contact: Contact,
         company: Company,
         recordings: Recordings,
+        films: Films,
     ) -> None:
         self._house = house
         self._recordings = recordings
+        self._films = films
         self._company = company
         self._aid = aid
         self._calls = calls
@@ -140,6 +145,8 @@ class Watch:
             "forget measured": (FORGET_SECONDS, self._contact.forget_old),
             "company": (COMPANY_SECONDS, self._company.sweep),
             "recordings": (RECORDING_SECONDS, self._recordings.look),
+            "films": (FILM_SECONDS, self._films.make),
+            "retention": (RETENTION_SECONDS, self._films.sweep),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

@@ -148,7 +148,7 @@ async def due(
     )
     query = (
         select(table)
-        .where(table.c.deadline <= now, table.c.state.in_([state.value for state in states]), unheld)
+        .where(table.c.deadline <= now, table.c.state.in_(_values(states)), unheld)
         .order_by(table.c.deadline)
         .limit(limit)
     )

@@ -208,6 +208,11 @@ SENTENCES: dict[str, str] = {
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
     "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
+    "recording_needed": N_(
+        "This matter can be handed in only if it was recorded from the read-back to the signature. Let the "
+        "citizen allow the recording, wait for the sign that it runs, and read back again."
+    ),
+    "recording_not_running": N_("Nothing is being recorded just now. Look at the sign above the call."),
     "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
     "recording_unavailable": N_(
         "Calls cannot be recorded here. Go on without a recording, or tell the operator."

@@ -41,6 +41,7 @@ from cloudwindow.handlers import (
     left_forms,
     lendings,
     matters,
+    playback,
     recordings,
     routes,
     staff,
@@ -89,11 +90,12 @@ HANDLERS = (
     taking,
     matters,
     company,
+    recordings,
     left_forms,
     approver,
     admin,
     lendings,
-    recordings,
+    playback,
     health,
 )
 """Importing them declares their routes."""

@@ -210,6 +210,11 @@ SENTENCES: dict[str, str] = {
     "reason_required": N_("Please give a reason."),
     "recording_gone": N_("This recording was deleted; there is nothing left to hold. Choose another of the case."),
     "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
+    "recording_needed": N_(
+        "This matter can be handed in only if it was recorded from the read-back to the signature. Let the "
+        "citizen allow the recording, wait for the sign that it runs, and read back again."
+    ),
+    "recording_not_running": N_("Nothing is being recorded just now. Look at the sign above the call."),
     "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
     "recording_without_film": N_("There is no film of this recording to play. Its page says why."),
     "recording_unavailable": N_(

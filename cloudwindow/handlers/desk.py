@@ -25,6 +25,7 @@ PANELS = frozenset(
         "citizen",
         "matters",
         "company",
+        "recording",
         "form",
         "progress",
         "materials",

@@ -28,6 +28,7 @@ PANELS = frozenset(
         "materials",
         "call_header",
         "company",
+        "recording",
         "chat",
         "read_back",
         "signature",

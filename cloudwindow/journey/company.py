@@ -28,6 +28,7 @@ from cloudwindow.domain.messages import (
     PanelChanged,
     PeerDevices,
 )
+from cloudwindow.domain.recording import active
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.third_party import Event, Kind, State, ThirdParty
 from cloudwindow.domain.ticket import Ticket
@@ -40,7 +41,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.standing import arrangement
 from cloudwindow.journey.views import CompanyRow, CompanyView, DocumentView, GuestView, MaterialView
 from cloudwindow.journey.written import write_line
-from cloudwindow.records import Connection
+from cloudwindow.records import Connection, recordings
 from cloudwindow.records.cases import Document
 from cloudwindow.records.people import Staff, WebSession
 from cloudwindow.records.story import SYSTEM, note
@@ -542,6 +543,7 @@ class Company:
             agent = await self._house.people.staff(conn, session.agent)
             ticket = await self._house.visits.ticket(conn, session.ticket)
             known = await self._house.third_parties.of_session(conn, session.id)
+            recorded = active(await recordings.of_session(conn, session.id))
         over = not party.live or session.state not in sessions.OPEN
         stage = "ended" if over else "in_call" if parties.may_meet(party) else "waiting"
         works = stage == "in_call" and party.state is State.PRESENT
@@ -553,6 +555,7 @@ class Company:
             district=self._house.catalogue.district(agent.district).name if agent else None,
             number=ticket.number,
             company=_view(session, [_row(one) for one in known if one.id != party.id]),
+            recording=recorded.state.value if recorded else "off",
             writes=party.powers.writes,
             papers=papers,
             documents=documents,

@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 KEY_OCTETS = 32
 CLOSING_SECONDS = 5.0
 """So long the worker may take to say that the recording of a closed room has ended."""
-SHOWN_IN = ("recording", "company")
 ACTS = ("pause", "resume", "again")
 """What an agent may do about the recording of their call."""
 
@@ -87,7 +86,12 @@ class Recordings:
     async def mark(self, conn: Connection, session: Session | None, item: ServiceItem) -> RecordingMark:
         """How the recording of a call stands, for its pages."""
         policy = item.recording
-        plain = RecordingMark(state="off", days=policy.full_days, may_decline=policy.may_decline)
+        plain = RecordingMark(
+            state="off",
+            days=policy.full_days,
+            may_decline=policy.may_decline,
+            words=self._house.catalogue.text("recording_consent").text,
+        )
         if session is None or session.state not in sessions.OPEN:
             return plain
         known = await self._standing(conn, session.id)
@@ -477,8 +481,8 @@ class Recordings:
 
     async def _tell(self, session: Session) -> None:
         hub = self._house.hub
-        await hub.tell(citizen_topic(session.ticket), PanelChanged(panels=SHOWN_IN))
-        mine = PanelChanged(panels=(*SHOWN_IN, "read_back", "decision"), session=session.id)
+        await hub.tell(citizen_topic(session.ticket), PanelChanged(panels=("recording",)))
+        mine = PanelChanged(panels=("recording", "read_back", "decision"), session=session.id)
         await hub.tell(agent_topic(session.agent), mine)
         async with self._house.ledger.read() as conn:
             others = await self._house.third_parties.of_session(conn, session.id)

@@ -203,7 +203,7 @@ class AppointmentMark:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMark:
     """
-    What the pages of a call say of its recording; ``days``: how long it is kept.
+    What the pages of a call say of its recording; ``days``: how long it is kept; ``words`` of the consent.
 
     ``state``: asking (the citizen has not been asked yet), declined, starting, running, paused, broken (it
     stopped by itself, ``failure`` says why), off, or unavailable (this site does not record, or the call is
@@ -214,6 +214,7 @@ class RecordingMark:
     state: str
     days: int
     may_decline: bool
+    words: Text
     agreed: bool = False
     failure: str = ""
     since: float | None = None
@@ -706,6 +707,8 @@ class GuestView:
     district: Text | None
     number: str
     company: CompanyView
+    recording: str = "off"
+    """starting, running or paused while the call is recorded, else off."""
     writes: bool = False
     papers: Sequence[MaterialView] = ()
     """For who may scan: which papers are asked for and how many pages there are, no pictures."""

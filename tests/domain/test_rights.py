@@ -16,6 +16,7 @@ CITIZENS_ONLY = {
     "visit.sign",
     "visit.rate",
     "visit.company",
+    "visit.recording",
 }
 ONLY = {
     "desk": {Role.AGENT},
@@ -26,6 +27,7 @@ ONLY = {
     "desk.left_form": {Role.AGENT},
     "desk.shift": {Role.AGENT},
     "desk.company": {Role.AGENT},
+    "desk.recording": {Role.AGENT},
     "guest": {Role.GUEST},
     "inbox": {Role.APPROVER},
     "inbox.case": {Role.APPROVER},

@@ -42,12 +42,13 @@ const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 new DeskMatters(desk, (names) => void panels.renew(names));
 new CallTiles(stage, socket, call);
 enhanceCompany(desk, () => void panels.renew(["company"]));
+enhanceCompany(desk, () => void panels.renew(["recording"]), "recording");
 const calls = new DeskCalls(desk, socket, form);
 const onward = new DeskOnward(desk, (names) => panels.renew(names));
 
 /** Panels of the lobby and of a call; "progress" stands inside "form". */
 const LOBBY = ["status", "offer"];
-const IN_CALL = ["status", "matters", "citizen", "company", "form", "materials", "read_back", "decision", "chat"];
+const IN_CALL = ["status", "matters", "citizen", "recording", "company", "form", "materials", "read_back", "decision", "chat"];
 /** Without a message from the line the waiting count is looked up this often, in milliseconds. */
 const COUNT_EVERY_MS = 15_000;
 const LOOK_AGAIN_MS = 2_500;
@@ -75,7 +76,7 @@ async function followStage({ stage: next, session, version, peer_online }) {
   const before = desk.dataset.stage;
   lobby.follow(next);
   showPeer(peer_online);
-  if (before === next && !missed) return panels.renew(next === "in_call" ? ["matters", "citizen", "company", "status"] : LOBBY);
+  if (before === next && !missed) return panels.renew(next === "in_call" ? ["matters", "citizen", "recording", "company", "status"] : LOBBY);
   // The panels first, so that nothing of the citizen before is seen when the columns open.
   await panels.renew(missed ? [...IN_CALL, ...panelsOf(next), "calls", "outcome"] : panelsOf(next));
   if (missed) calls.restore();

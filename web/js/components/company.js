@@ -6,11 +6,12 @@ import { say } from "./toast.js";
 /**
  * @param {HTMLElement} root
  * @param {() => void} renew
+ * @param {string} role of the forms that are meant
  */
-export function enhanceCompany(root, renew) {
+export function enhanceCompany(root, renew, role = "company") {
   root.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!(form instanceof HTMLFormElement) || form.dataset.role !== "company") return;
+    if (!(form instanceof HTMLFormElement) || form.dataset.role !== role) return;
     event.preventDefault();
     if ("busy" in form.dataset) return;
     form.dataset.busy = "";

@@ -1,4 +1,4 @@
-// recordings.js — the player: jumps to a moment without a new page, and keeps the mark over the picture on the whole screen.
+// player.js — the player: jumps to a moment without a new page, and keeps the mark over the picture on the whole screen.
 import { part } from "./components/parts.js";
 
 const stage = part(document, "stage");

@@ -1,4 +1,4 @@
-"""A call that is recorded, for real: the citizen's word, both signs, a pause, a dead recorder, intact files."""
+"""A call that is recorded, for real: the citizen's word, both signs, a pause, a dead recorder, its files."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ from tests.browser.walk import ROOT, Agent, Citizen, City, chromium, city, frame
 
 pytestmark = pytest.mark.browser
 WARNED_WITHIN_SECONDS = 3.0
+ACTIVE = {"starting", "running", "paused"}
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def kill_recorder(town: City) -> None:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"cloudwindow.media.recorder_child" in words and str(town.data_dir).encode() in b" ".join(words):
+            if b"cloudwindow.media.recorder_child" in words and str(town.data_dir).encode() in b" ".join(
+                words
+            ):
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
     raise AssertionError("no recorder runs")
@@ -105,7 +108,7 @@ async def test_a_citizen_agrees_and_a_break_is_told_at_once_and_followed(
 
     await agent.ends("consulted")
     async with asyncio.timeout(20):
-        while any(state in {"starting", "running", "paused"} for _, state, _ in written(town)):
+        while any(state in ACTIVE for _, state, _ in written(town)):  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.1)
     (first, _, broken), (second, _, well) = written(town)
     assert (broken, well) == ("recorder_died", "")

@@ -162,7 +162,8 @@ async def test_a_call_is_recorded_from_the_first_connection_once_its_citizen_agr
     assert (await of_citizen(visitor)).state == (await of_agent(desk)).state == "running"
     assert await studio.told(visitor) == ["recording.started"]
     assert (await studio.town.session(visitor.ticket)).recording
-    assert visitor.page is not None and desk.page is not None
+    assert visitor.page is not None
+    assert desk.page is not None
     assert "recording" in visitor.page.last("panel.changed")["panels"]
     assert "recording" in desk.page.last("panel.changed")["panels"]
 
@@ -308,7 +309,8 @@ async def test_after_the_recorder_died_both_are_told_and_another_recording_begin
     assert await studio.states(visitor) == [(State.ENDED, "recorder_died"), (State.RUNNING, "")]
     first, second = await studio.all(visitor)
     assert first.ended_at is not None
-    assert second.number == 2 and second.started_at > first.ended_at
+    assert second.number == 2
+    assert second.started_at > first.ended_at
     assert (await of_citizen(visitor)).state == "running"
 
 
@@ -431,7 +433,8 @@ async def test_a_recording_that_missed_the_signature_refuses_it_until_all_is_don
     await visitor.declare_all()
     await visitor.sign(await visitor.ask_for_code())
     shown = (await desk.view()).session
-    assert shown is not None and not shown.covered  # seen before it is tried
+    assert shown is not None
+    assert not shown.covered
     with pytest.raises(Conflict, match="recording_needed"):
         await desk.submit()
     await studio.pass_time(65)

@@ -260,7 +260,7 @@ class Assist:
         anew: bool = False,
     ) -> Changed:
         """
-        Show the finished form to the citizen in plain words; ``anew`` although it was shown or signed already.
+        Show the finished form to the citizen in plain words; ``anew`` also what was shown or signed already.
 
         Raises Conflict identity_open, form_incomplete, values_unconfirmed or materials_open: what is missing.
         """

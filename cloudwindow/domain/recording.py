@@ -76,9 +76,9 @@ class Recording:
     """
     The ``number``-th recording of a call; times are seconds since the epoch, ``seconds`` its length.
 
-    ``paused_by``: the sides whose cursor stands in a sensitive field, or ``hand``, separated by commas. ``failure``: why
-    it stopped by itself, empty if it was asked to. ``head``: the last hash of its chain that we know.
-    ``film``: ``made``, or why there is none yet; ``wanted`` when somebody asked for it once more.
+    ``paused_by``: the sides whose cursor stands in a sensitive field, or ``hand``, separated by commas.
+    ``failure``: why it stopped by itself, empty if it was asked to. ``head``: the last hash of its chain that
+    we know. ``film``: ``made``, or why there is none yet; ``wanted`` when somebody asked for it once more.
     """
 
     id: str

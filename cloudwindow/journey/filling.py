@@ -192,7 +192,7 @@ class Filling:
 
     async def start_read_back(self, filler: Filler) -> None:
         """
-        Show the finished form to the citizen in plain words; once more if a recording that is needed missed it.
+        Show the finished form to the citizen in plain words; once more if a needed recording missed it.
 
         Raises what ``Assist.start_read_back`` and ``Recordings.before_read_back`` raise.
         """

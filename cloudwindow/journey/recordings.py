@@ -310,7 +310,7 @@ class Recordings:
         await self._done(work)
 
     async def _ended(self, recording: str, failure: str) -> None:
-        """It is written no more; ``failure`` tells why it stopped by itself, and counts while the call runs."""
+        """It is written no more; ``failure`` tells why it stopped by itself while the call ran."""
         now = self._house.clock()
 
         async def work(conn: Connection) -> Session | None:

@@ -59,29 +59,66 @@ def test_who_paused_it_is_forgotten_when_it_goes_on() -> None:
     assert recording.sides(recording.advance(paused, Event.RESUME, NOON + 5)) == frozenset()
 
 
+def told(*rows: tuple[str, int, float]) -> list[recording.Told]:
+    return [(f"recording.{kind}", f"rec{number}", NOON + at) for kind, number, at in rows]
+
+
+RUNS = told(("started", 1, 0))
+BROKEN = told(("started", 1, 0), ("stopped", 1, 30))
+PAUSED = told(("started", 1, 0), ("paused", 1, 30), ("resumed", 1, 40))
+
+
 @pytest.mark.parametrize(
-    ("known", "since", "covered"),
+    ("story", "since", "until", "covered"),
     [
-        ([begun()], NOON + 10, True),
-        ([begun(State.PAUSED)], NOON + 10, True),
-        ([begun()], NOON - 10, False),
-        ([begun()], None, False),
-        ([], NOON + 10, False),
-        ([begun(State.STARTING)], NOON + 10, False),
-        ([begun(State.ENDED, failure="worker_died"), begun(number=2, at=NOON + 20)], NOON + 10, False),
-        ([begun(State.ENDED, failure="worker_died"), begun(number=2, at=NOON + 20)], NOON + 30, True),
+        (RUNS, 10, 20, True),
+        (RUNS, 10, None, True),
+        (RUNS, None, None, False),
+        (RUNS, -10, 20, False),
+        ([], 10, 20, False),
+        (BROKEN, 10, 20, True),
+        (BROKEN, 10, 35, False),
+        (BROKEN, 10, None, False),
+        (PAUSED, 10, 20, True),
+        (PAUSED, 10, 35, False),
+        (PAUSED, 10, 50, False),
+        (PAUSED, 45, 50, True),
+        (BROKEN + told(("started", 2, 40)), 10, 50, False),
+        (BROKEN + told(("started", 2, 40)), 45, 50, True),
+        (told(("started", 1, 0), ("paused", 1, 5), ("stopped", 1, 60)), 10, 50, False),
     ],
 )
-def test_only_one_unbroken_recording_since_the_read_back_covers_it(
-    known: list[Recording], since: float | None, covered: bool
+def test_only_one_unbroken_recording_covers_read_back_and_signature(
+    story: list[recording.Told], since: float | None, until: float | None, covered: bool
 ) -> None:
-    assert recording.covers(known, since=since) is covered
+    first = None if since is None else NOON + since
+    last = None if until is None else NOON + until
+    assert recording.covers(story, since=first, until=last) is covered
+
+
+@pytest.mark.parametrize(
+    ("known", "after", "may"),
+    [
+        ([], 0, True),
+        ([begun()], 100, False),
+        ([begun(State.ENDED)], 0, True),
+        ([begun(State.ENDED, failure="worker_died")], 0, True),
+        ([begun(State.ENDED, failure="recorder_died")], 4, False),
+        ([begun(State.ENDED, failure="recorder_died")], 5, True),
+        ([begun(State.ENDED, failure="disk_full")] * recording.MAX_OF_ONE_CALL, 99, False),
+    ],
+)
+def test_another_begins_after_a_rest_and_at_once_only_on_another_worker(
+    known: list[Recording], after: float, may: bool
+) -> None:
+    ended = [one if one.state is State.RUNNING else replace(one, ended_at=NOON) for one in known]
+    assert recording.may_begin(ended, NOON + after) is may
 
 
 @pytest.mark.parametrize(
     ("known", "agreed", "said"),
     [
-        ([], False, "declined"),
+        ([], False, "asking"),
         ([], True, "off"),
         ([begun(State.STARTING)], True, "starting"),
         ([begun()], True, "running"),
@@ -95,7 +132,9 @@ def test_only_one_unbroken_recording_since_the_read_back_covers_it(
 def test_the_screens_say_what_is_so_even_while_a_withdrawn_recording_still_stops(
     known: list[Recording], agreed: bool, said: str
 ) -> None:
-    assert recording.mark_of(known, agreed=agreed) == said
+    assert recording.mark_of(known, agreed=agreed, asked=False) == said
+    if said == "asking":
+        assert recording.mark_of(known, agreed=agreed, asked=True) == "declined"
 
 
 def test_moments_are_found_in_the_recording_they_happened_in() -> None:

@@ -56,7 +56,7 @@ async def change(kept: Kept, to: Recording, *, seen: int) -> None:
 
 async def due(kept: Kept, now: float) -> list[str]:
     async with kept.ledger.read() as conn:
-        return [one.id for one in await recordings.due(conn, now)]
+        return [one.id for one in await recordings.due(conn, now, states=tuple(State))]
 
 
 def finished(one: Recording) -> Recording:

@@ -13,6 +13,7 @@ from tests.pages import citizen_views as sample
 from tests.pages import company_samples as others
 from tests.pages import left_samples as left
 from tests.pages.environment import context, environment
+from tests.pages.recording_samples import MARKS
 
 WRONG = [
     ("id_number", "idno_check_digit", "身份证号码最后一位对不上，请对照证件再看一遍。"),
@@ -183,6 +184,10 @@ PAGES |= {
     f"visit-company-{number}": ("visit", {"visit": VISITS["in_call"], "company": view})
     for number, view in enumerate((others.FULL, others.PRIVATE))
 }
+PAGES |= {
+    f"visit-recording-{name}": ("visit", {"visit": replace(VISITS["in_call"], recording=mark)})
+    for name, mark in MARKS.items()
+}
 PAGES |= {f"guest-{name}": ("guest/call", {"sitting": view}) for name, view in others.GUESTS.items()}
 PAGES |= {
     "guest-join": ("guest/join", {}),
@@ -203,6 +208,7 @@ PANELS: dict[str, tuple[str, dict[str, Any]]] = {
         "materials",
         "call_header",
         "company",
+        "recording",
         "chat",
         "read_back",
         "signature",

@@ -32,6 +32,7 @@ from cloudwindow.journey.views import (
     WaitRecord,
 )
 from tests.pages.environment import ROOT
+from tests.pages.recording_samples import RUNNING
 
 NOW = 1_795_420_000.0
 DAY = date(2026, 11, 23)
@@ -226,8 +227,7 @@ def visit(
         open_now=open_now,
         next_opening=None if open_now else NOW + 40_000,
         resume_link="http://127.0.0.1/resume#k3f9q2m7x0t8w1r5",
-        recording_allowed=True,
-        recorded=False,
+        recording=RUNNING,
         session="session" if talking else None,
         agent=agent if talking else None,
         peer_online=True,

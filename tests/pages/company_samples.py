@@ -84,6 +84,7 @@ GUEST = GuestView(
     district=Text(zh="越秀区", en="Yuexiu"),
     number="Y012",
     company=FULL,
+    recording="running",
     writes=True,
 )
 GUESTS = {

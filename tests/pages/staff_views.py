@@ -7,6 +7,7 @@ from cloudwindow.domain.catalogue import Text
 from cloudwindow.domain.ids import ApplicationId, CitizenId, DistrictCode, ItemId, TicketId
 from cloudwindow.domain.ticket import State, Ticket
 from cloudwindow.journey import views
+from tests.pages.recording_samples import MARKS, RUNNING
 from tests.pages.sample_catalogue import (
     DISTRICTS,
     HUADU,
@@ -188,8 +189,8 @@ SESSION = views.SessionView(
     mobile="138****2071",
     capacity="own",
     principal=None,
-    recording_allowed=True,
-    recorded=False,
+    recording=RUNNING,
+    covered=True,
     peer_online=True,
     identity_checked=False,
     identity_result=None,
@@ -427,6 +428,29 @@ DESKS |= {
         session=replace(SESSION, state="wrapping_up", peer_online=False, matters=MATTERS),
     ),
 }
+
+DESKS |= {
+    f"recording_{name}": desk(
+        "in_call",
+        session=replace(SESSION, recording=mark, covered=mark.may_decline),
+    )
+    for name, mark in MARKS.items()
+}
+DESKS["recording_missed"] = desk(
+    "in_call",
+    session=replace(
+        SESSION,
+        state_of_case="signed",
+        identity_checked=True,
+        identity_result="confirmed",
+        read_back=SIGNED,
+        missing_fields=(),
+        unconfirmed_fields=(),
+        materials=tuple(replace(material, settled=True) for material in MATERIALS),
+        recording=replace(RUNNING, may_decline=False),
+        covered=False,
+    ),
+)
 
 
 def _row(receipt: str, applicant: str, state: str, *, due: float, late: str | None = None) -> views.InboxRow:

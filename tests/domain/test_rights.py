@@ -35,6 +35,11 @@ ONLY = {
     "board.lend": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "board.explain": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "board.supervise": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
+    "recording": set(STAFF),
+    "recording.play": {Role.AGENT, Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
+    "recording.download": {Role.CITY_ADMIN},
+    "recording.hold": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
+    "recording.film": {Role.DISTRICT_ADMIN, Role.CITY_ADMIN},
     "staff.home": set(STAFF),
 } | {action: {Role.CITIZEN} for action in CITIZENS_ONLY}
 
@@ -65,11 +70,12 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    steps = ("submit", "decide", "take", "onward", "shift", "company", "left_form")
+    steps = ("submit", "decide", "take", "onward", "shift", "company", "left_form", "recording")
     desks = {"desk", *(f"desk.{what}" for what in steps)}
     boards = {"board", "board.lend", "board.explain", "board.supervise"}
     offices = {"inbox", "inbox.case", "staff.home", *boards}
-    assert staffed == desks | offices
+    films = {"recording", *(f"recording.{what}" for what in ("play", "download", "hold", "film"))}
+    assert staffed == desks | offices | films
     assert all(not ACTIONS[action] & {Role.CITIZEN, Role.VISITOR} for action in staffed)
 
 

@@ -12,6 +12,7 @@ from cloudwindow.config import Config
 from cloudwindow.domain.errors import Conflict
 from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_chain import CHAIN, read, verify
+from cloudwindow.media.recorder_film import FILM
 from cloudwindow.media.recorder_take import Take
 from tests.gateways.recorded import KEY, RECORDING, call, segments
 
@@ -106,12 +107,34 @@ async def test_film_and_clip_have_the_length_and_the_pictures_of_the_call(tmp_pa
     assert pictures > 2 * 15
 
 
-async def test_what_is_deleted_is_gone_except_the_chain_which_says_so(tmp_path: Path) -> None:
-    folder = recorded(tmp_path / RECORDING)
-    head = await Archive(tmp_path).delete(RECORDING, reason="retention")
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs Debian's ffmpeg")
+async def test_clips_that_a_crash_left_out_are_cut_from_the_film_that_is_there(tmp_path: Path) -> None:
+    folder, archive = recorded(tmp_path / RECORDING), Archive(tmp_path)
+    await archive.finish(RECORDING, key=KEY, reason="ended", clips=[])
+    film = (folder / FILM).read_bytes()
+    clips = [{"chapter": "identity", "from": 0.0, "to": 2.0}, {"chapter": "signature", "from": 1.0, "to": 4.0}]
+    for wanted in (clips[:1], clips, clips):
+        assert (await archive.finish(RECORDING, key=KEY, reason="ended", clips=wanted)).clips == len(wanted)
+    assert (folder / FILM).read_bytes() == film
+    assert [line["name"] for line in read(folder) if line["kind"] == "clip"] == [
+        "clip-0-identity.webm.sealed",
+        "clip-1-signature.webm.sealed",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs Debian's ffmpeg")
+async def test_what_is_deleted_is_gone_except_the_chain_which_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, archive = recorded(tmp_path / RECORDING), Archive(tmp_path)
+    clips = [{"chapter": "identity", "from": 0.0, "to": 2.0}]
+    assert (await archive.finish(RECORDING, key=KEY, reason="ended", clips=clips)).clips == 1
+    head = await archive.delete(RECORDING, reason="retention")
     assert [path.name for path in folder.iterdir()] == [CHAIN]
     assert read(folder)[-1]["reason"] == "retention"
     assert verify(folder, head=head) == []
+    assert command(["recordings", "verify", "--folder", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{RECORDING} deleted retention {head}\n"
 
 
 async def test_a_held_recording_is_not_deleted_until_it_is_released(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from cloudwindow.domain import recording as machine
-from cloudwindow.domain.errors import Conflict, NotFound
+from cloudwindow.domain.errors import Conflict, Gone, NotFound
 from cloudwindow.domain.ids import ApplicationId, SessionId, StaffId
 from cloudwindow.domain.recording import Event, Recording, State
 from cloudwindow.records import recordings
@@ -112,16 +112,37 @@ async def test_a_held_recording_outlives_its_time_until_it_is_released(kept: Kep
     assert await due(kept, NOON + 400 * DAY) == ["rec1"]
 
 
-async def test_the_newest_of_the_asked_for_districts_are_listed(kept: Kept) -> None:
+async def test_a_film_asked_for_again_is_due_also_while_the_recording_is_held(kept: Kept) -> None:
+    await add(kept, begun())
+    done = replace(finished(begun()), version=1, held_by=StaffId("mei"), held_at=NOON, held_reason="诉讼中")
+    await change(kept, replace(done, deadline=NOON + 20), seen=0)
+    assert await due(kept, NOON + 20) == ["rec1"]
+
+
+async def test_the_newest_of_the_asked_for_districts_and_of_an_agents_calls_are_listed(kept: Kept) -> None:
     await add(kept, begun(1), begun(2), begun(3, district=TIANHE))
 
-    async def listed(districts: list[str] | None, limit: int = 10) -> list[str]:
+    async def listed(districts: list[str] | None, agent: str = "lin", limit: int = 10) -> list[str]:
         async with kept.ledger.read() as conn:
-            return [one.id for one in await recordings.of_districts(conn, districts, limit=limit)]
+            found = await recordings.listed(conn, districts=districts, agent=agent, limit=limit)
+        return [one.recording.id for one in found]
 
     assert await listed([HUADU]) == ["rec2", "rec1"]
     assert await listed(None, limit=2) == ["rec3", "rec2"]
     assert await listed([]) == []
+    assert await listed([], agent="mei") == ["rec3", "rec2", "rec1"]
+
+
+async def test_a_recording_is_listed_with_its_case_and_its_agent(kept: Kept) -> None:
+    await add(kept, begun())
+    async with kept.ledger.read() as conn:
+        one = await recordings.listed_one(conn, "rec1")
+        assert await recordings.listed_of(conn, "a1") == [one]
+        assert await recordings.listed_of(conn, "a2") == []
+        with pytest.raises(NotFound, match="unknown_recording"):
+            await recordings.listed_one(conn, "another")
+    assert one.recording == begun()
+    assert (one.receipt, one.item, one.agent, one.agent_name) == ("", "HR01", "mei", "陈晓敏")
 
 
 async def test_leave_to_play_holds_for_one_person_and_runs_out(kept: Kept) -> None:
@@ -137,8 +158,8 @@ async def test_leave_to_play_holds_for_one_person_and_runs_out(kept: Kept) -> No
     await kept.ledger.write(lambda conn: recordings.add_viewing(conn, leave))
     async with kept.ledger.read() as conn:
         assert await recordings.viewing(conn, "v1", staff="mei", now=NOON + 59) == leave
-        assert await recordings.viewings(conn, "rec1") == [leave]
+        assert [one.viewing for one in await recordings.viewings(conn, "rec1")] == [leave]
         with pytest.raises(NotFound, match="unknown_recording"):
             await recordings.viewing(conn, "v1", staff="lin", now=NOON + 1)
-        with pytest.raises(NotFound, match="unknown_recording"):
+        with pytest.raises(Gone, match="viewing_over"):
             await recordings.viewing(conn, "v1", staff="mei", now=NOON + 60)

@@ -69,6 +69,9 @@ class Crowd:
             "lending": "nobody-lends",
             "form": "nobodys-form",
             "party": "nobody-joined",
+            "recording": "nothing-recorded",
+            "viewing": "nobodys-leave",
+            "clip": "0",
             "path:.+": "css/base.css",
         }
         return re.sub(r"\{([^}]+)\}", lambda found: known[found[1]], path)
@@ -159,6 +162,7 @@ WRITERS = {
     "inbox": "approver_home",
     "board": "district_admin",
     "staff": "agent",
+    "recording": "district_admin",
 }
 TOKENLESS = {
     "/preferences": "changes only how pages look, and only from our own origin",

@@ -9,6 +9,7 @@ from tests.pages import appointment_samples as appointments
 from tests.pages import company_samples as others
 from tests.pages import explain_views as explained
 from tests.pages import left_samples as left
+from tests.pages import playback_samples as recordings
 from tests.pages import staff_views as sample
 from tests.pages.environment import context, environment
 from tests.pages.sample_catalogue import DISTRICTS
@@ -28,6 +29,7 @@ DESKS: dict[str, Sample] = {
 PAGES: dict[str, Sample] = (
     DESKS
     | left.STAFF_PAGES
+    | recordings.PAGES
     | {
         "sign-in": ("staff/sign_in.html", {}),
         "sign-in-wrong": (
@@ -41,7 +43,10 @@ PAGES: dict[str, Sample] = (
         "side-by-side": ("staff/side_by_side.html", {}),
         "inbox": ("approver/inbox.html", {"inbox": sample.INBOX, "staff": sample.APPROVER}),
         "inbox-empty": ("approver/inbox.html", {"inbox": sample.EMPTY_INBOX, "staff": sample.APPROVER}),
-        "case": ("approver/case.html", {"page": sample.CASE_PAGE, "staff": sample.APPROVER}),
+        "case": (
+            "approver/case.html",
+            {"page": sample.CASE_PAGE, "staff": sample.APPROVER, "recordings": recordings.ROWS[1:3]},
+        ),
         "case-new": ("approver/case.html", {"page": sample.NEW_CASE_PAGE, "staff": sample.APPROVER}),
         "case-deciding": (
             "approver/case.html",

@@ -14,6 +14,7 @@ from cloudwindow.domain import (
     notice,
     presence,
     priority,
+    recording,
     session,
     third_party,
     ticket,
@@ -48,6 +49,8 @@ CLOSED_LISTS: dict[str, Iterable[str]] = {
     "supervision_mode": (*third_party.MODES, *(f"{mode}_means" for mode in third_party.MODES)),
     "hold_reason": session.HOLD_REASONS,
     "mode": MODES,
+    "kept_recording": recording.State,
+    "recording_chapter": [name for name, _, _ in recording.CHAPTERS.values()],
     "duty": DUTIES,
     "rating": "12345",
 }

@@ -36,6 +36,7 @@ from cloudwindow.vault import Vault, place
 log = logging.getLogger(__name__)
 
 KEY_OCTETS = 32
+NOT_STARTED = "not_started"
 CLOSING_SECONDS = 5.0
 """So long the worker may take to say that the recording of a closed room has ended."""
 Change = Callable[[frozenset[str]], frozenset[str]]
@@ -200,7 +201,7 @@ class Recordings:
             if event.kind is MediaEventKind.CONNECTED:
                 await self._connected(event.room)
             elif event.kind is MediaEventKind.RECORDING_RUNS:
-                await self._runs(event.member)
+                await self._runs(event.room, event.member)
             elif event.kind is MediaEventKind.RECORDING_STOPPED:
                 await self._ended(event.member, event.reason)
         except CloudWindowError as error:
@@ -292,12 +293,14 @@ class Recordings:
             all=await kept.of_session(conn, session_id),
         )
 
-    async def _runs(self, recording: str) -> None:
-        """The worker says that it writes."""
+    async def _runs(self, room: str, recording: str) -> None:
+        """The worker says that it writes; what was given up in between is stopped there too."""
         now = self._house.clock()
+        given_up: list[bool] = []
 
         async def work(conn: Connection) -> Session | None:
             known = await _known(conn, recording)
+            given_up.append(known is None or known.state not in ACTIVE)
             if known is None or known.state is not State.STARTING:
                 return None
             await kept.change(conn, recordings.advance(known, Event.RUN, now), seen=known.version)
@@ -310,6 +313,8 @@ class Recordings:
             return session
 
         await self._done(work)
+        if given_up[-1] and self._recorder is not None:
+            await self._recorder.stop(room)
 
     async def _ended(self, recording: str, failure: str) -> None:
         """It is written no more; ``failure`` tells why it stopped by itself while the call ran."""
@@ -329,7 +334,8 @@ class Recordings:
 
         await self._done(work)
 
-    async def _stop(self, room: str) -> None:
+    async def _stop(self, room: str, failure: str = "") -> None:
+        """End what is recorded in ``room``. Raises Unavailable("media_unavailable"), and then it runs on."""
         async with self._house.ledger.read() as conn:
             known = await kept.active_in(conn, room)
         if known is None or self._recorder is None:
@@ -337,7 +343,7 @@ class Recordings:
         status = await self._status(room)
         if status is not None and status.recording == known.id:
             await self._recorder.stop(room)
-        await self._ended(known.id, "")
+        await self._ended(known.id, failure)
 
     # --- pauses ------------------------------------------------------------------------------------------
 
@@ -345,7 +351,7 @@ class Recordings:
         """Pause while a cursor stands in a sensitive field, and go on when none does any more."""
         if self._recorder is None or session is None:
             return
-        sensitive = field is not None and item.form.field(field).sensitive
+        sensitive = any(one.id == field and one.sensitive for one in item.form.fields)
         async with self._house.ledger.read() as conn:
             known = await kept.active_in(conn, session.room)
         if known is None or known.state not in recordings.WRITING:
@@ -446,7 +452,10 @@ class Recordings:
             await self._stop(one.room)
             return
         if one.state is State.STARTING:
-            await self._ended(one.id, "not_started")
+            try:
+                await self._stop(one.room, NOT_STARTED)
+            except Unavailable:
+                await self._ended(one.id, NOT_STARTED)
             return
         status = await self._status(one.room)
         if status is None or status.recording != one.id:
@@ -474,16 +483,13 @@ class Recordings:
         await kept.change(conn, seen, seen=known.version)
 
     async def _status(self, room: str) -> RecorderStatus | None:
-        try:
-            await self._calls.place_room(room)
-            return await self._recorder.status(room) if self._recorder else None
-        except Unavailable:
-            return None
+        await self._calls.place_room(room)
+        return await self._recorder.status(room) if self._recorder else None
 
     # --- telling -----------------------------------------------------------------------------------------
 
     async def _done(self, work: Callable[[Connection], Awaitable[Session | None]]) -> None:
-        session = await self._house.ledger.write(work)  # type: ignore[arg-type]
+        session = await self._house.ledger.write(work)
         if session is not None:
             await self._tell(session)
 

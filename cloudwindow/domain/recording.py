@@ -131,12 +131,12 @@ def active(recordings: Sequence[Recording]) -> Recording | None:
     return next((one for one in recordings if one.state in ACTIVE), None)
 
 
-def may_begin(recordings: Sequence[Recording], now: float) -> bool:
-    """Whether another recording of the call may begin: at once after a worker's death, else after a rest."""
+def may_begin(recordings: Sequence[Recording], now: float, *, rest: bool = True) -> bool:
+    """Whether another recording of the call may begin: after a ``rest``, unless the worker died."""
     if active(recordings) is not None or len(recordings) >= MAX_OF_ONE_CALL:
         return False
     last = recordings[-1] if recordings else None
-    if last is None or not last.failure or last.failure == WORKER_DIED or last.ended_at is None:
+    if last is None or last.ended_at is None or not rest or last.failure in {"", WORKER_DIED}:
         return True
     return now - last.ended_at >= RETRY_SECONDS
 

@@ -36,8 +36,11 @@ from cloudwindow.vault import Vault, place
 log = logging.getLogger(__name__)
 
 KEY_OCTETS = 32
+NOT_STARTED = "not_started"
 CLOSING_SECONDS = 5.0
 """So long the worker may take to say that the recording of a closed room has ended."""
+Change = Callable[[frozenset[str]], frozenset[str]]
+"""Who keeps a recording paused → who does from now on."""
 ACTS = ("pause", "resume", "again")
 """What an agent may do about the recording of their call."""
 
@@ -198,7 +201,7 @@ class Recordings:
             if event.kind is MediaEventKind.CONNECTED:
                 await self._connected(event.room)
             elif event.kind is MediaEventKind.RECORDING_RUNS:
-                await self._runs(event.member)
+                await self._runs(event.room, event.member)
             elif event.kind is MediaEventKind.RECORDING_STOPPED:
                 await self._ended(event.member, event.reason)
         except CloudWindowError as error:
@@ -212,15 +215,15 @@ class Recordings:
 
     # --- beginning and ending ----------------------------------------------------------------------------
 
-    async def ensure(self, session_id: str) -> None:
-        """Begin to record the call if it must be and is not; a break is not followed at once."""
+    async def ensure(self, session_id: str, *, rest: bool = True) -> None:
+        """Begin to record the call if it must be and is not; ``rest``: not at once after a break."""
         if self._recorder is None:
             return
         house, now = self._house, self._house.clock()
         async with house.ledger.read() as conn:
             known = await self._standing(conn, session_id)
             older = await kept.active_in(conn, known.session.room)
-        if not known.wanted or not recordings.may_begin(known.all, now):
+        if not known.wanted or not recordings.may_begin(known.all, now, rest=rest):
             return
         if not await self._somebody_in(known.session.room):
             return
@@ -228,7 +231,7 @@ class Recordings:
             await self._stop(known.session.room)
         key, id = house.random(KEY_OCTETS), word(house.random(15))
         try:
-            begun = await house.ledger.write(lambda conn: self._begin(conn, session_id, id, key, now))
+            begun = await house.ledger.write(lambda conn: self._begin(conn, session_id, id, key, now, rest))
         except Conflict:
             return  # another node was first
         if begun is not None:
@@ -243,10 +246,10 @@ class Recordings:
             return False
 
     async def _begin(
-        self, conn: Connection, session_id: str, id: str, key: bytes, now: float
+        self, conn: Connection, session_id: str, id: str, key: bytes, now: float, rest: bool
     ) -> Recording | None:
         standing = await self._standing(conn, session_id)
-        if not standing.wanted or not recordings.may_begin(standing.all, now):
+        if not standing.wanted or not recordings.may_begin(standing.all, now, rest=rest):
             return None
         begun = Recording(
             id=id,
@@ -290,12 +293,14 @@ class Recordings:
             all=await kept.of_session(conn, session_id),
         )
 
-    async def _runs(self, recording: str) -> None:
-        """The worker says that it writes."""
+    async def _runs(self, room: str, recording: str) -> None:
+        """The worker says that it writes; what was given up in between is stopped there too."""
         now = self._house.clock()
+        given_up: list[bool] = []
 
         async def work(conn: Connection) -> Session | None:
             known = await _known(conn, recording)
+            given_up.append(known is None or known.state not in ACTIVE)
             if known is None or known.state is not State.STARTING:
                 return None
             await kept.change(conn, recordings.advance(known, Event.RUN, now), seen=known.version)
@@ -308,6 +313,8 @@ class Recordings:
             return session
 
         await self._done(work)
+        if given_up[-1] and self._recorder is not None:
+            await self._recorder.stop(room)
 
     async def _ended(self, recording: str, failure: str) -> None:
         """It is written no more; ``failure`` tells why it stopped by itself while the call ran."""
@@ -327,7 +334,8 @@ class Recordings:
 
         await self._done(work)
 
-    async def _stop(self, room: str) -> None:
+    async def _stop(self, room: str, failure: str = "") -> None:
+        """End what is recorded in ``room``. Raises Unavailable("media_unavailable"), and then it runs on."""
         async with self._house.ledger.read() as conn:
             known = await kept.active_in(conn, room)
         if known is None or self._recorder is None:
@@ -335,7 +343,7 @@ class Recordings:
         status = await self._status(room)
         if status is not None and status.recording == known.id:
             await self._recorder.stop(room)
-        await self._ended(known.id, "")
+        await self._ended(known.id, failure)
 
     # --- pauses ------------------------------------------------------------------------------------------
 
@@ -343,13 +351,13 @@ class Recordings:
         """Pause while a cursor stands in a sensitive field, and go on when none does any more."""
         if self._recorder is None or session is None:
             return
-        sensitive = field is not None and item.form.field(field).sensitive
+        sensitive = any(one.id == field and one.sensitive for one in item.form.fields)
         async with self._house.ledger.read() as conn:
             known = await kept.active_in(conn, session.room)
-        if known is None or (not sensitive and side not in recordings.sides(known)):
+        if known is None or known.state not in recordings.WRITING:
             return
-        rest = recordings.sides(known) - {side}
-        await self._pause_for(known, rest | {side} if sensitive else rest)
+        if sensitive or side in recordings.sides(known):
+            await self._pause_for(known, lambda by: by | {side} if sensitive else by - {side})
 
     async def act(self, agent: Staff, act: str, *, call: str = "") -> None:
         """
@@ -365,18 +373,20 @@ class Recordings:
         if session is None or session.state not in sessions.OPEN:
             raise Conflict("no_call")
         if act == "again":
-            await self.ensure(session.id)
+            await self.ensure(session.id, rest=False)
             return
         if known is None or known.state not in recordings.WRITING:
             raise Conflict("recording_not_running")
-        by = {recordings.HAND} if act == "pause" else set()
-        await self._pause_for(known, frozenset(by), reason=recordings.BY_AGENT)
+        pauses = act == "pause"
+        await self._pause_for(
+            known, lambda by: by | {recordings.HAND} if pauses else frozenset(), reason=recordings.BY_AGENT
+        )
 
     async def _pause_for(
-        self, known: Recording, by: frozenset[str], *, reason: str = recordings.SENSITIVE
+        self, known: Recording, change: Change, *, reason: str = recordings.SENSITIVE
     ) -> None:
         """
-        Let ``by`` keep it paused. The picture stops before the ledger knows and goes on after it does.
+        Let ``change`` say who keeps it paused. Writing stops before the ledger knows and goes on after.
 
         Raises Unavailable("media_unavailable"): a pause that the worker did not take is not shown as one.
         """
@@ -384,31 +394,33 @@ class Recordings:
         if recorder is None:
             return
         await self._calls.place_room(known.room)
-        if by:
+        if change(recordings.sides(known)):
             await recorder.pause(known.room, reason)
-        moved = await self._house.ledger.write(lambda conn: self._paused(conn, known.id, by, reason))
+        moved, by = await self._house.ledger.write(lambda conn: self._paused(conn, known.id, change, reason))
         if not by:
             await recorder.resume(known.room)
         if moved is not None:
             await self._tell(moved)
 
-    async def _paused(self, conn: Connection, id: str, by: frozenset[str], reason: str) -> Session | None:
-        """Write who keeps it paused; gives the call if the sign on its pages has changed."""
+    async def _paused(
+        self, conn: Connection, id: str, change: Change, reason: str
+    ) -> tuple[Session | None, frozenset[str]]:
+        """Write who keeps it paused, and say who; with the call if the sign on its pages has changed."""
         now = self._house.clock()
         known = await kept.one(conn, id)
+        by = change(recordings.sides(known))
         if known.state not in recordings.WRITING:
-            return None
+            return None, by
         was, wants = known.state is State.PAUSED, bool(by)
         if was == wants:
             limit = recordings.LIMITS_SECONDS[known.state]
             moved = replace(known, version=known.version + 1, deadline=now + limit)
         else:
             moved = recordings.advance(known, Event.PAUSE if by else Event.RESUME, now)
-            told = {"recording": id, "reason": reason}
             said = "recording.paused" if by else "recording.resumed"
-            await note(conn, known.application, said, SYSTEM, now, told)
+            await note(conn, known.application, said, SYSTEM, now, {"recording": id, "reason": reason})
         await kept.change(conn, replace(moved, paused_by=",".join(sorted(by))), seen=known.version)
-        return None if was == wants else await self._house.visits.session(conn, known.session)
+        return None if was == wants else await self._house.visits.session(conn, known.session), by
 
     # --- what is due -------------------------------------------------------------------------------------
 
@@ -440,15 +452,20 @@ class Recordings:
             await self._stop(one.room)
             return
         if one.state is State.STARTING:
-            await self._ended(one.id, "not_started")
+            try:
+                await self._stop(one.room, NOT_STARTED)
+            except Unavailable:
+                await self._ended(one.id, NOT_STARTED)
             return
         status = await self._status(one.room)
         if status is None or status.recording != one.id:
             await self._ended(one.id, recordings.WORKER_DIED)
             await self.ensure(one.session)
         elif one.state is State.PAUSED:
-            await self._pause_for(one, frozenset())
+            await self._pause_for(one, lambda _by: frozenset())
         else:
+            if status.paused and self._recorder is not None:  # going on did not reach the worker
+                await self._recorder.resume(one.room)
             await self._house.ledger.write(lambda conn: self._seen(conn, one.id, status))
 
     async def _seen(self, conn: Connection, id: str, status: RecorderStatus) -> None:
@@ -466,16 +483,13 @@ class Recordings:
         await kept.change(conn, seen, seen=known.version)
 
     async def _status(self, room: str) -> RecorderStatus | None:
-        try:
-            await self._calls.place_room(room)
-            return await self._recorder.status(room) if self._recorder else None
-        except Unavailable:
-            return None
+        await self._calls.place_room(room)
+        return await self._recorder.status(room) if self._recorder else None
 
     # --- telling -----------------------------------------------------------------------------------------
 
     async def _done(self, work: Callable[[Connection], Awaitable[Session | None]]) -> None:
-        session = await self._house.ledger.write(work)  # type: ignore[arg-type]
+        session = await self._house.ledger.write(work)
         if session is not None:
             await self._tell(session)
 

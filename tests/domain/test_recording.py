@@ -113,6 +113,8 @@ def test_another_begins_after_a_rest_and_at_once_only_on_another_worker(
 ) -> None:
     ended = [one if one.state is State.RUNNING else replace(one, ended_at=NOON) for one in known]
     assert recording.may_begin(ended, NOON + after) is may
+    if len(known) < recording.MAX_OF_ONE_CALL and known != [begun()]:
+        assert recording.may_begin(ended, NOON + after, rest=False)
 
 
 @pytest.mark.parametrize(

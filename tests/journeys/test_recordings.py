@@ -195,7 +195,7 @@ async def test_a_citizen_who_did_not_agree_at_the_start_is_asked_in_the_call(stu
     )
     visitor.ticket, visitor.application = ticket.id, ticket.application
     await visitor.open()
-    await town.settle()
+    await town.pass_time(5)
     await desk.accept()
     await visitor.join()
     await studio.connected(visitor)
@@ -429,6 +429,7 @@ async def test_a_recording_that_missed_the_signature_refuses_it_until_all_is_don
     await desk.read_back()
     await studio.town.pass_time(5)
     await studio.dies(visitor)
+    await studio.town.pass_time(1)
     await visitor.declare_all()
     await visitor.sign(await visitor.ask_for_code())
     shown = (await desk.view()).session

@@ -16,6 +16,7 @@ from cloudwindow.domain.catalogue import Catalogue
 from cloudwindow.domain.errors import BadInput, Conflict, Unavailable
 from cloudwindow.domain.messages import CallHangUp, FormFocus
 from cloudwindow.domain.recording import Recording, State
+from cloudwindow.journey.calls import Onward
 from cloudwindow.journey.recordings import key_of, marks
 from cloudwindow.journey.views import RecordingMark
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
@@ -366,7 +367,7 @@ async def test_a_call_passed_on_in_its_room_is_recorded_anew_for_the_next_agent(
     visitor, desk = await studio.in_call()
     first = (await studio.all(visitor))[0]
     other = await studio.town.agent("lin", TIANHE)
-    onward = journey.desk.Onward(agent=other.staff.id)
+    onward = Onward(agent=other.staff.id)
     await studio.town.made.desks.transfer(desk.staff, onward, "special_knowledge")
     await studio.town.settle()
     await studio.town.made.recordings.look()

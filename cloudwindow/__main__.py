@@ -128,7 +128,7 @@ def run_lint(config: Config, given: argparse.Namespace) -> int:
 
 
 def run_recordings(config: Config, given: argparse.Namespace) -> int:
-    """One line for each recording: intact, deleted and why, or every finding, the first first; 1 if there is any."""
+    """One line for each recording: intact, deleted and why, or every finding, the first bad place first."""
     folder = given.folder or config.recordings_path
     names = given.recording or sorted(path.name for path in folder.glob("*") if path.is_dir())
     if given.head and len(names) != 1:

@@ -208,7 +208,9 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
-    "recording_gone": N_("This recording was deleted; there is nothing left to hold. Choose another of the case."),
+    "recording_gone": N_(
+        "This recording was deleted; there is nothing left to hold. Choose another of the case."
+    ),
     "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
     "recording_needed": N_(
         "This matter can be handed in only if it was recorded from the read-back to the signature. Let the "

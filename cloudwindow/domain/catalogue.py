@@ -398,7 +398,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """How long a recorded call and what was written in it are kept, in days, and whether it may be declined."""
+    """How long a recorded call, and what was written in it, is kept in days; whether one may say no."""
 
     full_days: int
     chat_days: int

@@ -102,7 +102,7 @@ async def again(request: web.Request) -> web.Response:
 
 @route("GET", "/staff/recordings/{recording}/viewings/{viewing}", "recording.play")
 async def player(request: web.Request) -> web.Response:
-    """GET /staff/recordings/{recording}/viewings/{viewing}?clip=&at= — the player, for whoever gave the reason."""
+    """GET /staff/recordings/{recording}/viewings/{viewing}?clip=&at= — the player."""
     names, asked = request.match_info, request.query.get("clip")
     view = await request.app[JOURNEY].playback.player(
         guest(request).person,
@@ -151,7 +151,7 @@ def _number(text: str) -> int:
 
 
 async def _send(request: web.Request, found: Film, *, name: str = "") -> web.StreamResponse:
-    """A film, or the range of it that was asked for (RFC 9110 §14); several ranges are answered by all of it."""
+    """A film, or the one range of it that was asked for (RFC 9110 §14)."""
     span = span_of(request.headers.get("Range", ""), found.size)
     headers = {"Content-Type": WEBM, "Accept-Ranges": "bytes"}
     if name:
@@ -186,7 +186,9 @@ def span_of(asked: str, size: int) -> tuple[int, int] | None:
     if not found[1]:
         least = max(0, size - int(found[2]))
         return (least, size) if int(found[2]) and size else None
-    start, last = int(found[1]), int(found[2]) if found[2] else size - 1
-    if last < start:
+    start, last = int(found[1]), int(found[2]) if found[2] else None
+    if last is not None and last < start:
         return 0, size
-    return (start, min(last + 1, size)) if start < size else None
+    if start >= size:
+        return None
+    return start, size if last is None else min(last + 1, size)

@@ -2,7 +2,7 @@
 Looking at recordings: who may, for which reason, what the page shows; holding them back from deletion.
 
 Rule 1: an agent reaches the calls they served; everybody else what is at home in their district, or the city.
-Rule 2: nothing is played without a typed reason, which stands in the ledger and in the story of the case first.
+Rule 2: nothing is played before a typed reason stands in the ledger and in the story of the case.
 """
 
 from collections.abc import Sequence
@@ -298,7 +298,7 @@ class Playback:
     # --- a film that failed ------------------------------------------------------------------------------
 
     async def again(self, person: Person, staff: Staff, recording: str) -> None:
-        """Have the film of a kept recording made once more. Raises Conflict("film_not_missing") if it is there."""
+        """Have a film that could not be made tried once more. Raises Conflict("film_not_missing")."""
         now = self._house.clock()
 
         async def work(conn: Connection) -> None:

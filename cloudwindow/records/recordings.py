@@ -212,7 +212,7 @@ async def viewing(conn: AsyncConnection, id: str, *, staff: str, now: float) -> 
     """
     A leave of this person that still holds.
 
-    Raises NotFound("unknown_recording"), also for somebody else's; Gone("viewing_over") when its time is over.
+    Raises NotFound("unknown_recording"), also for somebody else's; Gone("viewing_over").
     """
     table = tables.recording_viewing
     row = (await conn.execute(select(table).where(table.c.id == id, table.c.staff == staff))).one_or_none()

@@ -70,7 +70,7 @@ def test_an_agent_may_not_confirm_declare_or_sign_for_a_citizen() -> None:
 def test_no_staff_action_is_open_to_citizens_or_visitors() -> None:
     open_to_all = {action for action, roles in ACTIONS.items() if roles == EVERYBODY}
     staffed = {action for action, roles in ACTIONS.items() if roles & STAFF} - open_to_all
-    steps = ("submit", "decide", "take", "onward", "shift", "company", "left_form", "recording")
+    steps = ("submit", "decide", "take", "onward", "shift", "company", "recording", "left_form")
     desks = {"desk", *(f"desk.{what}" for what in steps)}
     boards = {"board", "board.lend", "board.explain", "board.supervise"}
     offices = {"inbox", "inbox.case", "staff.home", *boards}

@@ -112,7 +112,10 @@ async def test_clips_that_a_crash_left_out_are_cut_from_the_film_that_is_there(t
     folder, archive = recorded(tmp_path / RECORDING), Archive(tmp_path)
     await archive.finish(RECORDING, key=KEY, reason="ended", clips=[])
     film = (folder / FILM).read_bytes()
-    clips = [{"chapter": "identity", "from": 0.0, "to": 2.0}, {"chapter": "signature", "from": 1.0, "to": 4.0}]
+    clips = [
+        {"chapter": "identity", "from": 0.0, "to": 2.0},
+        {"chapter": "signature", "from": 1.0, "to": 4.0},
+    ]
     for wanted in (clips[:1], clips, clips):
         assert (await archive.finish(RECORDING, key=KEY, reason="ended", clips=wanted)).clips == len(wanted)
     assert (folder / FILM).read_bytes() == film

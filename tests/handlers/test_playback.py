@@ -95,7 +95,9 @@ SEES = ("agent", "approver", "admin", "city_admin")
 PLAYS = ("agent", "admin", "city_admin")
 
 
-@pytest.mark.parametrize("name", ["agent", "agent_other", "approver", "approver_other", "admin", "city_admin"])
+@pytest.mark.parametrize(
+    "name", ["agent", "agent_other", "approver", "approver_other", "admin", "city_admin"]
+)
 async def test_a_recording_is_shown_to_those_within_whose_reach_it_is(stored: Stored, name: str) -> None:
     person = stored.people[name]
     page, listed = await person.get(stored.path), await person.get("/staff/recordings")

@@ -21,7 +21,7 @@ BEGIN = 1000.0
 async def recorded(
     house: House, session: Session, *, began_at: float, seconds: float = 3.0, number: int = 1
 ) -> Recording:
-    """A recording of ``session`` that was asked for ``began_at`` and has just ended; nothing is made of it."""
+    """A recording of ``session`` that began at ``began_at`` and has just ended; nothing is made of it yet."""
     id, key = word(house.random(15)), house.random(32)
     take = Take(house.archive.path(id), id, key, now=BEGIN, began_at=began_at)
     for record in call(begin=BEGIN, seconds=seconds):

@@ -222,7 +222,7 @@ async def test_a_reason_gives_one_person_leave_for_a_time_and_stands_on_the_page
 
 
 async def test_who_reaches_a_recording(filmed: Filmed) -> None:
-    """Its agent, the admins of its home district and of the city play it; its approver sees that it is there."""
+    """Its agent and the admins of its home district and the city play it; its approver sees it is there."""
     await filmed.make()
     town, id = filmed.town, filmed.recording.id
     plays = [filmed.desk.staff, (await admin(town))[1], (await admin(town, "gz", role="city_admin"))[1]]

@@ -16,6 +16,7 @@ from cloudwindow.domain.catalogue import Catalogue
 from cloudwindow.domain.errors import BadInput, Conflict, Unavailable
 from cloudwindow.domain.messages import CallHangUp, FormFocus
 from cloudwindow.domain.recording import Recording, State
+from cloudwindow.journey.calls import Onward
 from cloudwindow.journey.recordings import key_of, marks
 from cloudwindow.journey.views import RecordingMark
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
@@ -195,7 +196,7 @@ async def test_a_citizen_who_did_not_agree_at_the_start_is_asked_in_the_call(stu
     )
     visitor.ticket, visitor.application = ticket.id, ticket.application
     await visitor.open()
-    await town.settle()
+    await town.pass_time(5)
     await desk.accept()
     await visitor.join()
     await studio.connected(visitor)
@@ -366,7 +367,7 @@ async def test_a_call_passed_on_in_its_room_is_recorded_anew_for_the_next_agent(
     visitor, desk = await studio.in_call()
     first = (await studio.all(visitor))[0]
     other = await studio.town.agent("lin", TIANHE)
-    onward = journey.desk.Onward(agent=other.staff.id)
+    onward = Onward(agent=other.staff.id)
     await studio.town.made.desks.transfer(desk.staff, onward, "special_knowledge")
     await studio.town.settle()
     await studio.town.made.recordings.look()
@@ -429,6 +430,7 @@ async def test_a_recording_that_missed_the_signature_refuses_it_until_all_is_don
     await desk.read_back()
     await studio.town.pass_time(5)
     await studio.dies(visitor)
+    await studio.town.pass_time(1)
     await visitor.declare_all()
     await visitor.sign(await visitor.ask_for_code())
     shown = (await desk.view()).session

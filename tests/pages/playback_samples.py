@@ -53,7 +53,9 @@ VIEWINGS = [
         number="HD-900",
         reason="申请人来电称签名时没有看清第三条声明，复核回读过程。",
     ),
-    ViewingRow(at=NOW + 5_000, expires_at=NOW + 6_800, name="陈晓敏", number="HD-018", reason="核对口述的地址"),
+    ViewingRow(
+        at=NOW + 5_000, expires_at=NOW + 6_800, name="陈晓敏", number="HD-018", reason="核对口述的地址"
+    ),
 ]
 PAGE = RecordingView(
     row=ROW,

@@ -78,7 +78,9 @@ async def stored(city: City) -> AsyncIterator[Stored]:
             ticket = await house.visits.ticket_of(conn, application.id)
             session = await house.visits.session_of_ticket(conn, ticket or "")
         assert session is not None
-        recording = await recorded(house, session, began_at=session.started_at, seconds=2)
+        began = (application.identity_checked_at or 0.0) - 1
+        seconds = (application.signed_at or 0.0) + 1 - began
+        recording = await recorded(house, session, began_at=began, seconds=seconds)
         yield Stored(city=city, case=case, recording=await filmed(city, recording), people=people)
 
 

@@ -66,6 +66,8 @@ BY_AGENT = "by_agent"
 HAND = "hand"
 """In ``paused_by``: the agent's button, beside the sides whose cursor stands in a sensitive field."""
 WORKER_DIED = "worker_died"
+LEFT_BEHIND = frozenset({"", WORKER_DIED, "worker_ended"})
+"""After these the call is recorded again as soon as its people are back, on another worker."""
 REASON_CHARACTERS = (4, 300)
 LEAVE_SECONDS = 1800.0
 """So long a typed reason lets one person play one recording."""
@@ -136,7 +138,7 @@ def may_begin(recordings: Sequence[Recording], now: float, *, rest: bool = True)
     if active(recordings) is not None or len(recordings) >= MAX_OF_ONE_CALL:
         return False
     last = recordings[-1] if recordings else None
-    if last is None or last.ended_at is None or not rest or last.failure in {"", WORKER_DIED}:
+    if last is None or last.ended_at is None or not rest or last.failure in LEFT_BEHIND:
         return True
     return now - last.ended_at >= RETRY_SECONDS
 

@@ -511,7 +511,7 @@ recording = Table(
     Column("room", String(32), nullable=False, index=True),
     Column("number", Integer, nullable=False, comment="1, 2 … of the call: one more after each break"),
     Column("key_sealed", Text, nullable=False, comment="empty once everything was deleted"),
-    Column("state", String(12), nullable=False),
+    Column("state", String(12), nullable=False, index=True),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("paused_by", String(32), nullable=False, comment="sides in a sensitive field"),

@@ -103,6 +103,7 @@ def test_only_one_unbroken_recording_covers_read_back_and_signature(
         ([begun()], 100, False),
         ([begun(State.ENDED)], 0, True),
         ([begun(State.ENDED, failure="worker_died")], 0, True),
+        ([begun(State.ENDED, failure="worker_ended")], 0, True),
         ([begun(State.ENDED, failure="recorder_died")], 4, False),
         ([begun(State.ENDED, failure="recorder_died")], 5, True),
         ([begun(State.ENDED, failure="disk_full")] * recording.MAX_OF_ONE_CALL, 99, False),

@@ -51,6 +51,7 @@ def upgrade() -> None:
             batch_op.f("ix_recording_district_started_at"), ["district", "started_at"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_recording_room"), ["room"], unique=False)
+        batch_op.create_index(batch_op.f("ix_recording_state"), ["state"], unique=False)
 
     op.create_table(
         "recording_viewing",

@@ -11,7 +11,7 @@ from cloudwindow.__main__ import parser
 from cloudwindow.config import Config
 from cloudwindow.domain.errors import Conflict
 from cloudwindow.media.recorder_archive import Archive
-from cloudwindow.media.recorder_chain import CHAIN, read, verify
+from cloudwindow.media.recorder_chain import CHAIN, Chain, Finding, read, verify
 from cloudwindow.media.recorder_film import FILM
 from cloudwindow.media.recorder_take import Take
 from tests.gateways.recorded import KEY, RECORDING, call, segments
@@ -82,6 +82,15 @@ def test_the_command_finds_a_chain_that_was_cut_off(
     (folder / CHAIN).write_text("".join(lines[:-1]))
     assert command(["recordings", "verify", RECORDING, "--folder", str(tmp_path), "--head", head]) == 1
     assert f"{RECORDING} cut_off {CHAIN}" in capsys.readouterr().out
+
+
+def test_a_film_in_the_making_is_not_taken_for_one_slipped_in(tmp_path: Path) -> None:
+    folder = recorded(tmp_path / RECORDING)
+    (folder / FILM).write_bytes(b"being made")
+    maker = Chain(folder)
+    assert verify(folder) == []
+    maker.close()
+    assert verify(folder) == [Finding("unknown", FILM)]
 
 
 # --- film, hold and deletion -----------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from cloudwindow.domain.errors import BadInput, Conflict, NotFound, TooOften
 from cloudwindow.domain.fields import mask_name
 from cloudwindow.domain.filling import Actor, canonical_values
 from cloudwindow.domain.ids import MaterialId, normal_code, word
+from cloudwindow.domain.recording import Recording
 from cloudwindow.journey import showing, ticket_matters
 from cloudwindow.journey.house import House
-from cloudwindow.journey.views import CaseView, VerifyView
+from cloudwindow.journey.views import CaseRecording, CaseView, VerifyView
 from cloudwindow.records import Connection, events
+from cloudwindow.records import recordings as kept
 from cloudwindow.records.cases import Document
 from cloudwindow.records.people import WebSession
 
@@ -85,7 +87,9 @@ class Following:
             documents = await house.cases.documents(conn, case.id)
             package = await house.cases.handover(conn, case.id)
             rating = await house.cases.rating(conn, ticket) if ticket else None
-        return showing.case_view(
+            recorded = await kept.listed_of(conn, case.id)
+            viewed = await kept.viewed(conn, [one.recording.id for one in recorded])
+        shown = showing.case_view(
             case,
             house.catalogue,
             applicant=citizen.name,
@@ -98,6 +102,8 @@ class Following:
             names={citizen.id: citizen.name},
             language=language,
         )
+        recordings = [_recording(one.recording, viewed.get(one.recording.id, 0)) for one in recorded]
+        return replace(shown, recordings=recordings)
 
     async def document(self, case: Application, document: str) -> tuple[Document, bytes]:
         """One notice as PDF. Raises NotFound("unknown_document")."""
@@ -236,3 +242,13 @@ class Following:
                     )
                 )
         return found
+
+
+def _recording(one: Recording, viewings: int) -> CaseRecording:
+    return CaseRecording(
+        at=one.started_at,
+        seconds=one.seconds,
+        state=one.state.value,
+        keep_until=one.keep_until,
+        viewings=viewings,
+    )

@@ -168,6 +168,17 @@ class CorrectionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRecording:
+    """A recorded call as its citizen sees it; ``viewings``: how often staff were given leave to play it."""
+
+    at: float
+    seconds: float
+    state: str
+    keep_until: float | None
+    viewings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """A handed-in application; ``mode`` is authorised or transfer, ``organ`` the one that decides."""
 
@@ -189,6 +200,7 @@ class CaseView:
     reasons: str
     can_rate: bool
     rating: int | None
+    recordings: Sequence[CaseRecording] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """Recordings of calls and who looked at them; the files themselves lie with the recorder."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -233,3 +233,11 @@ async def viewings(conn: AsyncConnection, recording: str) -> Sequence[Viewer]:
         Viewer(viewing=from_row(Viewing, row), name=row.staff_name, number=row.staff_number)
         for row in await conn.execute(query)
     ]
+
+
+async def viewed(conn: AsyncConnection, recordings: Collection[str]) -> Mapping[str, int]:
+    """How often leave was given to play each of ``recordings``; those never played are missing."""
+    table = tables.recording_viewing
+    query = select(table.c.recording, func.count()).where(table.c.recording.in_(recordings))
+    rows = await conn.execute(query.group_by(table.c.recording))
+    return {recording: int(times) for recording, times in rows}

@@ -216,6 +216,11 @@ async def test_a_reason_gives_one_person_leave_for_a_time_and_stands_on_the_page
     page = await filmed.playback.page(other, colleague, filmed.recording.id)
     assert [(one.name, one.reason) for one in page.viewings] == [(staff.name, "复核 签名过程")]
     assert "recording.played" in await filmed.kinds()
+    case = await filmed.town.case(filmed.visitor.application)
+    shown = (await filmed.town.made.following.view(case, "zh-CN", document_url="")).recordings
+    assert [(one.state, one.keep_until, one.viewings) for one in shown] == [
+        ("kept", (await filmed.now()).keep_until, 1)
+    ], "the citizen sees that it was played"
     filmed.town.now += LEAVE_SECONDS
     with pytest.raises(Gone, match="viewing_over"):
         await filmed.playback.film(who, staff, filmed.recording.id, leave)

@@ -14,6 +14,7 @@ from cloudwindow.journey.views import (
     AgentCard,
     AppointmentMark,
     AsideView,
+    CaseRecording,
     CaseStep,
     CaseView,
     ChatLine,
@@ -189,6 +190,10 @@ def case(item_id: str, state: str, *, corrections: bool = False) -> CaseView:
         reasons="租赁合同缺少签名页" if corrections else "",
         can_rate=True,
         rating=None,
+        recordings=[
+            CaseRecording(at=NOW - 5000, seconds=61, state="kept", keep_until=NOW + 9e6, viewings=2),
+            CaseRecording(at=NOW - 4000, seconds=0, state="ended", keep_until=None, viewings=0),
+        ],
     )
 
 

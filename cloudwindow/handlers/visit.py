@@ -29,6 +29,7 @@ PANELS = frozenset(
         "call_header",
         "company",
         "recording",
+        "recording_ask",
         "chat",
         "read_back",
         "signature",

@@ -495,7 +495,7 @@ class Recordings:
 
     async def _tell(self, session: Session) -> None:
         hub = self._house.hub
-        await hub.tell(citizen_topic(session.ticket), PanelChanged(panels=("recording",)))
+        await hub.tell(citizen_topic(session.ticket), PanelChanged(panels=("recording", "recording_ask")))
         mine = PanelChanged(panels=("recording", "read_back", "decision"), session=session.id)
         await hub.tell(agent_topic(session.agent), mine)
         async with self._house.ledger.read() as conn:

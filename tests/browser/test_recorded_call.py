@@ -89,7 +89,7 @@ async def test_a_citizen_agrees_and_a_break_is_told_at_once_and_followed(
 
     await sign(agent.page, "asking", "还没有问是否录音录像")
     assert written(town) == []
-    await citizen.page.locator("[data-panel=recording] button", has_text="同意").first.click()
+    await citizen.page.locator("[data-panel=recording_ask] button", has_text="同意").first.click()
     await both(citizen, agent, "running", "正在录音录像")
 
     await citizen.page.locator("[name='work_addr.detail']").focus()

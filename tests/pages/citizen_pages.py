@@ -209,6 +209,7 @@ PANELS: dict[str, tuple[str, dict[str, Any]]] = {
         "call_header",
         "company",
         "recording",
+        "recording_ask",
         "chat",
         "read_back",
         "signature",

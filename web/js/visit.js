@@ -43,7 +43,7 @@ const NEAR = "◔ ";
 let kept = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */ let keeping;
 /** Panels that look different in another stage. */
-const STAGED = ["ticket", "matters", "call_header", "recording", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
+const STAGED = ["ticket", "matters", "call_header", "recording", "recording_ask", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
 new CallExtras(call);
 new Still(page, call, () => void panels.renew(["materials", "devices"]));
@@ -52,7 +52,7 @@ showPointing(page, socket);
 offerWayOut(page);
 new CallTiles(/** @type {HTMLElement} */ (page.querySelector(".video-stage")), socket, call);
 enhanceCompany(page, () => void panels.renew(["company"]));
-enhanceCompany(page, () => void panels.renew(["recording"]), "recording");
+enhanceCompany(page, () => void panels.renew(["recording", "recording_ask"]), "recording");
 enhanceUploads(page, () => void panels.renew(["materials", "devices"]));
 
 /** @param {StageChanged} message */
@@ -62,7 +62,7 @@ function followStage(message) {
   call.peerHere(message.peer_online);
   page.dataset.version = String(message.version);
   page.dataset.stage = message.stage;
-  void panels.renew(before === message.stage ? ["call_header", "recording", "company", "ticket"] : STAGED);
+  void panels.renew(before === message.stage ? ["call_header", "recording", "recording_ask", "company", "ticket"] : STAGED);
   if (before !== message.stage) announceStage(message.stage);
   if (message.stage === "called" && before !== "called" && call.running) void call.again();
   else if (message.stage === "called" && test.open) void startCall();

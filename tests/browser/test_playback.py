@@ -50,7 +50,7 @@ async def test_the_agent_plays_their_call_with_their_name_over_it(town: City, br
     await agent.accepts()
     await citizen.joins()
     await frames_advance(agent.page)
-    await citizen.page.locator("[data-panel=recording] button", has_text="同意").first.click()
+    await citizen.page.locator("form[action='/visit/recording'] button[value='1']").first.click()
     await agent.page.locator(".recording-sign[data-recording=running]").wait_for()
     await agent.compares()
     await frames_advance(agent.page, 60)
@@ -68,9 +68,9 @@ async def test_the_agent_plays_their_call_with_their_name_over_it(town: City, br
     assert (width, height) == (960, 360), "citizen and agent side by side"
     assert length > 2
     mark = page.locator(".player__mark span").first
-    await expect(mark).to_contain_text("陈晓敏 HD-018")
-    await expect(page.locator(".recording__lines li")).to_contain_text("身份核验")
+    await expect(mark).to_contain_text("陈晓敏 HD-018", timeout=LIMIT_MS)
+    await expect(page.locator(".recording__lines li")).to_contain_text("身份核验", timeout=LIMIT_MS)
     await page.locator("a[href*='clip=0']").click()
     await page.wait_for_function("() => document.querySelector('video').readyState >= 2", timeout=LIMIT_MS)
     await page.click(".back-link")
-    await expect(page.locator(".recording__viewings li")).to_contain_text(REASON)
+    await expect(page.locator(".recording__viewings li")).to_contain_text(REASON, timeout=LIMIT_MS)

@@ -400,6 +400,7 @@ class Agent:
         await self.page.click("[data-role=hang-up]")
         await self.page.click("[data-role=hang-up-yes]")
         form = self.page.locator("form[data-role=outcome]")
+        await form.wait_for()
         await form.locator(f"input[value={outcome}]").check(force=True)
         if note:
             await form.locator("textarea").fill(note)

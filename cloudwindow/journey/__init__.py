@@ -24,6 +24,7 @@ from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.staff import Door
+from cloudwindow.journey.texts import Texts
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
 from cloudwindow.records.keys import StoredReply
@@ -60,13 +61,15 @@ class Journey:
     promises: Promises
     explaining: Explaining
     printing: Printing
+    texts: Texts
     watch: Watch
 
 
 def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
-    calls = Calls(house)
-    filling = Filling(house, calls)
+    texts = Texts(house)
+    calls = Calls(house, texts)
+    filling = Filling(house, calls, texts)
     contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
@@ -74,15 +77,15 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     visits = Visits(house, calls, filling, following, places, contact)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
-    intakes = Intakes(house, openings, promises)
-    bookings = Bookings(house, intakes, openings)
+    intakes = Intakes(house, openings, promises, texts)
+    bookings = Bookings(house, intakes, openings, texts)
     boards = Boards(house)
-    appointments = AppointmentWatch(house, bookings, boards)
+    appointments = AppointmentWatch(house, boards, texts)
     desks = Desks(house, calls, filling, following, printing, contact)
-    leaving = Leaving(house, intakes, openings, filling)
-    left_desk = LeftDesk(house, leaving, intakes, desks, filling)
+    leaving = Leaving(house, intakes, openings, filling, texts)
+    left_desk = LeftDesk(house, intakes, desks, filling, texts)
     aid = Aid(house)
-    company = Company(house, calls, filling, following)
+    company = Company(house, calls, filling, following, texts)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -107,6 +110,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         promises=promises,
         explaining=Explaining(house.ledger, house.catalogue, house.clock),
         printing=printing,
+        texts=texts,
         watch=Watch(
             house,
             calls,
@@ -120,5 +124,6 @@ def build(house: House, *, demo_password: str = "") -> Journey:
             promises,
             contact,
             company,
+            texts,
         ),
     )

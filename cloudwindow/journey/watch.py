@@ -30,6 +30,7 @@ from cloudwindow.journey.places import Places
 from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
+from cloudwindow.journey.texts import Texts
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
@@ -60,6 +61,7 @@ NEARLY_SECONDS = 2.0
 MEASURED_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
+TEXTS_SECONDS = 0.5
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -92,9 +94,11 @@ class Watch:
         promises: Promises,
         contact: Contact,
         company: Company,
+        texts: Texts,
     ) -> None:
         self._house = house
         self._company = company
+        self._texts = texts
         self._aid = aid
         self._calls = calls
         self._visits = visits
@@ -106,7 +110,7 @@ class Watch:
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
         self._left_forms = left_forms
-        self.nearly = Nearly(house, places.place)
+        self.nearly = Nearly(house, places.place, texts)
         self._moved = False
         self._version = 0
         self._swept = 0.0
@@ -135,6 +139,9 @@ class Watch:
             "measured": (MEASURED_SECONDS, self._contact.keep_measured),
             "forget measured": (FORGET_SECONDS, self._contact.forget_old),
             "company": (COMPANY_SECONDS, self._company.sweep),
+            "texts": (TEXTS_SECONDS, self._texts.look),
+            "texts late": (LAG_SECONDS, self._texts.measure),
+            "forget texts": (FORGET_SECONDS, self._texts.forget),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from cloudwindow.domain import application, appointment, handover, left_form, presence, session, ticket
+from cloudwindow.domain import (
+    application,
+    appointment,
+    handover,
+    left_form,
+    outbox,
+    presence,
+    session,
+    ticket,
+)
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.ids import (
     ApplicationId,
@@ -67,6 +76,14 @@ MACHINES = (
         events=session.Event,
         first=session.State.RINGING,
         final=frozenset({"closed"}),
+    ),
+    Machine(
+        name="outbox",
+        table=outbox.TRANSITIONS,
+        states=outbox.State,
+        events=outbox.Event,
+        first=outbox.State.WAITING,
+        final=frozenset({"sent", "refused", "expired"}),
     ),
     Machine(
         name="application",

@@ -16,9 +16,10 @@ class SmsGateway(Protocol):
         """
         Hand ``text`` to the network for ``mobile`` (11 digits); ``now`` is seconds since the epoch.
 
-        What comes again under the same ``key`` is dropped: a message may be handed over twice when its sender
-        died, and must reach the phone once. Raises Unavailable ``sms_unavailable`` if the network does not take
-        it now, BadInput ``sms_refused`` if it never will. Implementations never log the number or the text.
+        What comes again under the same ``key`` is dropped: a message may be handed over twice when its
+        sender died, and must reach the phone once. Raises Unavailable ``sms_unavailable`` if the network does
+        not take it now, BadInput ``sms_refused`` if it never will. Implementations never log the number or the
+        text.
         """
 
 

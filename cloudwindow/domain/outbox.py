@@ -71,8 +71,8 @@ class Outgoing:
     """
     One text message; times are seconds since the epoch.
 
-    ``about``: the id of the ticket, appointment … it tells of, ``mark``: which state of that. ``due_at``: when
-    a node may take it, empty once it ended. ``tries`` counts the nodes that took it and fences each.
+    ``about``: the id of the ticket, appointment … it tells of, ``mark``: which state of that. ``due_at``:
+    when a node may take it, empty once it ended. ``tries`` counts the nodes that took it and fences each.
     ``reason``: the code of the last failure, ``late`` or ``overtaken``.
     """
 

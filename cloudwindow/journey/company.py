@@ -67,8 +67,7 @@ class Company:
         Invite somebody into the agent's call; with a ``mobile`` number the link goes there by text message.
 
         Raises BadInput third_party_unknown_kind, third_party_name_missing or mobile_format, Conflict no_call
-        or third_party_too_many; Unavailable("sms_unavailable") after the invitation is kept, when it could not
-        be sent at once.
+        or third_party_too_many; what ``Texts.send`` raises, after the invitation is kept.
         """
         house, now = self._house, self._house.clock()
         number = _mobile(mobile)

@@ -217,7 +217,7 @@ class Filling:
         """
         Send the one-time code of the signature to the citizen's own phone.
 
-        Raises TooOften, and Unavailable("sms_unavailable") when it could not be sent at once: it is tried again.
+        Raises TooOften and what ``Texts.send`` raises.
         """
         house, now = self._house, self._house.clock()
         live, _ = await self._standing(filler)

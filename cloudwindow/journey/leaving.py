@@ -33,6 +33,7 @@ from cloudwindow.records import Connection
 from cloudwindow.records.people import WebSession, wrong_code
 from cloudwindow.records.story import note
 
+
 class Leaving:
     """What a citizen does with a form they leave. Every lookup starts from their session."""
 

@@ -36,9 +36,7 @@ NOTE_CHARACTERS = 500
 class LeftDesk:
     """What agents do with left forms, and what time does."""
 
-    def __init__(
-        self, house: House, intakes: Intakes, desks: Desks, filling: Filling, texts: Texts
-    ) -> None:
+    def __init__(self, house: House, intakes: Intakes, desks: Desks, filling: Filling, texts: Texts) -> None:
         self._house = house
         self._texts = texts
         self._intakes = intakes

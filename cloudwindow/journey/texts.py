@@ -1,9 +1,9 @@
 """
-Text messages: written down with the fact they tell of, sent after the commit, tried again until they are of no use.
+Text messages: written down with the fact they tell of, sent after the commit, again and again while of use.
 
-``put`` belongs into the unit of the ledger that makes the fact. Whoever waits for the message sends it at once
-with ``send``; everything else, and what a node that died left behind, is found by ``look``, on any node. What a
-message says is put together when a node takes it: by then the fact may have changed, and the link with it.
+``put`` belongs into the unit of the ledger that makes the fact. Whoever waits for the message sends it at
+once with ``send``; everything else, and what a node that died left behind, is found by ``look``, on any node.
+What a message says is put together when a node takes it: by then the fact may have changed, and the link.
 """
 
 import asyncio
@@ -249,7 +249,7 @@ def _code_mark(sent_at: float) -> str:
     return f"{sent_at:.3f}"
 
 
-# --- what each says, while it is true ------------------------------------------------------------------------
+# --- what each says, while it is true -----------------------------------------------------------------------
 
 
 async def _code(house: House, conn: Connection, one: Outgoing, said: Mapping[str, str]) -> Composed:
@@ -311,9 +311,7 @@ async def _third_party(house: House, conn: Connection, one: Outgoing, said: Mapp
     return (said["mobile"], said["text"]) if party.state is parties.State.INVITED else None
 
 
-COMPOSERS: Mapping[
-    str, Callable[[House, Connection, Outgoing, Mapping[str, str]], Awaitable[Composed]]
-] = {
+COMPOSERS: Mapping[str, Callable[[House, Connection, Outgoing, Mapping[str, str]], Awaitable[Composed]]] = {
     "code": _code,
     "ticket": _ticket,
     "appointment": _appointment,

@@ -31,9 +31,7 @@ class Outbox:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    async def add(
-        self, conn: AsyncConnection, one: Outgoing, said: Mapping[str, str] | None = None
-    ) -> bool:
+    async def add(self, conn: AsyncConnection, one: Outgoing, said: Mapping[str, str] | None = None) -> bool:
         """Keep a new message with what is ``said``; false if its fact was told before: that one stands."""
         insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
         sealed = None if said is None else self._sealer.seal(dumps(dict(said)), place=_place(one.key))

@@ -15,7 +15,7 @@ from cloudwindow.journey.texts import Texts
 from cloudwindow.journey.views import TextsView
 from cloudwindow.records import tables
 from cloudwindow.sms import DemoSms
-from tests.journeys.test_appointments import LATER, START, booker, choose, confirm, texts_to
+from tests.journeys.test_appointments import LATER, booker, choose, confirm, texts_to
 from tests.journeys.test_ringing import texts
 from tests.journeys.town import HUADU, Town, Visitor, all_at_once
 

@@ -16,14 +16,10 @@ def upgrade() -> None:
             nullable=False,
             comment="the gateway drops what comes again under it",
         ),
-        sa.Column(
-            "kind", sa.String(length=32), nullable=False, comment="appointment.booked, ticket.rung …"
-        ),
+        sa.Column("kind", sa.String(length=32), nullable=False, comment="appointment.booked, ticket.rung …"),
         sa.Column("about", sa.String(length=64), nullable=False, comment="the id of what it tells of"),
         sa.Column("mark", sa.String(length=32), nullable=False, comment="which state of that"),
-        sa.Column(
-            "said_sealed", sa.Text(), nullable=True, comment="what stands nowhere else, until it ends"
-        ),
+        sa.Column("said_sealed", sa.Text(), nullable=True, comment="what stands nowhere else, until it ends"),
         sa.Column("made_at", sa.Double(), nullable=False),
         sa.Column("worthless_at", sa.Double(), nullable=False, comment="never sent from then on"),
         sa.Column(

@@ -18,7 +18,7 @@ class SmsGateway(Protocol):
 
         What comes again under the same ``key`` is dropped: a message may be handed over twice when its
         sender died, and must reach the phone once. Raises Unavailable ``sms_unavailable`` if the network does
-        not take it now, BadInput ``sms_refused`` if it never will. Implementations never log the number or the
+        not take it now, BadInput ``sms_refused`` if it never will. Implementations log neither number nor
         text.
         """
 

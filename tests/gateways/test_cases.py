@@ -217,6 +217,7 @@ async def test_pages_come_in_the_order_they_were_added_with_their_verdicts(kept:
 
 
 async def test_to_agree_to_nothing_changes_nothing(kept: Kept) -> None:
+    await kept.open(case())
     consent = Consent(kind="handling", given=True, text_version=1, language="zh-CN", at=NOON)
     await kept.ledger.write(lambda conn: kept.cases.add_consents(conn, "a1", [consent]))
     await kept.ledger.write(lambda conn: kept.cases.add_consents(conn, "a1", []))

@@ -70,6 +70,7 @@ from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.left_forms import LeftForms
 from cloudwindow.records.migrations import migrate
+from cloudwindow.records.outbox import Outbox
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
@@ -193,6 +194,7 @@ def furnished(
         left_forms=LeftForms(vault),
         cases=cases,
         third_parties=ThirdParties(vault),
+        outbox=Outbox(vault),
         assist=Assist(cases),
         office=Office(cases, catalogue, secrets.token_bytes),
         line=Line(

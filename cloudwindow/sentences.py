@@ -242,7 +242,10 @@ SENTENCES: dict[str, str] = {
     "signature_empty": N_("Please sign in the box, then continue."),
     "slot_full": N_("Somebody has just taken the last seat at this time. Please choose another time."),
     "slot_gone": N_("This time can no longer be booked. Please choose one of the times shown."),
-    "sms_unavailable": N_("The text message could not be sent. Please try again shortly."),
+    "sms_refused": N_("This number takes no text messages. Please check it, or give another one."),
+    "sms_unavailable": N_(
+        "The text message is not out yet; we keep trying for some minutes. Wait a moment, then go on."
+    ),
     "state_forbids": N_("This is not possible at this stage. Reload the page to see where things stand."),
     "store_unavailable": N_("The file could not be kept. Please try again shortly."),
     "summary_moved_on": N_(

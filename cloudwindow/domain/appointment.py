@@ -280,17 +280,6 @@ def due(appointment: Appointment, calendar: OfficeCalendar, now: float) -> Event
     return reminder
 
 
-def remind_again(appointment: Appointment, event: Event, at: float) -> Appointment:
-    """``appointment`` with the reminder ``event`` due again ``at``: its message could not be sent."""
-    day = event is Event.REMIND_DAY_BEFORE
-    return replace(
-        appointment,
-        remind_day_at=at if day else appointment.remind_day_at,
-        remind_soon_at=appointment.remind_soon_at if day else at,
-        version=appointment.version + 1,
-    )
-
-
 def kept(slot: Slot, calendar: OfficeCalendar) -> bool:
     """Whether the office works during the whole of ``slot``."""
     openings = calendar.openings_on(day_of(slot.start))

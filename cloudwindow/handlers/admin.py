@@ -13,7 +13,7 @@ from cloudwindow.i18n import texts
 from cloudwindow.journey.board import board_topic
 from cloudwindow.journey.telling import Teller
 
-PANELS = frozenset({"figures", "lines", "agents", "today", "waits", "aid", "left_forms"})
+PANELS = frozenset({"figures", "lines", "agents", "today", "waits", "aid", "left_forms", "texts"})
 
 
 async def values_of(request: web.Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.handlers.citizen import (
     citizen_session,
+    code_again,
     confirm_values,
     instead_page,
     item_of,
@@ -21,7 +22,6 @@ from cloudwindow.handlers.citizen import (
 from cloudwindow.handlers.door import JOURNEY, error_rows, guest, render, wants_json
 from cloudwindow.handlers.reading import read_form
 from cloudwindow.handlers.routes import route
-from cloudwindow.journey import WebSession
 from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.openings import refuses
 
@@ -196,10 +196,11 @@ async def elsewhere(request: web.Request) -> web.Response:
 
 
 async def confirm_page(
-    request: web.Request, item: ServiceItem, session: WebSession, status: int = 200, **values: Any
+    request: web.Request, item: ServiceItem, status: int = 200, **values: Any
 ) -> web.Response:
     """The form with the code and the consents, for a booking."""
     journey = request.app[JOURNEY]
+    session, _ = await citizen_session(request)
     intake = journey.bookings.of(session, item.id)
     booking = {"district": journey.house.catalogue.district(intake.window), "start": intake.slot_start}
     shown = await confirm_values(request, item, session)
@@ -221,24 +222,13 @@ async def confirm(request: web.Request) -> web.Response:
     session, token = await citizen_session(request)
     if session.intake.get("item") != item.id or not session.intake.get("slot_start"):
         return remember(see_other(f"/items/{item.id}/book"), token)
-    return await confirm_page(request, item, session)
+    return await confirm_page(request, item)
 
 
 @route("POST", "/items/{item}/book/code", "intake")
 async def send_code(request: web.Request) -> web.Response:
     """POST /items/{item}/book/code — send the code again."""
-    item = item_of(request)
-    await read_form(request)
-    session, _ = await citizen_session(request)
-    journey = request.app[JOURNEY]
-    try:
-        await journey.intakes.send_code(session, journey.bookings.of(session, item.id))
-    except CloudWindowError as error:
-        if error.status != 429 or wants_json(request):
-            raise
-        told = BadInput(error.code, error.values, field="code")
-        return await confirm_page(request, item, session, 429, errors=error_rows([told], request))
-    return see_other(f"/items/{item.id}/book/confirm")
+    return await code_again(request, "book/confirm", request.app[JOURNEY].bookings.of, confirm_page)
 
 
 @route("POST", "/items/{item}/book/confirm", "intake")
@@ -269,7 +259,7 @@ async def book(request: web.Request) -> web.Response:
             stood = booked.appointment.starts_at != booked.asked_for
             return see_other("/appointment?stood=1" if stood else "/appointment")
     rows = error_rows(errors, request)
-    return await confirm_page(request, item, session, 422, errors=rows, typed=dict(typed))
+    return await confirm_page(request, item, 422, errors=rows, typed=dict(typed))
 
 
 # --- the holder's page -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The public side and the way to a number: search, item page, about you, confirm, resume, cases, verify."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -23,7 +23,7 @@ from cloudwindow.handlers.reading import answers_of, read_form, read_open_form, 
 from cloudwindow.handlers.routes import route
 from cloudwindow.i18n import LANGUAGES
 from cloudwindow.journey import Journey, WebSession
-from cloudwindow.journey.intake import Problems
+from cloudwindow.journey.intake import Intake, Problems
 from cloudwindow.journey.openings import refuses
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True}
@@ -31,6 +31,8 @@ RESUME_PROBLEMS = frozenset(
     {"link_unknown", "device_code_needed", "code_wrong", "code_expired", "code_locked"}
 )
 """What the page of a link can show beside its fields."""
+NO_CODE = frozenset({"code_too_often", "code_too_many", "sms_refused", "sms_unavailable"})
+"""Why no code goes out now, said beside the code."""
 YEAR_SECONDS = 365 * 86_400
 OWN_PLACE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
 """A path of ours: browsers read backslashes as slashes and skip tabs, so neither may be in it."""
@@ -204,18 +206,31 @@ async def confirm(request: web.Request) -> web.Response:
 @route("POST", "/items/{item}/code", "intake")
 async def send_code(request: web.Request) -> web.Response:
     """POST /items/{item}/code — send the code again."""
+    return await code_again(request, "confirm", request.app[JOURNEY].intakes.of, confirm_page)
+
+
+async def code_again(
+    request: web.Request,
+    place: str,
+    intake_of: Callable[[WebSession, str], Intake],
+    page: Callable[..., Awaitable[web.Response]],
+) -> web.Response:
+    """
+    Send the code again for a number, a booking or a left form; 303 to its ``place`` below the item.
+
+    What keeps it from being sent is said on its ``page``, beside the code.
+    """
     item = item_of(request)
     await read_form(request)
     session, _ = await citizen_session(request)
-    intakes = request.app[JOURNEY].intakes
     try:
-        await intakes.send_code(session, intakes.of(session, item.id))
+        await request.app[JOURNEY].intakes.send_code(session, intake_of(session, item.id))
     except CloudWindowError as error:
-        if error.status != 429 or wants_json(request):
+        if error.code not in NO_CODE or wants_json(request):
             raise
         told = BadInput(error.code, error.values, field="code")
-        return await confirm_page(request, item, 429, errors=error_rows([told], request))
-    return see_other(f"/items/{item.id}/confirm")
+        return await page(request, item, error.status, errors=error_rows([told], request))
+    return see_other(f"/items/{item.id}/{place}")
 
 
 def left_open(typed: Mapping[str, str]) -> list[BadInput]:

@@ -8,6 +8,7 @@ from cloudwindow.domain.catalogue import ServiceItem
 from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
 from cloudwindow.handlers.citizen import (
     citizen_session,
+    code_again,
     confirm_values,
     instead_page,
     item_of,
@@ -72,18 +73,7 @@ async def confirm(request: web.Request) -> web.Response:
 @route("POST", "/items/{item}/leave/code", "intake")
 async def send_code(request: web.Request) -> web.Response:
     """POST /items/{item}/leave/code — send the code again."""
-    item = item_of(request)
-    await read_form(request)
-    session, _ = await citizen_session(request)
-    intakes = request.app[JOURNEY].intakes
-    try:
-        await intakes.send_code(session, intakes.of(session, item.id))
-    except CloudWindowError as error:
-        if error.status != 429 or wants_json(request):
-            raise
-        told = BadInput(error.code, error.values, field="code")
-        return await confirm_page(request, item, 429, errors=error_rows([told], request))
-    return see_other(f"/items/{item.id}/leave/confirm")
+    return await code_again(request, "leave/confirm", request.app[JOURNEY].intakes.of, confirm_page)
 
 
 @route("POST", "/items/{item}/leave/confirm", "intake")

@@ -27,6 +27,7 @@ from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.staff import Door
+from cloudwindow.journey.texts import Texts
 from cloudwindow.journey.visit import Visits
 from cloudwindow.journey.watch import Watch
 from cloudwindow.records.keys import StoredReply
@@ -66,14 +67,16 @@ class Journey:
     recordings: Recordings
     films: Films
     playback: Playback
+    texts: Texts
     watch: Watch
 
 
 def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
-    calls = Calls(house)
+    texts = Texts(house)
+    calls = Calls(house, texts)
     recordings = Recordings(house, calls)
-    filling = Filling(house, calls, recordings)
+    filling = Filling(house, calls, recordings, texts)
     contact = Contact(house, calls)
     following = Following(house)
     printing = Printing(house, calls)
@@ -81,15 +84,15 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     visits = Visits(house, calls, filling, following, places, contact, recordings)
     openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
-    intakes = Intakes(house, openings, promises)
-    bookings = Bookings(house, intakes, openings)
+    intakes = Intakes(house, openings, promises, texts)
+    bookings = Bookings(house, intakes, openings, texts)
     boards = Boards(house)
-    appointments = AppointmentWatch(house, bookings, boards)
+    appointments = AppointmentWatch(house, boards, texts)
     desks = Desks(house, calls, filling, following, printing, contact, recordings)
-    leaving = Leaving(house, intakes, openings, filling)
-    left_desk = LeftDesk(house, leaving, intakes, desks, filling)
+    leaving = Leaving(house, intakes, openings, filling, texts)
+    left_desk = LeftDesk(house, intakes, desks, filling, texts)
     aid = Aid(house)
-    company = Company(house, calls, filling, following)
+    company = Company(house, calls, filling, following, texts)
     films = Films(house)
     return Journey(
         house=house,
@@ -118,6 +121,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         recordings=recordings,
         films=films,
         playback=Playback(house),
+        texts=texts,
         watch=Watch(
             house,
             calls,
@@ -133,5 +137,6 @@ def build(house: House, *, demo_password: str = "") -> Journey:
             company,
             recordings,
             films,
+            texts,
         ),
     )

@@ -10,15 +10,15 @@ from cloudwindow.domain.errors import Conflict
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.journey.appointment_views import AppointmentDay, AppointmentListView, AppointmentRow
 from cloudwindow.journey.board import Boards
-from cloudwindow.journey.booking import Bookings
+from cloudwindow.journey.booking import text_of
 from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
+from cloudwindow.journey.texts import Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
 
 SHARE_SECONDS = 30 * 86_400.0
-RETRY_SECONDS = 60.0
 SAID = {
     Event.REMIND_DAY_BEFORE: ("appointment.reminded", "remind_day_before"),
     Event.REMIND_SOON: ("appointment.reminded", "remind_soon"),
@@ -31,16 +31,16 @@ SAID = {
 class AppointmentWatch:
     """Reminders, seats given up, slots the office no longer keeps; and who is expected."""
 
-    def __init__(self, house: House, bookings: Bookings, boards: Boards) -> None:
+    def __init__(self, house: House, boards: Boards, texts: Texts) -> None:
         self._house = house
-        self._bookings = bookings
         self._boards = boards
+        self._texts = texts
 
     async def due(self) -> None:
         """
-        Carry out what is due: first in the ledger, then by text message.
+        Carry out what is due, and send the text messages that were written down with it.
 
-        Of several nodes one moves the appointment and tells; a message that could not be sent is tried again.
+        Of several nodes one moves the appointment.
         """
         now = self._house.clock()
         async with self._house.ledger.read() as conn:
@@ -48,6 +48,7 @@ class AppointmentWatch:
         for one in found:
             with contextlib.suppress(Conflict):  # another node was there first
                 await self._bring(one, now)
+        await self._texts.look()
 
     async def _bring(self, found: Appointment, now: float) -> None:
         calendar = self._house.catalogue.district(found.district).calendar
@@ -60,13 +61,10 @@ class AppointmentWatch:
         async def work(conn: Connection) -> None:
             await self._house.appointments.save(conn, after, seen=found.version)
             await note(conn, found.id, kind, SYSTEM, now, {"number": found.number, "what": what})
+            text, mark, until = text_of(after, what)
+            await self._texts.put(conn, text, found.id, mark, now=now, until=until)
 
         await self._house.ledger.write(work)
-        if not await self._bookings.tell(after, what) and after.state is State.BOOKED:
-            again = rules.remind_again(after, event, now + RETRY_SECONDS)
-            await self._house.ledger.write(
-                lambda conn: self._house.appointments.save(conn, again, seen=after.version)
-            )
 
     # --- the district's list -----------------------------------------------------------------------------
 

@@ -15,10 +15,12 @@ from cloudwindow.journey.desk import card_of
 from cloudwindow.journey.house import House
 from cloudwindow.journey.lending import ENDS, end_of, may_lend
 from cloudwindow.journey.promises import PUBLISHED_DAYS, wait_record
-from cloudwindow.journey.views import AgentRow, BoardRow, BoardView, LendingRow
+from cloudwindow.journey.texts import LATELY_SECONDS
+from cloudwindow.journey.views import AgentRow, BoardRow, BoardView, LendingRow, TextsView
 from cloudwindow.records import figures, lendings, promises
 from cloudwindow.records.figures import WaitingGroup
 from cloudwindow.records.lendings import Lending
+from cloudwindow.records.outbox import Backlog
 from cloudwindow.records.people import Staff
 
 COUNTS = ("taken", "served", "abandoned", "missed", "submitted", "issued", "handed_over")
@@ -60,6 +62,7 @@ class Boards:
             lent = await lendings.not_over(conn, now)
             staff_list = {one.id: one for one in await house.people.all_staff(conn)}
             calls = await house.visits.open_calls(conn)
+            texts = await house.outbox.backlog(conn, since=now - LATELY_SECONDS)
         known, agents = await self._agents(scope)
         states = Counter(one.state.value for one in agents)
         return BoardView(
@@ -100,6 +103,7 @@ class Boards:
             lenders=[one for one in house.catalogue.districts if may_lend(staff, one.code)],
             borrowers=house.catalogue.districts,
             lend_until=[(word, end_of(word, now)) for word in ENDS],
+            texts=_texts(texts, now),
         )
 
     def _lending_row(self, one: Lending, staff: Mapping[StaffId, Staff], now: float) -> LendingRow:
@@ -172,6 +176,13 @@ class Boards:
 def _running(calls: Sequence[Session]) -> str:
     """The call an admin may listen to, empty while none runs: of written calls the oldest."""
     return next((call.id for call in calls if call.state in RUNNING), "")
+
+
+def _texts(backlog: Backlog, now: float) -> TextsView:
+    oldest = None if backlog.oldest_at is None else max(0.0, now - backlog.oldest_at)
+    return TextsView(
+        waiting=backlog.waiting, oldest_seconds=oldest, refused=backlog.refused, expired=backlog.expired
+    )
 
 
 def _longest(groups: Sequence[WaitingGroup], now: float) -> float | None:

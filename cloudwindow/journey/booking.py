@@ -1,12 +1,12 @@
 """
 Booking a time, moving and cancelling it, and checking in.
 
-A seat is taken in the same unit of the ledger that spends the phone's code. The text message comes after it:
-when it cannot be sent, the booking stands all the same.
+A seat is taken in the same unit of the ledger that spends the phone's code and writes the text message down:
+when that cannot be sent at once, the booking stands all the same.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, time
 from typing import Any
@@ -17,7 +17,7 @@ from cloudwindow.domain import appointment as rules
 from cloudwindow.domain.appointment import Appointment, Event, Pool, Slot, State
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.catalogue import District, ServiceItem
-from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOften, Unavailable
+from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOften
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ItemId, TicketId, normal_code, with_check, word
@@ -33,13 +33,12 @@ from cloudwindow.journey.appointment_views import (
     SlotView,
 )
 from cloudwindow.journey.house import House
-from cloudwindow.journey.intake import CODE_TEXT, Agreed, Intake, Intakes, intake_of, six_digits
+from cloudwindow.journey.intake import Agreed, Intake, Intakes, intake_of
 from cloudwindow.journey.openings import Openings
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
 from cloudwindow.records.story import note
-
-log = logging.getLogger(__name__)
 
 NEXT_FREE = 3
 BOOKED_WITH_ONE_PHONE = 5
@@ -50,20 +49,26 @@ NOON = time(12)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """What came of booking; not ``fresh``: the person had booked for this item before, and that stands."""
+    """
+    What came of booking; not ``fresh``: the person had booked for this item before, and that stands.
+
+    ``text``: the message that tells them.
+    """
 
     appointment: Appointment
     fresh: bool
     asked_for: float
+    text: Ready | None = None
 
 
 class Bookings:
     """What a citizen does with an appointment. Every lookup starts from their session."""
 
-    def __init__(self, house: House, intakes: Intakes, openings: Openings) -> None:
+    def __init__(self, house: House, intakes: Intakes, openings: Openings, texts: Texts) -> None:
         self._house = house
         self._intakes = intakes
         self._openings = openings
+        self._texts = texts
 
     # --- choosing a time ---------------------------------------------------------------------------------
 
@@ -199,8 +204,7 @@ class Bookings:
         booked = await house.ledger.write(work)
         if isinstance(booked, BadInput):
             raise booked
-        if booked.fresh:
-            await self.tell(booked.appointment, "booked")
+        await self._texts.try_send(booked.text)
         return booked
 
     async def _held(self, conn: Connection, session: WebSession, item_id: str) -> Appointment | None:
@@ -237,7 +241,8 @@ class Bookings:
             kind = "consent.given" if consent.given else "consent.refused"
             told = {"kind": consent.kind, "text_version": consent.text_version}
             await note(conn, made.id, kind, actor, now, told)
-        return Booked(appointment=made, fresh=True, asked_for=made.starts_at)
+        text = await self._text(conn, made, "booked", now)
+        return Booked(appointment=made, fresh=True, asked_for=made.starts_at, text=text)
 
     async def _made(
         self,
@@ -364,12 +369,12 @@ class Bookings:
         """
         house, now = self._house, self._house.clock()
 
-        async def work(conn: Connection) -> tuple[Appointment, bool]:
+        async def work(conn: Connection) -> tuple[Appointment, Ready | None]:
             found = await house.appointments.one(conn, self.held_by(session))
             item = house.item_of(found.item, found.item_version)
             district = house.catalogue.district(window)
             if (found.starts_at, found.district) == (at, district.code) and found.state is State.BOOKED:
-                return found, False
+                return found, None
             before = house.catalogue.district(found.district)
             rules.may_move(found, before.appointments.change_ahead_minutes, now)
             slot = self._slot(item, district, at)
@@ -380,31 +385,33 @@ class Bookings:
             await note(
                 conn, found.id, "appointment.moved", actor, now, _told(after) | {"from": found.starts_at}
             )
-            return after, True
+            return after, await self._text(conn, after, "moved", now)
 
-        after, changed = await house.ledger.write(work)
-        if changed:
-            await self.tell(after, "moved")
+        after, text = await house.ledger.write(work)
+        await self._texts.try_send(text)
         return after
 
     async def cancel(self, session: WebSession) -> Appointment:
         """Give the seat back; a second press changes nothing. Raises Conflict("state_forbids"), NotFound."""
         house, now = self._house, self._house.clock()
 
-        async def work(conn: Connection) -> tuple[Appointment, bool]:
+        async def work(conn: Connection) -> tuple[Appointment, Ready | None]:
             found = await house.appointments.one(conn, self.held_by(session))
             if found.state is State.CANCELLED:
-                return found, False
+                return found, None
             after = rules.advance(found, Event.CANCEL, now)
             await house.appointments.save(conn, after, seen=found.version)
             actor = Actor(kind="citizen", id=found.citizen)
             await note(conn, found.id, "appointment.cancelled", actor, now, _told(found))
-            return after, True
+            return after, await self._text(conn, after, "cancelled", now)
 
-        after, changed = await house.ledger.write(work)
-        if changed:
-            await self.tell(after, "cancelled")
+        after, text = await house.ledger.write(work)
+        await self._texts.try_send(text)
         return after
+
+    async def _text(self, conn: Connection, found: Appointment, what: str, now: float) -> Ready | None:
+        kind, mark, until = text_of(found, what)
+        return await self._texts.put_here(conn, kind, found.id, mark, now=now, until=until)
 
     # --- coming back -------------------------------------------------------------------------------------
 
@@ -433,27 +440,28 @@ class Bookings:
         """
         Send a code to the phone if it belongs to the booking; whether it does, nobody is told.
 
+        Nor can they measure it: the message goes out by itself, within a second.
         Raises TooOften("lookup_too_often").
         """
         house, now = self._house, self._house.clock()
         wait = await house.buckets.take(f"booking:{address}", per_minute=6, burst=12, now=now)
         if wait > 0:
             raise TooOften("lookup_too_often", retry_after_seconds=int(wait) + 1)
-        async with house.ledger.read() as conn:
+        subject = self._subject(number, mobile)
+
+        async def work(conn: Connection) -> None:
             found = await house.appointments.numbered(conn, normal_code(number) or "", mobile.strip())
-        code = six_digits(house.random)
-        try:
-            await house.ledger.write(
-                lambda conn: house.people.set_code(
-                    conn, purpose="appointment", subject=self._subject(number, mobile), code=code, now=now
-                )
+            await self._texts.code_later(
+                conn,
+                purpose="appointment",
+                subject=subject,
+                mobile=mobile.strip() if found else None,
+                language=found.spoken if found else "",
+                now=now,
             )
-        except TooOften:
-            return  # the code of the last minute is still good to be entered
-        if found is not None:
-            await house.sms.send(
-                mobile.strip(), CODE_TEXT.in_language(found.spoken).format(code=code), now=now
-            )
+
+        with suppress(TooOften):  # the code of the last minute is still good to be entered
+            await house.ledger.write(work)
 
     async def enter(self, session: WebSession, number: str, mobile: str, code: str) -> None:
         """
@@ -483,20 +491,6 @@ class Bookings:
         return self._house.vault.blind("booking", f"{normal_code(number) or number}\x1f{mobile.strip()}")
 
     # --- what leaves the house ---------------------------------------------------------------------------
-
-    async def tell(self, found: Appointment, what: str) -> bool:
-        """Send the text message ``what``; false if it could not be sent, which undoes nothing."""
-        house = self._house
-        async with house.ledger.read() as conn:
-            citizen = await house.people.citizen(conn, found.citizen)
-            secret = await house.appointments.resume_secret(conn, found.id)
-        text = self._filled(booking_words.MESSAGES[what], found, f"{house.origin}/resume#{secret}")
-        try:
-            await house.sms.send(citizen.mobile, text, now=house.clock())
-        except Unavailable as error:
-            log.warning("message not sent", extra={"code": error.code, "kind": what})
-            return False
-        return True
 
     async def calendar_file(self, session: WebSession, language: str) -> bytes:
         """The appointment as an iCalendar file. Raises NotFound("no_appointment")."""
@@ -549,6 +543,12 @@ class Bookings:
             slots=await self.next_free(item, district, language),
             look_by=look_by(district.calendar, house.clock()) if leavable else None,
         )
+
+
+def text_of(found: Appointment, what: str) -> tuple[str, str, float | None]:
+    """The kind of the text message ``what``, the mark of what it tells, and until when it is of use."""
+    until = found.punctual_until if found.state is State.BOOKED else None
+    return f"appointment.{what}", str(found.sequence), until
 
 
 def _told(appointment: Appointment) -> dict[str, Any]:

@@ -31,9 +31,8 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import ticket_matters
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
-from cloudwindow.journey.nearly import text_to
-from cloudwindow.journey.ring_words import RING_TEXT
 from cloudwindow.journey.standing import arrangement
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.media.plane import Arrangement
 from cloudwindow.media.relay import LIFE_SECONDS
 from cloudwindow.records import Connection, duties, matters, promises
@@ -91,7 +90,7 @@ class Live:
     A ticket and its last call as they stand.
 
     ``freed``: the agent whom the step just done set free. ``absent``: the citizen was missing in it.
-    ``rung``: the step called somebody who has to be told by text message. ``keeps_room``: the citizen stays
+    ``text``: the message to somebody the step called away from the page. ``keeps_room``: the citizen stays
     connected for the next agent.
     """
 
@@ -99,7 +98,7 @@ class Live:
     session: Session | None
     freed: StaffId | None = None
     absent: bool = False
-    rung: bool = False
+    text: Ready | None = None
     keeps_room: bool = False
 
     @property
@@ -125,8 +124,9 @@ def _kept_room(last: Session | None, now: float) -> str:
 class Calls:
     """Moves tickets and sessions together."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, texts: Texts) -> None:
         self._house = house
+        self._texts = texts
 
     # --- beginning ---------------------------------------------------------------------------------------
 
@@ -146,8 +146,7 @@ class Calls:
             await self._give_back(agent.id, taken.ticket, error, now)
             raise
         await self.tell(live)
-        if live.rung:
-            await text_to(house, live.ticket, RING_TEXT, minutes=tickets.callback_minutes())
+        await self._texts.try_send(live.text)
 
     async def _call(
         self, conn: Connection, agent: Staff, ticket_id: str, epoch: int, ring: int, now: float
@@ -183,9 +182,11 @@ class Calls:
         }
         await note(conn, called.application, "ticket.called", actor, now, payload)
         await note(conn, called.application, "session.started", actor, now, {"session": session.id})
+        text = None
         if called.callback:
             await note(conn, called.application, "ticket.rung_by_text", SYSTEM, now, {"session": session.id})
-        return Live(ticket=called, session=session, rung=called.callback)
+            text = await self._texts.put_here(conn, "ticket.rung", called.id, str(epoch), now=now)
+        return Live(ticket=called, session=session, text=text)
 
     async def must_have_room(self, conn: Connection, agent: Staff, mode: str) -> None:
         """

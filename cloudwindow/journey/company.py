@@ -39,6 +39,7 @@ from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.standing import arrangement
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.journey.views import CompanyRow, CompanyView, DocumentView, GuestView, MaterialView
 from cloudwindow.journey.written import write_line
 from cloudwindow.records import Connection, recordings
@@ -54,8 +55,10 @@ RUNNING = frozenset({sessions.State.LIVE, sessions.State.INTERRUPTED})
 class Company:
     """What agents, citizens, guests and supervisors do about who is in a call."""
 
-    def __init__(self, house: House, calls: Calls, filling: Filling, following: Following) -> None:
-        self._house, self._calls = house, calls
+    def __init__(
+        self, house: House, calls: Calls, filling: Filling, following: Following, texts: Texts
+    ) -> None:
+        self._house, self._calls, self._texts = house, calls, texts
         self._filling, self._following = filling, following
 
     # --- inviting ----------------------------------------------------------------------------------------
@@ -65,13 +68,13 @@ class Company:
         Invite somebody into the agent's call; with a ``mobile`` number the link goes there by text message.
 
         Raises BadInput third_party_unknown_kind, third_party_name_missing or mobile_format, Conflict no_call
-        or third_party_too_many; Unavailable("sms_unavailable") after the invitation is kept.
+        or third_party_too_many; what ``Texts.send`` raises, after the invitation is kept.
         """
         house, now = self._house, self._house.clock()
         number = _mobile(mobile)
         secret = word(house.random(20))
 
-        async def work(conn: Connection) -> ThirdParty:
+        async def work(conn: Connection) -> tuple[ThirdParty, Ready | None]:
             session = await self._running(conn, agent, call)
             if len(await house.third_parties.of_session(conn, session.id)) >= parties.AT_MOST:
                 raise Conflict("third_party_too_many")
@@ -81,26 +84,28 @@ class Company:
             await house.third_parties.add(conn, made, secret=secret)
             payload = {"session": session.id, "third_party": made.id, "kind": made.kind.value}
             await note(conn, session.application, "third_party.invited", _agent(agent), now, payload)
-            return made
+            return made, await self._text(conn, made, number, secret, agent) if number else None
 
-        made = await house.ledger.write(work)
+        made, text = await house.ledger.write(work)
         await self.refresh(made.session)
-        if number:
-            await self._text(made, number, secret, agent)
+        await self._texts.send(text)
         return made
 
-    async def _text(self, made: ThirdParty, mobile: str, secret: str, agent: Staff) -> None:
-        house = self._house
-        async with house.ledger.read() as conn:
-            ticket = await house.visits.ticket(conn, made.ticket)
-        language = "en" if ticket.language == "en" else "zh-CN"
+    async def _text(
+        self, conn: Connection, made: ThirdParty, mobile: str, secret: str, agent: Staff
+    ) -> Ready | None:
+        house, now = self._house, made.invited_at
+        language = "en" if (await house.visits.ticket(conn, made.ticket)).language == "en" else "zh-CN"
         text = INVITATION.in_language(language).format(
             kind=INVITED_AS[made.kind].in_language(language),
             agent=agent.name,
             minutes=round(parties.LIMITS_SECONDS[State.INVITED] / 60),
             link=f"{house.origin}/guest/join#{secret}",
         )
-        await house.sms.send(mobile, text, now=house.clock())
+        said = {"mobile": mobile, "text": text}
+        return await self._texts.put_here(
+            conn, "third_party.invited", made.id, "", now=now, until=made.deadline, said=said
+        )
 
     async def _running(self, conn: Connection, agent: Staff, call: str) -> Session:
         session = await self._house.visits.session_of_agent(conn, agent.id, call)

@@ -20,9 +20,9 @@ from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.house import House
-from cloudwindow.journey.intake import CODE_TEXT, six_digits
 from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.showing import field_view
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.journey.views import FieldView
 from cloudwindow.journey.written import write_line
 from cloudwindow.records import Connection
@@ -43,10 +43,11 @@ class Filler:
 class Filling:
     """The steps of filling together, each stored before anybody is told."""
 
-    def __init__(self, house: House, calls: Calls, recordings: Recordings) -> None:
+    def __init__(self, house: House, calls: Calls, recordings: Recordings, texts: Texts) -> None:
         self._house = house
         self._calls = calls
         self._recordings = recordings
+        self._texts = texts
 
     # --- fields ------------------------------------------------------------------------------------------
 
@@ -224,19 +225,30 @@ class Filling:
         await self._calls.refresh(live, "read_back", "signature")
 
     async def send_sign_code(self, filler: Filler) -> None:
-        """Send the one-time code of the signature to the citizen's own phone."""
+        """
+        Send the one-time code of the signature to the citizen's own phone.
+
+        Raises TooOften and what ``Texts.send`` raises.
+        """
         house, now = self._house, self._house.clock()
         live, _ = await self._standing(filler)
-        async with house.ledger.read() as conn:
+
+        async def work(conn: Connection) -> Ready | None:
             citizen = await house.people.citizen(conn, live.ticket.citizen)
-        code = six_digits(house.random)
-        await house.ledger.write(
-            lambda conn: house.people.set_code(
-                conn, purpose="sign", subject=live.ticket.application, code=code, now=now
+            return await self._texts.code(
+                conn,
+                purpose="sign",
+                subject=live.ticket.application,
+                mobile=citizen.mobile,
+                language="zh-CN",
+                now=now,
             )
-        )
-        await house.sms.send(citizen.mobile, CODE_TEXT.zh.format(code=code), now=now)
-        await self._calls.refresh(live, "signature", "read_back")
+
+        ready = await house.ledger.write(work)
+        try:
+            await self._texts.send(ready)
+        finally:
+            await self._calls.refresh(live, "signature", "read_back")
 
     async def sign(self, filler: Filler, *, code: str, sha256: str, drawing: bytes) -> None:
         """

@@ -20,6 +20,7 @@ from cloudwindow.records.appointments import Appointments
 from cloudwindow.records.cases import Cases
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.left_forms import LeftForms
+from cloudwindow.records.outbox import Outbox
 from cloudwindow.records.people import People
 from cloudwindow.records.third_parties import ThirdParties
 from cloudwindow.records.visits import Visits
@@ -74,6 +75,7 @@ class House:
     left_forms: LeftForms
     cases: Cases
     third_parties: ThirdParties
+    outbox: Outbox
     assist: Assist
     office: Office
     line: Line

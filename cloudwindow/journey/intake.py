@@ -28,6 +28,7 @@ from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
 from cloudwindow.journey.house import House
 from cloudwindow.journey.openings import Openings, lane_at
 from cloudwindow.journey.promises import Promises
+from cloudwindow.journey.texts import Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
@@ -125,10 +126,11 @@ def _taken(matter: Ticket | Matter, ticket: Ticket) -> Told:
 class Intakes:
     """The steps before the number."""
 
-    def __init__(self, house: House, openings: Openings, promises: Promises) -> None:
+    def __init__(self, house: House, openings: Openings, promises: Promises, texts: Texts) -> None:
         self._house = house
         self._openings = openings
         self._promises = promises
+        self._texts = texts
 
     def check(self, item_id: str, typed: Mapping[str, str]) -> Intake:
         """
@@ -205,12 +207,16 @@ class Intakes:
         )
 
     async def have_code(self, session: WebSession, intake: Intake) -> None:
-        """Send a code, unless one of the last minute is still good to be entered. Raises TooOften."""
+        """
+        Send a code, unless one of the last minute is still good to be entered. Raises TooOften, Problems.
+        """
         try:
             await self.send_code(session, intake)
         except TooOften as error:
             if error.code != "code_too_often":
                 raise
+        except BadInput as error:  # the network will never take it for this number
+            raise Problems([BadInput(error.code, field="mobile")]) from error
 
     def of(self, session: WebSession, item_id: str) -> Intake:
         """What this browser has chosen for ``item_id``. Raises Gone("intake_gone") when nothing is there."""
@@ -219,20 +225,28 @@ class Intakes:
         return intake_of(session.intake)
 
     async def send_code(self, session: WebSession, intake: Intake) -> None:
-        """Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour."""
+        """
+        Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour.
+
+        Raises Unavailable("sms_unavailable") when it could not be sent at once: it is tried again by itself.
+        """
         now = self._house.clock()
         wait = await self._house.buckets.take(
             f"code:{self._house.vault.blind('mobile', intake.mobile)}", per_minute=1, burst=8, now=now
         )
         if wait > 0:
             raise TooOften("code_too_many", retry_after_seconds=int(wait) + 1)
-        code = six_digits(self._house.random)
-        await self._house.ledger.write(
-            lambda conn: self._house.people.set_code(
-                conn, purpose="identify", subject=session.token_hash, code=code, now=now
+        ready = await self._house.ledger.write(
+            lambda conn: self._texts.code(
+                conn,
+                purpose="identify",
+                subject=session.token_hash,
+                mobile=intake.mobile,
+                language="zh-CN",
+                now=now,
             )
         )
-        await self._house.sms.send(intake.mobile, CODE_TEXT.zh.format(code=code), now=now)
+        await self._texts.send(ready)
 
     async def code_sent(self, session: WebSession) -> bool:
         """Whether a code is out that can still be entered."""
@@ -533,17 +547,6 @@ class Intakes:
             skill=joined_skill(items) if several else "",
             rings=joined_rings(items) if several else "",
         )
-
-
-CODE_TEXT = Text(
-    zh="【云窗口】验证码 {code}，5 分钟内有效。工作人员不会向您索要验证码，请勿告诉他人。",
-    en="[Cloud Window] Your code is {code}, valid for 5 minutes. Staff never ask for it; tell nobody.",
-)
-
-
-def six_digits(random: Any) -> str:
-    """A one-time code."""
-    return f"{int.from_bytes(random(8), 'big') % 1_000_000:06d}"
 
 
 def priority_of(

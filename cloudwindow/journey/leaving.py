@@ -5,7 +5,6 @@ Nothing is handed in here (DESIGN: the call is not the legal act): the draft wai
 citizen confirms and signs, under the same application.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -17,35 +16,35 @@ from cloudwindow.domain.application import Event as CaseEvent
 from cloudwindow.domain.application import advance as case_advance
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import ServiceItem
-from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, Unavailable
+from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor, papers_asked
 from cloudwindow.domain.ids import ItemId, with_check, word
 from cloudwindow.domain.left_form import Event, LeftForm, State
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.journey import showing
-from cloudwindow.journey.booking_words import spoken_time
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import Agreed, Intake, Intakes
 from cloudwindow.journey.left_views import LeftFormView
-from cloudwindow.journey.left_words import MESSAGES
 from cloudwindow.journey.openings import Openings
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.people import WebSession, wrong_code
 from cloudwindow.records.story import note
-
-log = logging.getLogger(__name__)
 
 
 class Leaving:
     """What a citizen does with a form they leave. Every lookup starts from their session."""
 
-    def __init__(self, house: House, intakes: Intakes, openings: Openings, filling: Filling) -> None:
+    def __init__(
+        self, house: House, intakes: Intakes, openings: Openings, filling: Filling, texts: Texts
+    ) -> None:
         self._house = house
         self._intakes = intakes
         self._openings = openings
         self._filling = filling
+        self._texts = texts
 
     # --- beginning ---------------------------------------------------------------------------------------
 
@@ -218,21 +217,20 @@ class Leaving:
         """Leave it to be looked at; a second press changes nothing. Raises Conflict("state_forbids")."""
         house, now = self._house, self._house.clock()
 
-        async def work(conn: Connection) -> tuple[LeftForm, bool]:
+        async def work(conn: Connection) -> tuple[LeftForm, Ready | None]:
             form = await house.left_forms.one(conn, self.held_by(session))
             if form.state in rules.UNSEEN:
-                return form, False
+                return form, None
             calendar = house.catalogue.district(form.district).calendar
             after = rules.left(form, calendar, now, call_back=call_back)
             await house.left_forms.save(conn, after, seen=form.version)
             actor = Actor(kind="citizen", id=form.citizen)
             told = {"left_form": form.id, "due_at": after.due_at, "call_back": call_back}
             await note(conn, form.application, "left_form.left", actor, now, told)
-            return after, True
+            return after, await self._texts.put_here(conn, "left_form.left", form.id, "", now=now)
 
-        after, fresh = await house.ledger.write(work)
-        if fresh:
-            await self.tell(after, "left")
+        after, text = await house.ledger.write(work)
+        await self._texts.try_send(text)
         return after
 
     async def withdraw(self, session: WebSession) -> None:
@@ -310,30 +308,6 @@ class Leaving:
             look_by=form.due_at or rules.look_by(district.calendar, now),
             resume_link=f"{house.origin}/resume#{secret}",
         )
-
-    async def tell(self, form: LeftForm, what: str) -> bool:
-        """Send the text message ``what``; false if it could not be sent, which undoes nothing."""
-        house = self._house
-        async with house.ledger.read() as conn:
-            citizen = await house.people.citizen(conn, form.citizen)
-            secret = await house.left_forms.resume_secret(conn, form.id)
-        item = house.item_of(form.item, form.item_version)
-        text = (
-            MESSAGES[what]
-            .in_language(form.spoken)
-            .format(
-                item=item.short_name.in_language(form.spoken),
-                number=form.number,
-                time=spoken_time(form.due_at or house.clock(), form.spoken),
-                link=f"{house.origin}/resume#{secret}",
-            )
-        )
-        try:
-            await house.sms.send(citizen.mobile, text, now=house.clock())
-        except Unavailable as error:
-            log.warning("message not sent", extra={"code": error.code, "kind": f"left_form.{what}"})
-            return False
-        return True
 
 
 def papers_missing(case: Application, item: ServiceItem, language: str) -> list[str]:

@@ -22,9 +22,10 @@ from cloudwindow.journey.desk import Desks, card_of, profile_of
 from cloudwindow.journey.filling import Filling
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import Intake, Intakes
-from cloudwindow.journey.leaving import Leaving, papers_missing
+from cloudwindow.journey.leaving import papers_missing
 from cloudwindow.journey.left_views import LeftBoardRow, LeftFormRow, LeftListView, LeftReadView
 from cloudwindow.journey.openings import lane_at
+from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.people import Staff
 from cloudwindow.records.story import SYSTEM, note
@@ -35,11 +36,9 @@ NOTE_CHARACTERS = 500
 class LeftDesk:
     """What agents do with left forms, and what time does."""
 
-    def __init__(
-        self, house: House, leaving: Leaving, intakes: Intakes, desks: Desks, filling: Filling
-    ) -> None:
+    def __init__(self, house: House, intakes: Intakes, desks: Desks, filling: Filling, texts: Texts) -> None:
         self._house = house
-        self._leaving = leaving
+        self._texts = texts
         self._intakes = intakes
         self._desks = desks
         self._filling = filling
@@ -170,14 +169,14 @@ class LeftDesk:
             raise BadInput("left_note_missing", field="note")
         now = self._house.clock()
 
-        async def work(conn: Connection) -> LeftForm:
+        async def work(conn: Connection) -> Ready | None:
             form = await self._mine(conn, agent, form_id)
             after = rules.advance(form, Event.INVITE, now)
             await self._house.left_forms.keep_note(conn, form.id, words)
             await self._move(conn, form, after, agent)
-            return after
+            return await self._texts.put_here(conn, "left_form.invited", form.id, "", now=now)
 
-        await self._leaving.tell(await self._house.ledger.write(work), "invited")
+        await self._texts.try_send(await self._house.ledger.write(work))
 
     async def ring(self, agent: Staff, form_id: str, text: str) -> Ticket:
         """
@@ -236,6 +235,7 @@ class LeftDesk:
         for form in found:
             with contextlib.suppress(Conflict):  # another node was there first
                 await self._bring(form, now)
+        await self._texts.look()
 
     async def _bring(self, form: LeftForm, now: float) -> None:
         event = rules.due(form)
@@ -245,7 +245,7 @@ class LeftDesk:
         async def work(conn: Connection) -> None:
             await self._house.left_forms.save(conn, after, seen=form.version)
             await note(conn, form.application, kind, SYSTEM, now, {"left_form": form.id})
+            if event is Event.EXPIRE and form.state is not State.FILLING:
+                await self._texts.put(conn, "left_form.expired", form.id, "", now=now)
 
         await self._house.ledger.write(work)
-        if event is Event.EXPIRE and form.state is not State.FILLING:
-            await self._leaving.tell(after, "expired")

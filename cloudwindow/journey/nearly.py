@@ -1,28 +1,22 @@
 """
-Telling somebody that it is nearly their turn, and that it is: by text message to those away from the page.
+Telling somebody that it is nearly their turn: on the page, and by text message to those away from it.
 
-Rule: the ledger decides once. What is noted there is sent after the commit, and not again if that fails: a
-second message would be as wrong as none, and the page says the same.
+Rule: the ledger decides once, and the message is written down in the same unit.
 """
 
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from cloudwindow.domain import ticket as tickets
-from cloudwindow.domain.catalogue import Text
-from cloudwindow.domain.errors import Conflict, NotFound, Unavailable
+from cloudwindow.domain.errors import Conflict, NotFound
 from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import Place
 from cloudwindow.domain.messages import PanelChanged
-from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.house import House
-from cloudwindow.journey.ring_words import ABSENT_TEXT, NEARLY_TEXT, filled
+from cloudwindow.journey.texts import Texts
 from cloudwindow.records import Connection
 from cloudwindow.records.story import SYSTEM, note
-
-log = logging.getLogger(__name__)
 
 NEAR_AHEAD = 2
 NEAR_SECONDS = 180
@@ -38,20 +32,6 @@ MOST_LOOKS = 64
 """Places asked for in one look; a city with more candidates takes them in turns."""
 
 
-async def text_to(house: House, ticket: Ticket, text: Text, *, minutes: int = 0) -> bool:
-    """Send ``text`` with the link back to the ticket's citizen; false if it could not be sent."""
-    async with house.ledger.read() as conn:
-        citizen = await house.people.citizen(conn, ticket.citizen)
-        secret = await house.visits.resume_secret(conn, ticket.id)
-    told = filled(text, ticket, f"{house.origin}/resume#{secret}", minutes=minutes)
-    try:
-        await house.sms.send(citizen.mobile, told, now=house.clock())
-    except Unavailable as error:
-        log.warning("message not sent", extra={"code": error.code, "kind": "ticket"})
-        return False
-    return True
-
-
 def is_near(place: Place) -> bool:
     """Whether a place is nearly at its turn: only while somebody is on duty who could serve it."""
     soon = place.low_seconds is not None and place.low_seconds <= NEAR_SECONDS
@@ -61,9 +41,12 @@ def is_near(place: Place) -> bool:
 class Nearly:
     """«Nearly your turn», once for each ticket."""
 
-    def __init__(self, house: House, place_of: Callable[[TicketId], Awaitable[Place | None]]) -> None:
+    def __init__(
+        self, house: House, place_of: Callable[[TicketId], Awaitable[Place | None]], texts: Texts
+    ) -> None:
         self._house = house
         self._place_of = place_of
+        self._texts = texts
         self._told: set[TicketId] = set()
         self._turn = 0
         self._lane = 0
@@ -84,6 +67,7 @@ class Nearly:
                 with contextlib.suppress(Conflict, NotFound):  # it moved on meanwhile
                     await self._tell(ticket, place)
                 self._told.add(ticket)
+        await self._texts.look()
 
     def _next(self, candidates: list[TicketId]) -> list[TicketId]:
         if len(candidates) <= MOST_LOOKS:
@@ -96,20 +80,18 @@ class Nearly:
         topic = f"ticket:{ticket}"
         absent = not house.hub.online(topic)
 
-        async def work(conn: Connection) -> Ticket | None:
+        async def work(conn: Connection) -> bool:
             known = await house.visits.ticket(conn, ticket, lock=True)
             if known.state is not tickets.State.WAITING or known.nearly_told_at is not None:
-                return None
+                return False
             told = replace(known, nearly_told_at=now, version=known.version + 1)
             await house.visits.save_ticket(conn, told, seen=known.version)
             by = "text" if absent or known.callback else "page"
             payload = {"ticket": ticket, "by": by, "ahead": place.ahead}
             await note(conn, known.application, "ticket.nearly_told", SYSTEM, now, payload)
-            return told
+            if by == "text":
+                await self._texts.put(conn, "ticket.nearly", ticket, str(known.epoch), now=now)
+            return True
 
-        told = await house.ledger.write(work)
-        if told is None:
-            return
-        if absent or told.callback:
-            await text_to(house, told, NEARLY_TEXT if told.callback else ABSENT_TEXT)
-        await house.hub.tell(topic, PanelChanged(panels=("ticket",)))
+        if await house.ledger.write(work):
+            await house.hub.tell(topic, PanelChanged(panels=("ticket",)))

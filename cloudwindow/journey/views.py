@@ -625,6 +625,16 @@ class LendingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextsView:
+    """The city's text messages: how many wait and for how long, and how many ended unsent within a day."""
+
+    waiting: int
+    oldest_seconds: float | None
+    refused: int
+    expired: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardView:
     """
     The admin's live figures for ``scope`` (one district, or None for the whole city).
@@ -651,6 +661,7 @@ class BoardView:
     lenders: Sequence[District] = ()
     borrowers: Sequence[District] = ()
     lend_until: Sequence[tuple[str, float]] = ()
+    texts: TextsView = TextsView(waiting=0, oldest_seconds=None, refused=0, expired=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

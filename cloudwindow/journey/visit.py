@@ -42,9 +42,9 @@ from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
-from cloudwindow.journey.intake import six_digits
 from cloudwindow.journey.places import Places, as_shown, place_message
 from cloudwindow.journey.recordings import Recordings
+from cloudwindow.journey.texts import six_digits
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, MatterView, StandingView, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import CODE_SECONDS, Staff, WebSession, wrong_code

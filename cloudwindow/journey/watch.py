@@ -32,6 +32,7 @@ from cloudwindow.journey.printing import Printing
 from cloudwindow.journey.promises import Promises
 from cloudwindow.journey.recorder import Recorder
 from cloudwindow.journey.recordings import Recordings
+from cloudwindow.journey.texts import Texts
 from cloudwindow.journey.visit import Visits
 from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
@@ -65,6 +66,7 @@ COMPANY_SECONDS = 1.0
 RECORDING_SECONDS = 1.0
 FILM_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
+TEXTS_SECONDS = 0.5
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
@@ -99,11 +101,13 @@ class Watch:
         company: Company,
         recordings: Recordings,
         films: Films,
+        texts: Texts,
     ) -> None:
         self._house = house
         self._recordings = recordings
         self._films = films
         self._company = company
+        self._texts = texts
         self._aid = aid
         self._calls = calls
         self._visits = visits
@@ -115,7 +119,7 @@ class Watch:
         self.recorder = Recorder(house.ledger, house.line, house.random)
         self._appointments = appointments
         self._left_forms = left_forms
-        self.nearly = Nearly(house, places.place)
+        self.nearly = Nearly(house, places.place, texts)
         self._moved = False
         self._version = 0
         self._swept = 0.0
@@ -147,6 +151,9 @@ class Watch:
             "recordings": (RECORDING_SECONDS, self._recordings.look),
             "films": (FILM_SECONDS, self._films.make),
             "retention": (RETENTION_SECONDS, self._films.sweep),
+            "texts": (TEXTS_SECONDS, self._texts.look),
+            "texts late": (LAG_SECONDS, self._texts.measure),
+            "forget texts": (FORGET_SECONDS, self._texts.forget),
         }
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name="watch listen")

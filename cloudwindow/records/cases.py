@@ -192,6 +192,8 @@ class Cases:
         self, conn: AsyncConnection, application: str, consents: Sequence[Consent]
     ) -> None:
         """Keep what was agreed to, in which version of the words; the latest answer of a kind counts."""
+        if not consents:
+            return
         table, kinds = tables.consent, [one.kind for one in consents]
         same = (table.c.application == application) & table.c.kind.in_(kinds)
         await conn.execute(delete(table).where(same))

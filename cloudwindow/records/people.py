@@ -373,6 +373,14 @@ class People:
         row = (await conn.execute(query)).one_or_none()
         return row is not None and row.used_at is None and row.expires_at > now
 
+    async def code_sent_at(self, conn: AsyncConnection, *, purpose: str, subject: str) -> float | None:
+        """When the last code was made, ``None`` once it is spent."""
+        table = tables.phone_code
+        query = select(table.c.sent_at).where(
+            table.c.purpose == purpose, table.c.subject == subject, table.c.used_at.is_(None)
+        )
+        return (await conn.execute(query)).scalar_one_or_none()
+
     async def try_code(
         self, conn: AsyncConnection, *, purpose: str, subject: str, code: str, now: float
     ) -> bool:

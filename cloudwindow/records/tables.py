@@ -571,6 +571,27 @@ wait_marks = Table(
     Column("cases", Integer, nullable=False),
 )
 
+# --- what is told by text message ---------------------------------------------------------------------------
+
+# Rule: a row is written in the unit of the fact it tells of; ``domain.outbox`` says how it goes on.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", String(32), primary_key=True, comment="the gateway drops what comes again under it"),
+    Column("kind", String(32), nullable=False, comment="appointment.booked, ticket.rung …"),
+    Column("about", String(64), nullable=False, comment="the id of what it tells of"),
+    Column("mark", String(32), nullable=False, comment="which state of that"),
+    Column("said_sealed", Text, comment="what stands nowhere else, until it ends"),
+    Column("made_at", Double, nullable=False),
+    Column("worthless_at", Double, nullable=False, comment="never sent from then on"),
+    Column("due_at", Double, index=True, comment="when a node may take it; null once it ended"),
+    Column("tries", Integer, nullable=False, comment="how often a node took it; fences each"),
+    Column("state", String(12), nullable=False),
+    Column("reason", String(64), nullable=False, comment="code of the last failure, late or overtaken"),
+    Column("ended_at", Double),
+    Index(None, "state", "ended_at"),
+)
+
 # --- how calls were ---------------------------------------------------------------------------------------
 
 call_quality = Table(

@@ -33,7 +33,7 @@ async def signs_all(citizen: Citizen, agent: Agent) -> None:
 
 async def test_two_matters_are_done_in_one_call(town: City, browser: Browser, tmp_path: Path) -> None:
     citizen = await Citizen.arrives(town, browser)
-    number = await citizen.takes_number("HR01", words="登记工作", more=("CA04",), **PERSON)
+    number = await citizen.takes_number("HR01", words="登记工作", more="CA04", **PERSON)
     listed = citizen.page.locator("[data-panel=matters] .matters__line")
     assert await listed.count() == 2
     await citizen.page.click("form[action='/visit/matter'] button")

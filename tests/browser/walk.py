@@ -207,9 +207,9 @@ class Citizen:
         mobile: str,
         name: str,
         mode: str = "video",
-        more: tuple[str, ...] = (),
+        more: str = "",
     ) -> str:
-        """From the home page to the number, for ``more`` items too; gives the number."""
+        """From the home page to the number, for the items ``more`` (``CA04 PS01``) too; gives the number."""
         page = self.page
         await page.goto(self.city.base + "/")
         await page.fill("input[name=q]", words)
@@ -227,7 +227,7 @@ class Citizen:
         await page.fill("input[name=mobile]", mobile)
         await page.click("form[data-start] button[type=submit], form[data-start] .actions button")
         await page.wait_for_url("**/confirm")
-        for other in more:
+        for other in more.split():
             await page.select_option("select[name=more]", other)
             await page.click("form.matters__add button")
             await page.wait_for_selector(f"input[name=drop][value={other}]", state="attached")

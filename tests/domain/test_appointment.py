@@ -30,7 +30,6 @@ from cloudwindow.domain.appointment import (
     kept,
     may_move,
     moved,
-    remind_again,
     slot_seconds,
     slots_on,
     timed,
@@ -263,13 +262,6 @@ def test_after_a_long_sleep_only_the_nearer_reminder_is_told() -> None:
     late = START - 600
     assert due(booked(), CALENDAR, late) is Event.REMIND_SOON
     assert due(advance(booked(), Event.REMIND_SOON, late), CALENDAR, late) is None
-
-
-def test_a_reminder_that_could_not_be_sent_is_due_again() -> None:
-    told = advance(booked(), Event.REMIND_SOON, START - 1800)
-    again = remind_again(told, Event.REMIND_SOON, START - 1740)
-    assert due(again, CALENDAR, START - 1741) is None
-    assert due(again, CALENDAR, START - 1740) is Event.REMIND_SOON
 
 
 def test_booked_at_short_notice_no_reminder_of_the_past_is_sent() -> None:

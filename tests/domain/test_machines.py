@@ -12,6 +12,7 @@ from cloudwindow.domain import (
     appointment,
     handover,
     left_form,
+    outbox,
     presence,
     recording,
     session,
@@ -84,6 +85,14 @@ MACHINES = (
         events=recording.Event,
         first=recording.State.STARTING,
         final=frozenset({"deleted"}),
+    ),
+    Machine(
+        name="outbox",
+        table=outbox.TRANSITIONS,
+        states=outbox.State,
+        events=outbox.Event,
+        first=outbox.State.WAITING,
+        final=frozenset({"sent", "refused", "expired"}),
     ),
     Machine(
         name="application",

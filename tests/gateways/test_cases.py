@@ -216,6 +216,15 @@ async def test_pages_come_in_the_order_they_were_added_with_their_verdicts(kept:
 # --- what goes with a case -------------------------------------------------------------------------------
 
 
+async def test_to_agree_to_nothing_changes_nothing(kept: Kept) -> None:
+    await kept.open(case())
+    consent = Consent(kind="handling", given=True, text_version=1, language="zh-CN", at=NOON)
+    await kept.ledger.write(lambda conn: kept.cases.add_consents(conn, "a1", [consent]))
+    await kept.ledger.write(lambda conn: kept.cases.add_consents(conn, "a1", []))
+    async with kept.ledger.read() as conn:
+        assert await kept.cases.consents(conn, "a1") == [consent]
+
+
 async def test_of_two_answers_to_one_consent_the_latest_counts(kept: Kept) -> None:
     await kept.open(case())
     for given in (True, False):

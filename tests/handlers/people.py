@@ -54,6 +54,13 @@ class City:
         assert kept is not None
         return next(one.text for one in kept.sent() if one.mobile == mobile)
 
+    async def text_after(self, before: str, mobile: str) -> str:
+        """The next text message to ``mobile``: what nobody waits for is sent by the next look."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while self.text_to(mobile) == before:  # noqa: ASYNC110 - a phone has no event
+                await asyncio.sleep(0.02)
+        return self.text_to(mobile)
+
     def code_to(self, mobile: str) -> str:
         """The six digits of the newest text message to ``mobile``."""
         found = CODE.search(self.text_to(mobile))

@@ -204,8 +204,10 @@ async def test_an_appointment_comes_into_another_browser_by_link_or_by_number_an
         again = await two.post("/resume", {"secret": secret[1]})
         assert again.status == 410
         await three.page("/appointments")
+        before = city.text_to(who.mobile)
         asked = await three.post("/appointments", {"number": number[0], "mobile": who.mobile})
         assert asked.status == 200
+        await city.text_after(before, who.mobile)
         typed = {"number": number[0], "mobile": who.mobile, "code": city.code_to(who.mobile)}
         entered = await three.post("/appointments/code", typed)
         assert (entered.status, entered.place) == (303, "/appointment"), entered.text

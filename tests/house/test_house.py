@@ -24,7 +24,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {file: ast.parse(file.read_text("utf-8")) for file in SOURCES}
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
-OUTSIDE = {"sms_unavailable": "a real text-message gateway raises it"}
+OUTSIDE = {"sms_refused": "a real text-message gateway raises it"}
 """Codes of what is put in our place elsewhere."""
 
 
@@ -151,7 +151,7 @@ MAY_SPEAK = {
     "cloudwindow/domain/search.py": "how citizens spell what they want",
     "cloudwindow/domain/showings.py": "values as people read them, in both languages",
     "cloudwindow/journey/booking_words.py": "text messages and calendar files, in both languages",
-    "cloudwindow/journey/intake.py": "the text message, in both languages",
+    "cloudwindow/journey/code_words.py": "the text message, in both languages",
     "cloudwindow/journey/left_words.py": "text messages about a left form, in both languages",
     "cloudwindow/journey/ring_words.py": "text messages, in both languages",
     "cloudwindow/journey/company_words.py": "text messages, in both languages",

@@ -383,6 +383,8 @@ async def test_the_link_and_the_number_with_a_code_bring_it_into_another_browser
         await held(visitor)
     await town.pass_time(61)
     await bookings.ask(number.lower().replace("-", " "), mobile, address="a")
+    assert "验证码" not in town.house.demo_sms.sent()[0].text, "who asks cannot measure"  # type: ignore[union-attr]
+    await town.made.texts.look()
     code = town.code_to(mobile)
     with pytest.raises(BadInput, match="code_wrong"):
         await bookings.enter(await visitor.browser(), number, mobile, "12345x")
@@ -396,6 +398,7 @@ async def test_a_foreign_number_sends_nothing_and_answers_like_a_wrong_code(town
     before = len(town.house.demo_sms.sent())  # type: ignore[union-attr]
     await town.made.bookings.ask(number, stranger.about["mobile"], address="b")
     await town.made.bookings.ask("XXXX-XXXX-X", visitor.about["mobile"], address="b")
+    await town.made.texts.look()
     assert len(town.house.demo_sms.sent()) == before  # type: ignore[union-attr]
     for wrong in (number, "XXXX-XXXX-X"):
         mobile = stranger.about["mobile"] if wrong == number else visitor.about["mobile"]
@@ -472,7 +475,7 @@ async def test_a_reminder_that_cannot_be_sent_is_tried_again(
     assert gateway is not None
     sent = type(gateway).send
 
-    async def away(self: object, mobile: str, text: str, *, now: float) -> None:
+    async def away(self: object, mobile: str, text: str, *, key: str, now: float) -> None:
         raise Unavailable("sms_unavailable")
 
     monkeypatch.setattr(type(gateway), "send", away)
@@ -480,7 +483,7 @@ async def test_a_reminder_that_cannot_be_sent_is_tried_again(
     monkeypatch.setattr(type(gateway), "send", sent)
     await town.made.appointments.due()
     assert "快到了" not in texts_to(visitor)[0]
-    town.now += 60
+    town.now += 2
     await town.made.appointments.due()
     await town.made.appointments.due()
     assert "快到了" in texts_to(visitor)[0]

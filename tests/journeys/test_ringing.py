@@ -45,7 +45,7 @@ async def test_two_nodes_tell_once_because_the_ledger_decides(either_town: Town)
     await busy_town(town)
     visitor = await town.citizen()
     await visitor.shut()
-    nodes = [Nearly(town.house, town.made.places.place) for _ in range(3)]
+    nodes = [Nearly(town.house, town.made.places.place, town.made.texts) for _ in range(3)]
     assert await all_at_once(*(node.look() for node in nodes)) == [None] * 3
     await nodes[0].look()
     (told,) = texts(town, visitor)

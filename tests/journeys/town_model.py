@@ -39,7 +39,7 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Session
-from cloudwindow.domain.ticket import Ticket
+from cloudwindow.domain.ticket import LIVE, Ticket
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.queue import connect
 from cloudwindow.records import tables
@@ -159,6 +159,7 @@ class Machine(RuleBasedStateMachine):
         typed = {"home_district": district, "home_street": street, "mode": mode}
         visitor = await self.town.visitor(item, id_number=id_number(who), mobile=mobile, **typed)
         await visitor.begin()
+        await self._several(visitor, presses)
         code = self.town.code_to(mobile)
         taken = await asyncio.gather(*(visitor.take(code) for _ in range(presses)))
         assert len({one.id for one in taken}) == 1, "pressing again gives the same number"
@@ -170,6 +171,18 @@ class Machine(RuleBasedStateMachine):
         self.visitors[who, item] = visitor
         await visitor.open()
         await self.town.settle()
+
+    async def _several(self, visitor: Visitor, presses: int) -> None:
+        """Whoever presses twice wants another item too, unless somebody waits with it already."""
+        other = next(one.id for one in CATALOGUE.items if one.id != visitor.item)
+        async with self.town.house.ledger.read() as conn:
+            held = await conn.execute(
+                select(tables.ticket_matter.c.ticket).where(
+                    tables.ticket_matter.c.live_key.like(f"%/{other}")
+                )
+            )
+        if presses > 1 and not held.all():
+            await self.town.made.matters.add(await visitor.browser(), visitor.item, other)
 
     @rule(
         pick=st.integers(0, 99),
@@ -213,6 +226,9 @@ class Machine(RuleBasedStateMachine):
         elif view.stage == "in_call":
             await desk.say(CallHangUp())
         elif view.stage == "wrap_up":
+            for one in view.session.open_matters if view.session else ():
+                with suppress(CloudWindowError):
+                    await self.town.made.matters.settle(desk.staff, one.position, "consulted", "")
             await desk.say(SessionOutcome(outcome="consulted", note="", next="available"))
 
     @rule(pick=st.integers(0, 2), what=st.sampled_from(["decline", "away", "shut", "shut"]))
@@ -327,7 +343,7 @@ class Machine(RuleBasedStateMachine):
         assert not self.watcher.wrong, self.watcher.wrong
         kept, calls = await self._ledger()
         agents = await self.town.house.line.agents()
-        self._one_live_ticket(kept)
+        await self._one_live_ticket()
         self._first_joining_time(kept)
         self._one_holder(kept, calls)
         self._nobody_is_believed_in_for_ever(agents)
@@ -351,8 +367,12 @@ class Machine(RuleBasedStateMachine):
             called = await conn.execute(select(tables.session).order_by(tables.session.c.epoch))
             return kept, [from_row(Session, row) for row in called]
 
-    def _one_live_ticket(self, kept: dict[str, Ticket]) -> None:
-        held = [(one.citizen, one.item) for one in kept.values() if one.live]
+    async def _one_live_ticket(self) -> None:
+        matter, ticket = tables.ticket_matter, tables.ticket
+        query = select(ticket.c.citizen, matter.c.item).join(matter, matter.c.ticket == ticket.c.id)
+        async with self.town.house.ledger.read() as conn:
+            rows = await conn.execute(query.where(ticket.c.state.in_(LIVE)))
+            held = [tuple(row) for row in rows]
         assert len(held) == len(set(held)), "somebody holds two live tickets for one item"
 
     def _first_joining_time(self, kept: dict[str, Ticket]) -> None:

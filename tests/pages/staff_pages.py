@@ -142,7 +142,7 @@ PANELS: dict[str, Sample] = {
     )
 } | {
     f"board-{panel}": (f"admin/panels/{panel}.html", {"board": sample.BOARD, "left_forms": left.ON_BOARD})
-    for panel in ("figures", "lines", "agents", "today", "aid", "left_forms")
+    for panel in ("figures", "lines", "agents", "today", "aid", "left_forms", "texts")
 }
 
 

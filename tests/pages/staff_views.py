@@ -535,6 +535,7 @@ def _line(key: str, zh: str, en: str, waiting: int, longest: float | None) -> vi
 
 
 BOARD = views.BoardView(
+    texts=views.TextsView(waiting=14, oldest_seconds=3 * MINUTE, refused=2, expired=1),
     staff=CITY_ADMIN,
     scope=None,
     at=NOW,

@@ -39,7 +39,7 @@ bench-queue: setup ## measure the line; prints one JSON line for each benchmark 
 
 bench-media: ## measure the call beside Janus; one JSON line for each benchmark (docs/media.md)
 	@scripts/setup bench-media
-	@$(PYTHON) -m benchmarks --media
+	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m benchmarks --media
 
 screenshots: setup ## take the pictures of docs/images
 	@CHROMIUM="$$(scripts/chromium)" $(PYTHON) -m scripts.screenshots

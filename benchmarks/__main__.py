@@ -20,7 +20,15 @@ LINE = (
     "wait_estimate",
     "pooling",
 )
-CALL = ("media_call", "media_guard", "media_leak", "media_offers", "media_loss")
+CALL = (
+    "media_call",
+    "media_guard",
+    "media_leak",
+    "media_offers",
+    "media_loss",
+    "media_setup",
+    "media_network",
+)
 """The call's (``make bench-media``); without names only the line's run."""
 ORDER = LINE + CALL
 LIMIT_SECONDS = 1_800

@@ -51,6 +51,15 @@ def cpu_ns_of_tree(pid: int) -> int:
     return cpu_ns(pid) + sum(cpu_ns(int(child)) for child in children)
 
 
+def named_children(pid: int) -> dict[str, int]:
+    """The children of a process that live, the line's server and the media worker."""
+    found = {}
+    for child_pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        words = Path(f"/proc/{child_pid}/cmdline").read_text().split("\0")
+        found["line" if "valkey" in words[0] or "redis" in words[0] else "media"] = int(child_pid)
+    return found
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """
     The smallest value that ``share`` (0 to 1) of ``values`` do not exceed; NaN of none.

@@ -514,7 +514,8 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
     workers = Workers(redis)
 
     async def register(load: WorkerLoad) -> None:
-        address = config.media_control if not config.media_control.endswith(":0") else load.control
+        chosen = config.media_control and not config.media_control.endswith(":0")
+        address = config.media_control if chosen else load.control
         public = address.replace("0.0.0.0", config.media_name)  # noqa: S104 - a name others can reach
         await workers.register(config.media_name, public, asdict(load))
 

@@ -145,6 +145,7 @@ class Assist:
         What the form's own check refuses (an age, say) is left open, so that it is asked for and explained.
         """
         values: dict[str, Any] = {}
+        kept: list[Value] = []
         for question in item.form.fields:
             told = known.get(question.prefill) if question.prefill else None
             checked = fields.check(question, told, values=values, today=today)
@@ -159,7 +160,8 @@ class Assist:
                     at=now,
                     version=1,
                 )
-                await self._cases.set_value(conn, case.id, value)
+                kept.append(value)
+        await self._cases.add_values(conn, case.id, kept)
 
     async def confirm(
         self, conn: Connection, application: str, field_id: str, version: int, *, actor: Actor, now: float

@@ -18,7 +18,7 @@ from importlib.resources import files
 from time import monotonic
 from typing import Any, Literal
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
@@ -26,7 +26,15 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, Unavailable
-from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, calibrated, sharing_of
+from cloudwindow.domain.estimate import (
+    Calibration,
+    Outlook,
+    Sharing,
+    Wait,
+    calibrated,
+    has_credit,
+    sharing_of,
+)
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
     PRIOR,
@@ -72,6 +80,10 @@ SILENT_SECONDS = 30.0
 FORGOTTEN_SECONDS = 3600.0
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
+CONNECTIONS = 64
+"""Of one process to Redis; one of them listens to the other nodes all the time."""
+TURN_SECONDS = 10.0
+"""How long a command waits for its turn when thousands of pages come back at once."""
 REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
@@ -99,14 +111,18 @@ def connect(url: str) -> Redis:
     A client for ``url`` (redis://, rediss:// or unix://) that never repeats a command by itself.
 
     The library's own retries run a script twice when only its answer was lost; ``Line`` repeats what may be.
+    Of a crowd of commands ``CONNECTIONS`` run at a time; the others wait for their turn instead of failing.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=TURN_SECONDS,
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=5.0,
         socket_connect_timeout=2.0,
     )
+    return Redis.from_pool(pool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,7 +437,9 @@ class Line:
 
     async def place(self, ticket: TicketId, *, now: float) -> Place | None:
         """Where a waiting ticket stands and how long it may take; ``None`` when it does not wait."""
-        standing = await self._ask("hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state")
+        standing = await self._ask(
+            "hmget", f"{self._key}:ticket:{ticket}", "lane", "score", "state", "joined"
+        )
         if standing[2] is None or _text(standing[2]) not in {"waiting", "held", "detached"}:
             return None
         lane, score = Lane.parse(_text(standing[0])), float(standing[1])
@@ -435,7 +453,9 @@ class Line:
         able = able_by_ring(lane, on_duty, self._neighbours, lenders)
         outlook = await self._outlook(loads, on_duty, lenders, now)
         expected = outlook.expected_wait(lane, score / 1000)
-        span = None if expected is None else calibrated(self._calibration, lane.home_district, expected)
+        credit = has_credit(score / 1000, float(standing[3]) / 1000)
+        wait = None if expected is None else Wait(lane.home_district, lane.skill, credit, expected)
+        span = None if wait is None else calibrated(self._calibration, wait)
         return Place(
             ahead=ahead,
             of=max(of, ahead + 1),
@@ -592,6 +612,11 @@ class Line:
             cases=_cases(sums),
             lenders=_lenders(dict(zip(lenders[::2], lenders[1::2], strict=True))),
         )
+
+    async def shifts(self) -> Mapping[StaffId, float]:
+        """When the shifts of the agents signed in end, in seconds since the epoch, for those who said so."""
+        found = await self._ask("zrange", f"{self._key}:shifts", 0, -1, withscores=True)
+        return {StaffId(_text(agent)): ends / 1000 for agent, ends in found}
 
     async def cases(self) -> Mapping[str, float]:
         """How long a case of each skill takes, in seconds."""

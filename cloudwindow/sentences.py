@@ -231,6 +231,7 @@ SENTENCES: dict[str, str] = {
     ),
     "supervision_mode_unknown": N_("Please choose to listen, to whisper or to join."),
     "supervision_reason_missing": N_("Please say why you listen in; it stays in the story of the case."),
+    "private_talk": N_("A private talk is going on. You can write again when it has ended."),
     "third_party_name_missing": N_("Please enter the name, at most 40 characters."),
     "third_party_too_many": N_("A call takes six people at most. Take somebody out first."),
     "third_party_unknown": N_("This person is not in the call. Reload the page to see who is."),

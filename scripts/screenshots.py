@@ -450,6 +450,8 @@ async def public_pages(studio: Studio) -> None:
     await page.locator('[name="text_size"][value="standard"]').click()
     await page.goto("/items/HR01")
     await studio.shoot(page, "item")
+    await page.goto("/items/HR01/book")
+    await studio.shoot(page, "book")
     await studio.close("somebody")
     looks: tuple[tuple[str, Any, dict[str, Any]], ...] = (
         ("home-wide", DESK, {}),
@@ -589,10 +591,30 @@ async def employment(studio: Studio, page: Page) -> None:
     await accept(desk, page, press=False)
     await see_each_other(page, desk)
     await studio.shoot(page, "call")
+    await three_together(studio, desk, page)
     await work_on_form(studio, desk, page)
     await boards(studio)
     await decide(studio, desk, page)
     await afterwards(studio, desk, page)
+
+
+async def three_together(studio: Studio, desk: Page, page: Page) -> None:
+    """An interpreter is invited by a link, agreed to by the citizen, seen by both, and thanked."""
+    await desk.locator(".company summary", has_text="邀请第三方").click()
+    await desk.fill("#company-name", "陈手语")
+    await desk.locator("form[action='/desk/company'] button[type=submit]").click()
+    link = await desk.locator(".company__link input").input_value()
+    guest = await studio.open("guest", PHONE)
+    await guest.goto(link)
+    await guest.wait_for_url("**/guest")
+    await studio.shoot(page, "guest-asked", at="[data-panel=company]")
+    await page.locator("button", has_text="同意加入").click()
+    await expect(page.locator(".call-tiles__tile video").first).to_be_visible()
+    await expect(guest.locator(".call-tiles__tile video").first).to_be_visible()
+    await studio.shoot(page, "call-three")
+    await desk.locator("button", has_text="请离").click()
+    await expect(page.locator(".call-tiles")).to_be_hidden()
+    await studio.close("guest")
 
 
 async def work_on_form(studio: Studio, desk: Page, page: Page) -> None:

@@ -45,8 +45,18 @@ class OurWorker:
 
     name = "ours"
 
-    def __init__(self, pid: int, plane: RemoteMediaPlane) -> None:
-        self.pid, self.plane = pid, plane
+    def __init__(self, process: subprocess.Popen[bytes], plane: RemoteMediaPlane) -> None:
+        self.pid, self.plane = process.pid, plane
+        self._process = process
+
+    def signal(self, sign: int) -> None:
+        """Send the worker a signal."""
+        self._process.send_signal(sign)
+
+    async def said(self) -> str:
+        """The next line the worker prints."""
+        assert self._process.stdout
+        return (await asyncio.to_thread(self._process.stdout.readline)).decode()
 
     async def call(self, number: int, stream: Stream, *, measures: bool) -> list[End]:
         """One connection each, both ways."""
@@ -74,7 +84,7 @@ async def our_worker(core: int | None = None) -> AsyncIterator[OurWorker]:
 
         plane = RemoteMediaPlane(workers, _nothing, TOKEN)
         try:
-            yield OurWorker(process.pid, plane)
+            yield OurWorker(process, plane)
         finally:
             await plane.stop()
 

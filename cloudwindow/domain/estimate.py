@@ -3,9 +3,12 @@ How long a ticket will wait: an expected time, and the range around it that is r
 
 Rule 1: the work ahead is what the agents who can serve me will do first: each lane's tickets with an older
 score, times the part of that lane's agents who can serve me too. Divided by those agents it is the wait.
-Rule 2: with nobody on duty there is no honest waiting time, so none is given.
-Rule 3: a range is learnt from how long people really waited, for each district and length of wait, so that
-one in ten waits less and one in ten longer.
+Rule 2: with nobody on duty, or everybody's shift over before its turn, there is no honest waiting time, so
+none is given.
+Rule 3: what is expected is set right by how long people really waited: by home district, by skill, and by
+whether credit puts them ahead, each for itself; what they taught is added up.
+Rule 4: a range is learnt in the same way, for each district and length of wait, so that one in ten waits less
+and one in ten longer.
 After Ibrahim & Whitt (2011), fluid predictors for changing arrivals, staff and patience; the range after
 Gibbs & Candès (2021), adaptive conformal inference.
 """
@@ -42,6 +45,7 @@ class Sharing:
         self._numbers: dict[frozenset[int], int] = {}
         self._crews: list[frozenset[int]] = []
         self._shares: dict[tuple[int, int], float] = {}
+        self._ends: dict[int, Sequence[float]] = {}
 
     def pool(self, lane: Lane) -> int:
         """The pool that serves ``lane``, now or when its rings have opened."""
@@ -61,6 +65,14 @@ class Sharing:
     def agents(self, pool: int) -> int:
         """How many agents on duty are in ``pool``."""
         return self._count(self._crews[pool])
+
+    def ends(self, pool: int) -> Sequence[float]:
+        """When the shifts of agents of ``pool`` end, as far as they are known, in order."""
+        known = self._ends.get(pool)
+        if known is None:
+            known = sorted(end for number in self._crews[pool] for end in self._on_duty[number].ends)
+            self._ends[pool] = known
+        return known
 
     def share(self, mine: int, other: int) -> float:
         """The part of the agents of the pool ``other`` who are in ``mine`` too, 0 to 1."""
@@ -136,8 +148,8 @@ class Outlook:
         Seconds until a waiting ticket of ``mine`` with this ``score`` (seconds since the epoch) is served.
 
         ``roster``: how the number of agents will change, in order; without it those on duty now are taken to
-        stay. ``leaving_rate``: the part of those who wait that gives up, each second. ``None`` with nobody
-        on duty.
+        stay until their shift ends, if that is known. ``leaving_rate``: the part of those who wait that gives
+        up, each second. ``None`` by rule 2.
         """
         pool = self._sharing.pool(mine)
         agents = self._sharing.agents(pool)
@@ -148,7 +160,17 @@ class Outlook:
         age = self._heads.get(mine)
         if age is not None:  # the ticket itself is among those that wait in its lane
             work -= self._mean(mine) * max(0.0, 1.0 + before / age)
-        return time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
+        roster = roster or self._roster(pool, agents)
+        seconds = time_for(work, agents, roster=roster, leaving_rate=leaving_rate)
+        in_vain = seconds >= LONGEST_SECONDS and bool(roster) and roster[-1].part <= 0
+        return None if in_vain else seconds
+
+    def _roster(self, pool: int, agents: int) -> Sequence[Shift]:
+        return [
+            Shift(max(0.0, end - self._at), 1 - gone / agents)
+            for gone, end in enumerate(self._sharing.ends(pool), start=1)
+            if end < self._at + LONGEST_SECONDS
+        ]
 
     def _mean(self, lane: Lane) -> float:
         return self._mean_of.get(lane.skill, self._usual_mean)
@@ -213,16 +235,23 @@ BANDS_SECONDS = (60.0, 150.0, 300.0, 480.0, 720.0, 1200.0)
 """Where one band of expected waits ends and the next begins."""
 LOWER, UPPER = 0.1, 0.9
 """The parts of all people who shall wait less than the range says, and not more."""
-STEP, STEP_OF_ENDS = 0.08, 0.03
-"""How far one wait may move the middle and the ends, in units of ``spread``."""
+STEP_OF_ENDS = 0.03
+"""How far one wait may move the ends of a range, in units of ``spread``."""
+STEPS = {"home": 0.01, "skill": 0.02, "plain": 0.01, "credit": 0.01}
+"""
+How far one wait may move a middle. Small, as many wait at once: what is learnt from one comes too late for
+those who came after, and larger steps would overshoot.
+"""
 FIRST_CASES = 20
-"""While a bucket has learnt from fewer, it takes larger steps."""
+"""While marks have learnt from fewer, they take larger steps."""
 
 
 class Marks(NamedTuple):
     """
-    What a bucket has learnt, in units of ``spread``: how far off the middle is, and how far the ends lie
+    What past waits have taught, in units of ``spread``: how far off the middle is, and how far the ends lie
     below and above it; from so many ``cases``. The defaults are a guess for before anybody has waited.
+
+    A bucket has ends alone, and what ``teachers`` names a middle alone.
     """
 
     middle: float = 0.0
@@ -232,7 +261,16 @@ class Marks(NamedTuple):
 
 
 Calibration = Mapping[str, Marks]
-"""What past waits have taught, by bucket; plain numbers, so that it can be kept anywhere."""
+"""What past waits have taught, by name; plain numbers, so that it can be kept anywhere."""
+
+
+class Wait(NamedTuple):
+    """One ticket's wait, ``expected`` in seconds; ``credit``: it stands before some who came earlier."""
+
+    district: str
+    skill: str
+    credit: bool
+    expected: float
 
 
 class Span(NamedTuple):
@@ -243,9 +281,29 @@ class Span(NamedTuple):
     high: float
 
 
-def bucket(district: str, expected: float) -> str:
-    """Whose experience counts: the home district and the band of the expected wait."""
-    return f"{district}|{sum(expected >= end for end in BANDS_SECONDS)}"
+def has_credit(score: float, joined_at: float) -> bool:
+    """Whether a ticket stands before some who came earlier; both in seconds since the epoch."""
+    return score < joined_at - 1.0
+
+
+def bucket(wait: Wait) -> str:
+    """Whose experience counts for the ends: the home district and the band of the expected wait."""
+    return f"{wait.district}|{_band(wait)}"
+
+
+def teachers(wait: Wait) -> tuple[str, str, str]:
+    """Whose experience counts for the middle, and adds up."""
+    place = "credit" if wait.credit else "plain"
+    return f"home|{wait.district}", f"skill|{wait.skill}", f"{place}|{_band(wait)}"
+
+
+def names(wait: Wait) -> tuple[str, ...]:
+    """All marks that have to do with a wait."""
+    return bucket(wait), *teachers(wait)
+
+
+def _band(wait: Wait) -> int:
+    return sum(wait.expected >= end for end in BANDS_SECONDS)
 
 
 def spread(expected: float) -> float:
@@ -253,32 +311,46 @@ def spread(expected: float) -> float:
     return 30.0 + 0.2 * expected
 
 
-def calibrated(calibration: Calibration, district: str, expected: float) -> Span:
-    """The range to show for an ``expected`` wait (seconds); its ends are whole minutes, as told."""
-    marks, unit = calibration.get(bucket(district, expected), Marks()), spread(expected)
-    point = max(0.0, expected + marks.middle * unit)
+def calibrated(calibration: Calibration, wait: Wait) -> Span:
+    """The range to show for a ``wait``; its ends are whole minutes, as told."""
+    marks, unit = calibration.get(bucket(wait), Marks()), spread(wait.expected)
+    point = max(0.0, wait.expected + _middle(calibration, wait) * unit)
     low = 60.0 * min(round((point - marks.below * unit) / 60), point // 60)
     high = 60.0 * max(round((point + marks.above * unit) / 60), -(-point // 60), 1)
     return Span(max(0.0, low), point, high)
 
 
-def learnt(marks: Marks, expected: float, shown: Span, waited: float) -> Marks:
+def learnt(calibration: Calibration, wait: Wait, shown: Span, waited: float) -> Calibration:
     """
-    ``marks`` after somebody with an ``expected`` wait, who was ``shown`` a range, has waited so many seconds.
+    The marks that change after somebody with this ``wait``, ``shown`` a range, has waited so many seconds.
 
     Each mark moves up a little when the wait was beyond it and down when it was not, in the relation that
     holds it where its part of all people is below. For the ends what was really shown is judged, so that
-    the parts come true in the long run however the city changes.
+    the parts come true in the long run however the city changes; for the middle what would be shown now.
     """
-    faster = max(1.0, 3.0 - 2.0 * marks.cases / FIRST_CASES)
-    less = waited - expected < marks.middle * spread(expected)
-    step, end = STEP * faster, STEP_OF_ENDS * faster
-    return Marks(
-        middle=_within(marks.middle + step * (0.5 - less), -FARTHEST, FARTHEST),
-        below=_within(marks.below - end * (LOWER - (waited < shown.low)), 0.0, FARTHEST),
-        above=_within(marks.above + end * (UPPER - (waited <= shown.high)), 0.0, FARTHEST),
-        cases=marks.cases + 1,
+    less = waited - wait.expected < _middle(calibration, wait) * spread(wait.expected)
+    changed = {}
+    for name in teachers(wait):
+        marks = calibration.get(name, Marks())
+        step = STEPS[name.partition("|")[0]] * _faster(marks)
+        middle = _within(marks.middle + step * (0.5 - less), -FARTHEST, FARTHEST)
+        changed[name] = marks._replace(middle=middle, cases=marks.cases + 1)
+    ends = calibration.get(bucket(wait), Marks())
+    step = STEP_OF_ENDS * _faster(ends)
+    changed[bucket(wait)] = ends._replace(
+        below=_within(ends.below - step * (LOWER - (waited < shown.low)), 0.0, FARTHEST),
+        above=_within(ends.above + step * (UPPER - (waited <= shown.high)), 0.0, FARTHEST),
+        cases=ends.cases + 1,
     )
+    return changed
+
+
+def _middle(calibration: Calibration, wait: Wait) -> float:
+    return sum(calibration[name].middle for name in teachers(wait) if name in calibration)
+
+
+def _faster(marks: Marks) -> float:
+    return max(1.0, 3.0 - 2.0 * marks.cases / FIRST_CASES)
 
 
 FARTHEST = 20.0

@@ -115,21 +115,30 @@ class Rival(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
-    """How many agents on duty share one profile; the agent's name in it means nothing."""
+    """
+    How many agents on duty share one profile; the agent's name in it means nothing.
+
+    ``ends``: when the shifts of some of them end, in seconds since the epoch.
+    """
 
     profile: AgentProfile
     agents: int
+    ends: tuple[float, ...] = ()
 
 
 def crews(agents: Sequence[AgentPresence]) -> tuple[Crew, ...]:
     """Gather the agents on duty by what they can do: a city has few kinds of desk."""
-    kinds: dict[tuple[object, ...], list[AgentProfile]] = {}
+    kinds: dict[tuple[object, ...], list[AgentPresence]] = {}
     for presence in agents:
         if presence.state in ON_DUTY:
             one = presence.profile
             kind = (one.district, one.skills, one.languages, one.modes, one.serves_districts)
-            kinds.setdefault(kind, []).append(one)
-    return tuple(Crew(profile=same[0], agents=len(same)) for same in kinds.values())
+            kinds.setdefault(kind, []).append(presence)
+    return tuple(Crew(profile=same[0].profile, agents=len(same), ends=_ends(same)) for same in kinds.values())
+
+
+def _ends(agents: Sequence[AgentPresence]) -> tuple[float, ...]:
+    return tuple(sorted(one.shift_ends_at for one in agents if one.shift_ends_at is not None))
 
 
 def able_by_ring(

@@ -408,7 +408,7 @@ class FormFocused(OfCall):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatSaid(OfCall):
-    """A line of chat; ``author`` is citizen or agent, ``at_ms`` the server's time."""
+    """A line of chat; ``author`` is citizen, agent, third, or self at a third party's own page."""
 
     type: ClassVar[str] = "chat.said"
     id: int
@@ -585,8 +585,10 @@ def _all(base: type[Message]) -> list[type[Message]]:
 MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(Message)}
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
-FROM_THIRD_PARTY = frozenset({CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type})
-"""A third party talks; of form, papers and chat they have nothing."""
+FROM_THIRD_PARTY = frozenset(
+    {CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type, ChatSay.type}
+)
+"""A third party talks and writes; of form and papers they have nothing here."""
 
 TEXT_LIMIT = 2_000
 SDP_LIMIT = 32_768

@@ -16,10 +16,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from math import inf
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cloudwindow.domain import steps
-from cloudwindow.domain.estimate import Calibration, Outlook, Sharing, Span, calibrated, sharing_of
+from cloudwindow.domain.estimate import (
+    Calibration,
+    Outlook,
+    Sharing,
+    Span,
+    Wait,
+    calibrated,
+    has_credit,
+    sharing_of,
+)
 from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.load import (
     PRIOR,
@@ -82,6 +91,11 @@ class Standing:
     joined_at: float
     state: str = WAITING
     detached: bool = False
+
+    @property
+    def credit(self) -> bool:
+        """Whether the ticket stands before some who came earlier."""
+        return has_credit(self.score / 1000, self.joined_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +170,16 @@ class _Queue:
         return found
 
 
+class _Stand(NamedTuple):
+    """A step of the line, for those with or without ``credit``: they wait differently."""
+
+    step: int
+    credit: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What all in one step of a lane are told; found right ``at`` this time, in this ``version``."""
+    """What all who stand alike in a lane are told; found right ``at`` this time, in this ``version``."""
 
     told: PlaceChanged
     at: float
@@ -201,9 +222,9 @@ class Replica:
                 self._pages[here.lane] += 1
         for waiting in self._lanes.values():
             waiting.sort()
-        self._steps: dict[Lane, dict[int, _Step]] = {}
+        self._steps: dict[Lane, dict[_Stand, _Step]] = {}
         """What each step of a lane is shown as: the same words for all who stand in it."""
-        self._renewed: set[tuple[Lane, int]] = set()
+        self._renewed: set[tuple[Lane, _Stand]] = set()
         self._version = 0
         self._outlook: Outlook | None = None
         self._outlook_at = 0.0
@@ -223,6 +244,17 @@ class Replica:
         """Take over the case times as the line measures them now."""
         self._cases = cases
         self.case_ended = False
+
+    def shifts(self, ends: Mapping[StaffId, float]) -> None:
+        """When whose shift ends: the line keeps it and does not announce it."""
+        changed = {
+            name: replace(agent, shift_ends_at=ends.get(name))
+            for name, agent in self._agents.items()
+            if agent.shift_ends_at != ends.get(name)
+        }
+        if changed:
+            self._agents |= changed
+            self._duty_changed()
 
     def calibrate(self, calibration: Calibration) -> None:
         """Tell ranges by what past waits have taught since."""
@@ -418,10 +450,11 @@ class Replica:
         if queue is None:
             queue = self._queues[key] = _Queue(servers)
             self._draw(queue, self._lanes if servers else ())
-            queue.edges = queue.steps_now()
         if lane not in queue.offsets:
             self._draw(queue, (lane,))
         self._queue_by_lane[lane] = queue
+        if not queue.followed:  # nobody looked at the edges while nobody followed
+            queue.edges = queue.steps_now()
         for score, ticket in self._lanes.get(lane, ()) if self._pages[lane] else ():
             if ticket in self._shown:
                 insort(queue.followed, (score + queue.offsets[lane], ticket))
@@ -484,7 +517,7 @@ class Replica:
         queue = self._queue_of(here.lane)
         ahead = queue.rank(here.lane, here.score)
         expected = self._outlook_at_most_old(now).expected_wait(here.lane, here.score / 1000)
-        span = self._span(here.lane, expected)
+        span = self._span(here.lane, expected, credit=here.credit)
         return Place(
             ahead=ahead,
             of=max(len(queue.keys), ahead + 1),
@@ -501,32 +534,32 @@ class Replica:
         if not self.waits(ticket):
             return None
         here = self._tickets[ticket]
-        step = steps.step_of(self._queue_of(here.lane).rank(here.lane, here.score))
-        known = self._steps.get(here.lane, {}).get(step)
+        stand = _Stand(steps.step_of(self._queue_of(here.lane).rank(here.lane, here.score)), here.credit)
+        known = self._steps.get(here.lane, {}).get(stand)
         if known is None or self._unsure(known, now):
-            known = self._renew(here.lane, step, now)
+            known = self._renew(here.lane, stand, now)
         return known.told
 
     def _unsure(self, known: _Step, now: float) -> bool:
         """Whether what a step is shown as has to be looked at again."""
         return known.version != self._version or not 0 <= now - known.at < CHECK_SECONDS
 
-    def _renew(self, lane: Lane, step: int, now: float) -> _Step:
+    def _renew(self, lane: Lane, stand: _Stand, now: float) -> _Step:
         """Look at a step again; it keeps its words as long as they are nearly right."""
-        known = self._steps.setdefault(lane, {}).get(step)
-        told = self._step(lane, step, now)
+        known = self._steps.setdefault(lane, {}).get(stand)
+        told = self._step(lane, stand, now)
         if known is not None and _alike(known.told, told):
             told = known.told
         elif known is not None:
-            self._renewed.add((lane, step))
-        self._steps[lane][step] = renewed = _Step(told, now, self._version)
+            self._renewed.add((lane, stand))
+        self._steps[lane][stand] = renewed = _Step(told, now, self._version)
         return renewed
 
-    def _step(self, lane: Lane, step: int, now: float) -> PlaceChanged:
-        least, most = steps.span_of(step)
+    def _step(self, lane: Lane, stand: _Stand, now: float) -> PlaceChanged:
+        least, most = steps.span_of(stand.step)
         queue, outlook = self._queue_of(lane), self._outlook_at_most_old(now)
         soonest, latest = (
-            self._span(lane, outlook.expected_wait(lane, queue.score_at(lane, rank)))
+            self._span(lane, outlook.expected_wait(lane, queue.score_at(lane, rank)), credit=stand.credit)
             for rank in (least, most)
         )
         return PlaceChanged(
@@ -536,8 +569,10 @@ class Replica:
             agents=steps.down(sum(self._able_for(lane))),
         )
 
-    def _span(self, lane: Lane, expected: float | None) -> Span | None:
-        return None if expected is None else calibrated(self._calibration, lane.home_district, expected)
+    def _span(self, lane: Lane, expected: float | None, *, credit: bool) -> Span | None:
+        if expected is None:
+            return None
+        return calibrated(self._calibration, Wait(lane.home_district, lane.skill, credit, expected))
 
     def _outlook_at_most_old(self, now: float) -> Outlook:
         """The work that waits, as it was at most ``OUTLOOK_SECONDS`` ago."""
@@ -559,7 +594,7 @@ class Replica:
         ]
 
     def agents(self) -> Collection[AgentPresence]:
-        """Every agent who is signed in; ``pull``, ``leaving`` and the end of the shift are not followed."""
+        """Every agent who is signed in; ``pull`` and ``leaving`` are not followed."""
         return self._agents.values()
 
     def on_duty(self, lane: Lane) -> tuple[int, ...]:
@@ -607,11 +642,11 @@ class Replica:
         """The tickets whose page shows a place that is no longer right, each with the right one; once."""
         look_at, self._look_at = self._look_at, set()
         look_at |= self._held
-        for lane, step in self._to_check(now):
-            self._renew(lane, step, now)
+        for lane, stand in self._to_check(now):
+            self._renew(lane, stand, now)
         renewed, self._renewed = self._renewed, set()
-        for lane, step in renewed:
-            look_at |= self._queue_of(lane).between(*steps.span_of(step))
+        for lane, stand in renewed:
+            look_at |= self._queue_of(lane).between(*steps.span_of(stand.step))
         for queue in self._queues.values():
             if queue.followed:
                 look_at |= queue.crossed()
@@ -622,17 +657,17 @@ class Replica:
                     self._shown[ticket] = right
                     yield ticket, right
 
-    def _to_check(self, now: float) -> Sequence[tuple[Lane, int]]:
+    def _to_check(self, now: float) -> Sequence[tuple[Lane, _Stand]]:
         """The steps with pages here that have not been looked at for longest; those without are forgotten."""
-        found: list[tuple[float, Lane, int]] = []
+        found: list[tuple[float, Lane, _Stand]] = []
         for lane, known in self._steps.items():
             if self._pages[lane] > 0:
-                found += [(one.at, lane, step) for step, one in known.items() if self._unsure(one, now)]
-        oldest = [(lane, step) for _, lane, step in heapq.nsmallest(CHECKS, found)]
-        for lane, step in oldest:
-            if not self._queue_of(lane).between(*steps.span_of(step)):
-                del self._steps[lane][step]
-        return [(lane, step) for lane, step in oldest if step in self._steps[lane]]
+                found += [(one.at, lane, stand) for stand, one in known.items() if self._unsure(one, now)]
+        oldest = [(lane, stand) for _, lane, stand in heapq.nsmallest(CHECKS, found)]
+        for lane, stand in oldest:
+            if not self._queue_of(lane).between(*steps.span_of(stand.step)):
+                del self._steps[lane][stand]
+        return [(lane, stand) for lane, stand in oldest if stand in self._steps[lane]]
 
     def left_alone(self) -> Sequence[TicketId]:
         """Tickets set aside although a page of theirs is open here (another one closed); each told once."""

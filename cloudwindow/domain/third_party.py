@@ -71,13 +71,17 @@ class Powers:
     What a kind may do, beside being in the call; media is ``media.rights``.
 
     ``invited``: by the agent, with a link. ``agreement``: the citizen is asked first. ``modes``: listens,
-    whispers or joins. ``side_room``: may be taken into the private talk.
+    whispers or joins. ``side_room``: may be taken into the private talk. ``writes``: lines into the chat.
+    ``scans``: adds pages to the papers. ``prints``: the receipt and the notices of the case.
     """
 
     invited: bool = True
     agreement: bool = True
     modes: bool = False
     side_room: bool = False
+    writes: bool = True
+    scans: bool = False
+    prints: bool = False
 
 
 POWERS: Mapping[Kind, Powers] = {
@@ -85,8 +89,8 @@ POWERS: Mapping[Kind, Powers] = {
     Kind.FAMILY: Powers(),
     Kind.PRINCIPAL: Powers(side_room=True),
     Kind.EXPERT: Powers(),
-    Kind.LOCAL_COUNTER: Powers(),
-    Kind.SUPERVISOR: Powers(invited=False, agreement=False, modes=True),
+    Kind.LOCAL_COUNTER: Powers(scans=True, prints=True),
+    Kind.SUPERVISOR: Powers(invited=False, agreement=False, modes=True, writes=False),
 }
 """Rule: what a third party may do stands here; nothing else asks for a kind."""
 
@@ -222,3 +226,8 @@ def with_mode(party: ThirdParty, mode: str) -> ThirdParty:
 def may_meet(party: ThirdParty) -> bool:
     """Whether they may be let into the room: not before the citizen agreed to a kind that needs it."""
     return party.live and (party.agreed_at is not None or not party.powers.agreement)
+
+
+def reads(party: ThirdParty, *, private: bool) -> bool:
+    """Whether what is written now reaches them: they are there, and in the private talk if there is one."""
+    return party.state is State.PRESENT and may_meet(party) and (party.powers.side_room or not private)

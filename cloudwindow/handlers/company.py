@@ -5,16 +5,16 @@ from aiohttp import web
 from cloudwindow.domain.errors import BadInput, Gone
 from cloudwindow.domain.messages import FROM_THIRD_PARTY
 from cloudwindow.domain.third_party import ThirdParty
-from cloudwindow.handlers.citizen import COOKIE, citizen_session, see_other
+from cloudwindow.handlers.citizen import COOKIE, citizen_session, pdf, see_other
 from cloudwindow.handlers.desk import staff_of
 from cloudwindow.handlers.door import GUEST_COOKIE, JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
-from cloudwindow.handlers.reading import read_form
+from cloudwindow.handlers.reading import read_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.journey.calls import third_topic
 from cloudwindow.journey.company import Company
 
-PANELS = frozenset({"company"})
+PANELS = frozenset({"company", "counter"})
 
 
 def company_of(request: web.Request) -> Company:
@@ -139,6 +139,28 @@ async def leave(request: web.Request) -> web.Response:
     return done(request, "/guest")
 
 
+@route("POST", "/guest/materials/{rule}", "guest")
+async def scan(request: web.Request) -> web.Response:
+    """POST /guest/materials/{rule} — the local counter adds scanned pages to the papers of the case."""
+    _, files = await read_upload(request)
+    party = await _invited(request)
+    pages = files.get("file", [])
+    if not pages:
+        raise BadInput("file_missing", field="file")
+    for raw in pages:
+        await company_of(request).scan(party, request.match_info["rule"], raw)
+    return done(request, "/guest")
+
+
+@route("GET", "/guest/documents/{document}", "guest")
+async def printed(request: web.Request) -> web.Response:
+    """GET /guest/documents/{document} — a notice of the case for the local counter's printer."""
+    found, content = await company_of(request).printed(
+        await _invited(request), request.match_info["document"]
+    )
+    return pdf(found.kind, content)
+
+
 @route("GET", "/ws/guest", "guest")
 async def guest_live(request: web.Request) -> web.StreamResponse:
     """GET /ws/guest — the page's socket."""
@@ -205,11 +227,12 @@ async def _supervising(request: web.Request) -> ThirdParty:
 
 
 async def _third_page(request: web.Request, party: ThirdParty) -> web.Response:
-    return render(request, "guest/call.html", sitting=await company_of(request).guest_view(party))
+    sitting = await company_of(request).guest_view(party, guest(request).look.language)
+    return render(request, "guest/call.html", sitting=sitting)
 
 
 async def _third_parts(request: web.Request, party: ThirdParty) -> web.Response:
-    sitting = await company_of(request).guest_view(party)
+    sitting = await company_of(request).guest_view(party, guest(request).look.language)
     return parts(request, "guest/panels", PANELS, sitting=sitting)
 
 

@@ -5,6 +5,7 @@ The HTTP library answers these before any of our code sees them, with its own na
 what was sent. Here they get the headers of every other answer, and one sentence that quotes nothing.
 """
 
+import asyncio
 import json
 import logging
 import secrets
@@ -52,6 +53,9 @@ def left_open(data: bytes, before: int) -> int | None:
     return at - end
 
 
+_WAITER: Any = web.RequestHandler.__dict__["_handler_waiter"]
+
+
 class Doorman(web.RequestHandler):
     """One connection of the house."""
 
@@ -62,6 +66,21 @@ class Doorman(web.RequestHandler):
         self.greeting: CIMultiDict[str] | None = None
         self._unread: int | None = 0
         """Bytes that the running frame of an open page still lacks; ``None``: not known."""
+
+    @property
+    def _handler_waiter(self) -> asyncio.Future[None] | None:
+        """
+        Who waits, while the node goes down, for the running request to end; nobody once they have given up.
+
+        The library would tell them all the same when both happen in one turn of the loop, as they do with
+        thousands of open pages, and log an error.
+        """
+        waiter: asyncio.Future[None] | None = _WAITER.__get__(self)
+        return None if waiter is None or waiter.done() else waiter
+
+    @_handler_waiter.setter
+    def _handler_waiter(self, waiter: asyncio.Future[None] | None) -> None:
+        _WAITER.__set__(self, waiter)
 
     def data_received(self, data: bytes) -> None:
         """

@@ -72,6 +72,8 @@ async def visit_page(request: web.Request) -> web.Response:
 async def panels(request: web.Request) -> web.Response:
     """GET /visit/panels?names= — parts of the page as they stand now: JSON {name: HTML}."""
     session, _ = await citizen_session(request)
+    if request.query.get("names") == "ticket":
+        return parts(request, "citizen/panels", PANELS, visit=await visits_of(request).standing(session))
     view = await visits_of(request).view(session, guest(request).look.language)
     company = await request.app[JOURNEY].company.of_ticket(view.ticket.id) if view.session else None
     return parts(request, "citizen/panels", PANELS, visit=view, company=company)

@@ -82,7 +82,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     leaving = Leaving(house, intakes, openings, filling)
     left_desk = LeftDesk(house, leaving, intakes, desks, filling)
     aid = Aid(house)
-    company = Company(house, calls)
+    company = Company(house, calls, filling, following)
     return Journey(
         house=house,
         door=Door(house, demo_password),

@@ -517,15 +517,10 @@ class Calls:
     async def leave(self, ticket: str) -> None:
         """The citizen gives up the place, or ends the call."""
         now = self._house.clock()
-        async with self._house.ledger.read() as conn:
-            live = await self.live(conn, ticket)
-        if live.session is not None and live.session.state in sessions.OPEN and live.stage == "in_call":
-            await self.hang_up(live.session.id, by=Actor(kind="citizen", id=live.ticket.citizen))
-            return
 
         async def work(conn: Connection) -> Live:
             known = await self.live(conn, ticket, lock=True)
-            if not known.ticket.live:
+            if not known.ticket.live or _talks(known):
                 return known
             gone = await self._move_ticket(conn, known.ticket, tickets.Event.LEAVE, now)
             actor = Actor(kind="citizen", id=gone.citizen)
@@ -533,6 +528,9 @@ class Calls:
             return await self._stop_ringing(conn, gone, known.session, now)
 
         gone = await self._house.ledger.write(work)
+        if gone.session is not None and _talks(gone):
+            await self.hang_up(gone.session.id, by=Actor(kind="citizen", id=gone.ticket.citizen))
+            return
         await self._out_of_line(gone, now)
 
     async def _stop_ringing(
@@ -980,16 +978,17 @@ class Calls:
     async def live(self, conn: Connection, ticket: str, *, lock: bool = False) -> Live:
         """The ticket and the call it is in, or ended with. Raises NotFound("unknown_ticket")."""
         found = await self._house.visits.ticket(conn, ticket, lock=lock)
-        return self._paired(found, await self._house.visits.session_of_ticket(conn, ticket))
+        return self.paired(found, await self._house.visits.session_of_ticket(conn, ticket))
 
     async def lives(self, conn: Connection, ids: Sequence[str]) -> Mapping[str, Live]:
         """``live`` for many at once; tickets that are not known are missing."""
         found = await self._house.visits.tickets_of(conn, ids)
         last = await self._house.visits.sessions_of_tickets(conn, ids)
-        return {ticket.id: self._paired(ticket, last.get(ticket.id)) for ticket in found.values()}
+        return {ticket.id: self.paired(ticket, last.get(ticket.id)) for ticket in found.values()}
 
     @staticmethod
-    def _paired(found: Ticket, session: Session | None) -> Live:
+    def paired(found: Ticket, session: Session | None) -> Live:
+        """A ticket with its last call, if it is still in it or ended with it."""
         between = found.state in {tickets.State.WAITING, tickets.State.MISSED}
         if session is not None and (between or (found.live and session.epoch != found.epoch)):
             session = None
@@ -1061,6 +1060,11 @@ class Calls:
         moved = sessions.advance(session, event, now)
         await self._house.visits.save_session(conn, moved, seen=session.version)
         return moved
+
+
+def _talks(live: Live) -> bool:
+    """Whether citizen and agent are in a call that goes on."""
+    return live.session is not None and live.session.state in sessions.OPEN and live.stage == "in_call"
 
 
 def _passed_on(ticket: Ticket, by: StaffId, *, to: str) -> tuple[StaffId, ...]:

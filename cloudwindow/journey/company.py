@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import third_party as parties
-from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, Unavailable
+from cloudwindow.domain.application import FILLING
+from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotAllowed, NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import SessionId, word
 from cloudwindow.domain.messages import (
@@ -22,18 +23,24 @@ from cloudwindow.domain.messages import (
     CallOffer,
     CallPrepare,
     CallSlots,
+    ChatSay,
     Message,
     PanelChanged,
     PeerDevices,
 )
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.third_party import Event, Kind, State, ThirdParty
+from cloudwindow.journey import showing
 from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic, third_topic, topic_of
 from cloudwindow.journey.company_words import INVITATION, INVITED_AS
+from cloudwindow.journey.filling import Filler, Filling
+from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.standing import arrangement
-from cloudwindow.journey.views import CompanyRow, CompanyView, GuestView
+from cloudwindow.journey.views import CompanyRow, CompanyView, DocumentView, GuestView, MaterialView
+from cloudwindow.journey.written import write_line
 from cloudwindow.records import Connection
+from cloudwindow.records.cases import Document
 from cloudwindow.records.people import Staff, WebSession
 from cloudwindow.records.story import SYSTEM, note
 
@@ -45,8 +52,9 @@ RUNNING = frozenset({sessions.State.LIVE, sessions.State.INTERRUPTED})
 class Company:
     """What agents, citizens, guests and supervisors do about who is in a call."""
 
-    def __init__(self, house: House, calls: Calls) -> None:
+    def __init__(self, house: House, calls: Calls, filling: Filling, following: Following) -> None:
         self._house, self._calls = house, calls
+        self._filling, self._following = filling, following
 
     # --- inviting ----------------------------------------------------------------------------------------
 
@@ -264,6 +272,8 @@ class Company:
                 await self._devices(id, message)
             case CallHangUp():
                 await self.leave(id)
+            case ChatSay():
+                await self._say(id, message.text)
             case _:
                 raise BadInput("message_unknown")
 
@@ -273,6 +283,61 @@ class Company:
             party = await self._house.third_parties.one(conn, id)
         if party.live:
             await self._end(id, Event.LEAVE, _third(party), "third_party.left", session=party.session)
+
+    async def _present(self, conn: Connection, id: str) -> tuple[ThirdParty, Session]:
+        """A third party who is in a running call, and the call. Raises Conflict("no_call")."""
+        party = await self._house.third_parties.one(conn, id)
+        session = await self._house.visits.session(conn, party.session)
+        if party.state is not State.PRESENT or session.state not in RUNNING:
+            raise Conflict("no_call")
+        return party, session
+
+    async def _say(self, id: str, text: str) -> None:
+        """Raises NotAllowed("not_allowed"), Conflict no_call or private_talk, BadInput("chat_empty")."""
+        async with self._house.ledger.read() as conn:
+            party, session = await self._present(conn, id)
+        if not party.powers.writes:
+            raise NotAllowed("not_allowed")
+        if not parties.reads(party, private=session.side_room):
+            raise Conflict("private_talk")
+        actor = replace(_third(party), name=party.name)
+        await write_line(self._house, session, text, author="third", actor=actor, sender=party.id)
+
+    # --- the local counter's devices ---------------------------------------------------------------------
+
+    async def scan(self, party: ThirdParty, rule: str, raw: bytes) -> None:
+        """
+        A page laid on the local counter's scanner joins the papers of the case.
+
+        Raises NotAllowed("not_allowed"), Conflict("no_call") and what ``Filling.add_material`` raises.
+        """
+        if not party.powers.scans:
+            raise NotAllowed("not_allowed")
+        async with self._house.ledger.read() as conn:
+            there, session = await self._present(conn, party.id)
+        actor = replace(_third(there), name=there.name)
+        filler = Filler(actor=actor, ticket=session.ticket, language="zh-CN")
+        await self._filling.add_material(filler, rule, raw)
+        await self._house.hub.tell(third_topic(party.id), PanelChanged(panels=("counter",)))
+
+    async def printed(self, party: ThirdParty, document: str) -> tuple[Document, bytes]:
+        """
+        A notice of the case for the local counter's printer; that it was fetched stays in the case's story.
+
+        Raises NotAllowed("not_allowed"), Conflict("no_call"), NotFound("unknown_document").
+        """
+        house = self._house
+        if not party.powers.prints:
+            raise NotAllowed("not_allowed")
+        async with house.ledger.read() as conn:
+            there, session = await self._present(conn, party.id)
+            case = await house.cases.case(conn, session.application)
+        found, content = await self._following.document(case, document)
+        payload = {"document": found.id, "third_party": there.id}
+        await house.ledger.write(
+            lambda conn: note(conn, case.id, "document.printed", _third(there), house.clock(), payload)
+        )
+        return found, content
 
     async def _devices(self, id: str, message: CallDevices) -> None:
         async with self._house.ledger.read() as conn:
@@ -471,8 +536,8 @@ class Company:
         shown = [one for one in known if self._house.shows_supervisors or one.kind is not Kind.SUPERVISOR]
         return _view(session, [_row(one) for one in shown])
 
-    async def guest_view(self, party: ThirdParty) -> GuestView:
-        """What a third party's page shows; nothing of the case."""
+    async def guest_view(self, party: ThirdParty, language: str = "zh-CN") -> GuestView:
+        """What a third party's page shows; of the case only what a local counter's devices need."""
         async with self._house.ledger.read() as conn:
             session = await self._house.visits.session(conn, SessionId(party.session))
             agent = await self._house.people.staff(conn, session.agent)
@@ -480,6 +545,8 @@ class Company:
             known = await self._house.third_parties.of_session(conn, session.id)
         over = not party.live or session.state not in sessions.OPEN
         stage = "ended" if over else "in_call" if parties.may_meet(party) else "waiting"
+        works = stage == "in_call" and party.state is State.PRESENT
+        papers, documents = await self._counter(party, session, language) if works else ([], [])
         return GuestView(
             me=_row(party),
             stage=stage,
@@ -487,7 +554,25 @@ class Company:
             district=self._house.catalogue.district(agent.district).name if agent else None,
             number=ticket.number,
             company=_view(session, [_row(one) for one in known if one.id != party.id]),
+            writes=party.powers.writes,
+            papers=papers,
+            documents=documents,
         )
+
+    async def _counter(
+        self, party: ThirdParty, session: Session, language: str
+    ) -> tuple[Sequence[MaterialView], Sequence[DocumentView]]:
+        """Papers without their pictures for who scans, notices for who prints."""
+        house = self._house
+        if not party.powers.scans and not party.powers.prints:
+            return [], []
+        async with house.ledger.read() as conn:
+            case = await house.cases.case(conn, session.application)
+            ticket = await house.visits.ticket(conn, session.ticket)
+        item = house.item_of(ticket.item, ticket.item_version)
+        asked = showing.materials(case, item, url="") if case.state in FILLING else []
+        issued = await self._following.view(case, language, document_url="/guest/documents")
+        return (asked if party.powers.scans else [], issued.documents if party.powers.prints else [])
 
 
 def _mobile(typed: str) -> str:

@@ -15,7 +15,7 @@ from cloudwindow.domain.catalogue import ServiceItem
 from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.filling import Actor, asked, material_of
 from cloudwindow.domain.ids import MaterialId, word
-from cloudwindow.domain.messages import ChatSaid, FormChanged, FormFocused, PeerDevices
+from cloudwindow.domain.messages import FormChanged, FormFocused, PeerDevices
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
@@ -23,12 +23,11 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import CODE_TEXT, six_digits
 from cloudwindow.journey.showing import field_view
 from cloudwindow.journey.views import FieldView
+from cloudwindow.journey.written import write_line
 from cloudwindow.records import Connection
 from cloudwindow.records.people import wrong_code
-from cloudwindow.records.story import note
 
 FOCUS_SECONDS = 6.0
-CHAT_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,37 +103,10 @@ class Filling:
 
     async def say(self, filler: Filler, text: str) -> None:
         """One line of chat, kept with the case. Raises BadInput("chat_empty"), Conflict("no_call")."""
-        words = text.strip()
-        if not words:
-            raise BadInput("chat_empty")
         live, _ = await self._standing(filler)
         if live.session is None:
             raise Conflict("no_call")
-        session, now = live.session, self._house.clock()
-
-        async def work(conn: Connection) -> Any:
-            kept = await self._house.visits.say(
-                conn,
-                case=session.application,
-                session=session.id,
-                author=filler.actor.kind,
-                name="" if filler.actor.kind == "citizen" else filler.actor.name,
-                text=words[:CHAT_CHARACTERS],
-                at=now,
-            )
-            await note(conn, session.application, "message.said", filler.actor, now, {"line": kept.id})
-            return kept
-
-        kept = await self._house.ledger.write(work)
-        told = ChatSaid(
-            id=kept.id,
-            author=kept.author,
-            name=filler.actor.name,
-            text=kept.text,
-            at_ms=round(kept.at * 1000),
-        )
-        await self._house.hub.tell(citizen_topic(live.ticket.id), told)
-        await self._house.hub.tell(agent_topic(session.agent), replace(told, session=session.id))
+        await write_line(self._house, live.session, text, author=filler.actor.kind, actor=filler.actor)
 
     # --- papers ------------------------------------------------------------------------------------------
 
@@ -165,7 +137,7 @@ class Filling:
             width=paper.width,
             height=paper.height,
             hints=hints,
-            added_by=by.kind,
+            added_by="third" if by.kind == "third_party" else by.kind,
             at=now,
         )
 

@@ -32,7 +32,7 @@ from cloudwindow.records import Connection
 from cloudwindow.records.cases import Consent
 from cloudwindow.records.numbers import next_ticket_number
 from cloudwindow.records.people import Citizen, WebSession, wrong_code
-from cloudwindow.records.story import note
+from cloudwindow.records.story import Told, note, note_all
 
 CAPACITIES = ("own", "delegate")
 DRAFT_SECONDS = 30 * 86_400.0
@@ -108,6 +108,18 @@ def lane_of(item: ServiceItem, ticket: Ticket) -> Lane:
     """Where a ticket queues."""
     lane = lane_at(item, ticket.home_district, ticket.language, ticket.mode)
     return replace(lane, skill=ticket.skill, rings=ticket.rings) if ticket.several else lane
+
+
+def _taken(matter: Ticket | Matter, ticket: Ticket) -> Told:
+    """The number, for the story of one matter's case."""
+    payload = {
+        "ticket": ticket.id,
+        "number": ticket.number,
+        "item": matter.item,
+        "item_version": matter.item_version,
+        "priority": ticket.priority,
+    }
+    return "ticket.taken", payload
 
 
 class Intakes:
@@ -338,12 +350,11 @@ class Intakes:
         further = await self._further(conn, intake, others, citizen, ticket, now)
         secret = word(house.random(20))
         await house.visits.add_ticket(conn, ticket, resume_secret=secret, more=further)
-        await house.people.bind_ticket(conn, session, ticket.id)
+        await house.people.bind_ticket(conn, session, ticket.id, new=True)
         about: list[Ticket | Matter] = [ticket, *further]
         actor = Actor(kind="citizen", id=citizen.id)
         for matter in about:
-            await self.consented(conn, matter.application, agreed, actor, now)
-            await self._note_taken(conn, matter, ticket, actor, now)
+            await self.consented(conn, matter.application, agreed, actor, now, _taken(matter, ticket))
             await self._continue_left(conn, matter.application, ticket, now)
         return ticket
 
@@ -373,19 +384,6 @@ class Intakes:
             )
         return found
 
-    async def _note_taken(
-        self, conn: Connection, matter: Ticket | Matter, ticket: Ticket, actor: Actor, now: float
-    ) -> None:
-        """Write the number into the story of one matter's case."""
-        payload = {
-            "ticket": ticket.id,
-            "number": ticket.number,
-            "item": matter.item,
-            "item_version": matter.item_version,
-            "priority": ticket.priority,
-        }
-        await note(conn, matter.application, "ticket.taken", actor, now, payload)
-
     async def _continue_left(self, conn: Connection, case: ApplicationId, ticket: Ticket, now: float) -> None:
         """The form somebody left goes on with ``ticket``."""
         left = await self._house.left_forms.of_application(conn, case)
@@ -397,15 +395,21 @@ class Intakes:
         await note(conn, case, "left_form.continued", actor, now, {"left_form": left.id})
 
     async def consented(
-        self, conn: Connection, case: ApplicationId, agreed: Agreed, actor: Actor, now: float
+        self,
+        conn: Connection,
+        case: ApplicationId,
+        agreed: Agreed,
+        actor: Actor,
+        now: float,
+        *further: Told,
     ) -> None:
-        """Keep that the phone has answered, and what was agreed to."""
-        await note(conn, case, "intake.identified", actor, now, {"method": "phone_code"})
+        """Keep that the phone has answered, what was agreed to, and what happened ``further``."""
+        told: list[Told] = [("intake.identified", {"method": "phone_code"})]
         for consent in agreed.consents:
-            await self._house.cases.add_consent(conn, case, consent)
             said = "consent.given" if consent.given else "consent.refused"
-            told = {"kind": consent.kind, "text_version": consent.text_version}
-            await note(conn, case, said, actor, now, told)
+            told.append((said, {"kind": consent.kind, "text_version": consent.text_version}))
+        await self._house.cases.add_consents(conn, case, agreed.consents)
+        await note_all(conn, case, [*told, *further], actor, now)
 
     async def draft(
         self, conn: Connection, intake: Intake, item: ServiceItem, citizen: Citizen, now: float
@@ -429,7 +433,7 @@ class Intakes:
         serial = await next_ticket_number(conn, window.code, day_of(now))
         made = self._made_ticket(intake, [item], citizen, case, None, serial, now, 0.0, rung_by=agent)
         await house.visits.add_ticket(conn, made, resume_secret=word(house.random(20)))
-        await self._note_taken(conn, made, made, Actor(kind="agent", id=agent), now)
+        await note_all(conn, case.id, [_taken(made, made)], Actor(kind="agent", id=agent), now)
         return made
 
     async def identify(self, conn: Connection, intake: Intake, now: float) -> Citizen:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 0.25
 """A page that is opened shows a place at most this old; open pages are told every ``watch.PLACE_SECONDS``."""
+SHIFTS_SECONDS = 20.0
+"""How often the ends of shifts are asked for."""
 SOON = 3
 """With so few ahead something may happen to a page at any moment."""
 
@@ -35,7 +37,7 @@ class Places:
         self._house = house
         self._replica: Replica | None = None
         self._reading = asyncio.Lock()
-        self._read_at = float("-inf")
+        self._read_at = self._shifts_at = float("-inf")
         self._node = word(house.random(8))
         self._open: set[TicketId] = set()
         self._unsaid: dict[TicketId, bool] = {}
@@ -63,6 +65,14 @@ class Places:
         return self._replica if self._replica is not None and age < FRESH_SECONDS else await self.catch_up()
 
     async def _read(self, replica: Replica | None) -> Replica:
+        replica = await self._follow(replica)
+        now = asyncio.get_running_loop().time()
+        if replica is not self._replica or now - self._shifts_at >= SHIFTS_SECONDS:
+            replica.shifts(await self._house.line.shifts())
+            self._shifts_at = now
+        return replica
+
+    async def _follow(self, replica: Replica | None) -> Replica:
         line = self._house.line
         while replica is not None:
             news = await line.since(replica.id)

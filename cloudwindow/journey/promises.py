@@ -78,4 +78,5 @@ def _promise(ticket: Ticket, lane: Lane, place: Place, now: float) -> Promise | 
         low=low,
         point=point,
         high=high,
+        credit=ticket.credit_seconds > 0,
     )

@@ -102,7 +102,7 @@ class AgentCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
-    """One line of chat; ``author`` is ``citizen`` or ``agent``."""
+    """One line of chat; ``author`` is ``citizen``, ``agent`` or ``third``."""
 
     id: int
     author: str
@@ -218,9 +218,9 @@ class MatterView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VisitView:
+class StandingView:
     """
-    The citizen's page from the number to the receipt. ``stage`` as in StageChanged.
+    The number and what it waits for: all that the panel ``ticket`` shows. ``stage`` as in StageChanged.
 
     ``held_until``: the promised time while it lies ahead, ``held_seconds`` from now; ``nearly``: their turn
     was announced; ``ring_minutes``: how long they are rung back.
@@ -231,30 +231,13 @@ class VisitView:
     version: int
     item: ServiceItem
     home: District
-    street: str
-    applicant: str
-    capacity: str
-    principal: str | None
     mobile: str
     place: Place | None
     place_known: bool
-    waited_seconds: float
     open_now: bool
     next_opening: float | None
     resume_link: str
-    recording_allowed: bool
-    recorded: bool
-    session: str | None
     agent: AgentCard | None
-    peer_online: bool
-    sections: Sequence[SectionView]
-    materials: Sequence[MaterialView]
-    readiness: Readiness
-    chat: Sequence[ChatLine]
-    read_back: ReadBackView | None
-    case: CaseView | None
-    outcome: str | None
-    outcome_note: str
     return_by: float | None
     appointment: AppointmentMark | None = None
     held_until: float | None = None
@@ -269,6 +252,29 @@ class VisitView:
         """What the visit is about: the item, or all of them."""
         names = [one.name for one in self.matters] or [self.item.name]
         return Text(zh="、".join(one.zh for one in names), en=", ".join(one.en for one in names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitView(StandingView):
+    """The citizen's page from the number to the receipt."""
+
+    street: str
+    applicant: str
+    capacity: str
+    principal: str | None
+    waited_seconds: float
+    recording_allowed: bool
+    recorded: bool
+    session: str | None
+    peer_online: bool
+    sections: Sequence[SectionView]
+    materials: Sequence[MaterialView]
+    readiness: Readiness
+    chat: Sequence[ChatLine]
+    read_back: ReadBackView | None
+    case: CaseView | None
+    outcome: str | None
+    outcome_note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -675,3 +681,8 @@ class GuestView:
     district: Text | None
     number: str
     company: CompanyView
+    writes: bool = False
+    papers: Sequence[MaterialView] = ()
+    """For who may scan: which papers are asked for and how many pages there are, no pictures."""
+    documents: Sequence[DocumentView] = ()
+    """For who may print."""

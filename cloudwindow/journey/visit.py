@@ -1,11 +1,13 @@
 """The citizen's page: where they stand, what they may do from it, and what its socket says."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.application import Application
+from cloudwindow.domain.appointment import Appointment
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, NotFound, TooOften
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
@@ -31,6 +33,7 @@ from cloudwindow.domain.messages import (
     PanelChanged,
     encode,
 )
+from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.gather import Gathering
 from cloudwindow.journey import showing, ticket_matters
@@ -41,15 +44,28 @@ from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import six_digits
 from cloudwindow.journey.places import Places, as_shown, place_message
-from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, VisitView
+from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, MatterView, StandingView, VisitView
 from cloudwindow.records import Connection
 from cloudwindow.records.people import CODE_SECONDS, Staff, WebSession, wrong_code
 from cloudwindow.records.story import note
+from cloudwindow.records.visits import Card
 
 STARS = range(1, 6)
 WAYS = ("direct", "relayed", "blocked")
 HOLD_MINUTES = (10, 20, 30, 60)
 """What a citizen may ask for; longer is a matter for an appointment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stand:
+    """What one look at the ledger tells about where a visit stands."""
+
+    card: Card
+    live: Live
+    matters: Sequence[MatterView]
+    agent: Staff | None
+    booked: Appointment | None
+    aside: AsideView | None
 
 
 class Visits:
@@ -94,48 +110,37 @@ class Visits:
 
     # --- the page ----------------------------------------------------------------------------------------
 
+    async def standing(self, session: WebSession) -> StandingView:
+        """What the panel ``ticket`` shows. Raises NotFound("no_visit")."""
+        async with self._house.ledger.read() as conn:
+            stand = await self._stand(conn, self.ticket_of(session))
+        return StandingView(**await self._shown(stand))
+
     async def view(self, session: WebSession, language: str) -> VisitView:
         """Everything the page shows. Raises NotFound("no_visit")."""
         house, now = self._house, self._house.clock()
         async with house.ledger.read() as conn:
-            live = await self._calls.live(conn, self.ticket_of(session))
-            ticket, call = live.ticket, live.session
+            stand = await self._stand(conn, self.ticket_of(session))
+            ticket, call = stand.live.ticket, stand.live.session
             case = await house.cases.case(conn, ticket.application)
             citizen = await house.people.citizen(conn, ticket.citizen)
             principal = await house.cases.principal(conn, case.id)
             devices = await house.visits.devices(conn, ticket.id)
-            secret = await house.visits.resume_secret(conn, ticket.id)
-            about = await ticket_matters.views(house, conn, ticket)
             chat = await house.visits.chat(conn, *await ticket_matters.cases(conn, ticket))
-            agent = await house.people.staff(conn, call.agent) if call else None
             consents = {one.kind: one.given for one in await house.cases.consents(conn, case.id)}
             code_sent = await house.people.code_sent(conn, purpose="sign", subject=case.id, now=now)
-            booked = await house.appointments.of_ticket(conn, ticket.id)
-            aside = await self._set_aside(conn, ticket)
-        item = house.item_of(case.item, case.item_version)
-        home = house.catalogue.district(case.home_district)
-        place = await self._place(ticket)
+        shown = await self._shown(stand)
+        item, home = shown["item"], shown["home"]
         return VisitView(
-            ticket=ticket,
-            stage=live.stage,
-            version=round(now * 1000),
-            item=item,
-            home=home,
+            **shown,
             street=home.street(case.home_street).name.in_language(language),
             applicant=citizen.name,
             capacity=case.capacity,
             principal=principal.name if principal else None,
-            mobile=mask_mobile(citizen.mobile),
-            place=None if place is None else as_shown(place, home),
-            place_known=place is not None,
             waited_seconds=now - ticket.joined_at,
-            open_now=home.calendar.is_open(now),
-            next_opening=home.calendar.next_opening(now),
-            resume_link=f"{house.origin}/resume#{secret}",
             recording_allowed=consents.get("recording", False),
             recorded=call is not None and call.recording,
             session=call.id if call else None,
-            agent=self._card(agent) if agent else None,
             peer_online=call is not None and house.hub.online(agent_topic(call.agent)),
             sections=showing.sections(case, item, side="citizen", language=language),
             materials=showing.materials(case, item, url="/visit/materials"),
@@ -159,24 +164,57 @@ class Visits:
             case=await self._case(case, ticket, language),
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
-            return_by=_return_by(ticket),
-            held_until=_held_until(ticket, now),
-            held_seconds=max(0.0, (ticket.not_before or now) - now),
-            nearly=ticket.nearly_told_at is not None,
-            appointment=showing.appointment_mark(booked),
-            set_aside=aside,
-            matters=about,
         )
+
+    async def _stand(self, conn: Connection, ticket: str) -> _Stand:
+        house = self._house
+        card = await house.visits.card(conn, ticket)
+        last = await house.visits.session_of_ticket(conn, ticket)
+        live = self._calls.paired(card.ticket, last)
+        return _Stand(
+            card=card,
+            live=live,
+            matters=await ticket_matters.views(house, conn, card.ticket),
+            agent=await house.people.staff(conn, live.session.agent) if live.session else None,
+            booked=await house.appointments.of_ticket(conn, ticket),
+            aside=await self._set_aside(conn, card.ticket, last),
+        )
+
+    async def _shown(self, stand: _Stand) -> dict[str, Any]:
+        """The fields of a StandingView; the place is asked for once the ledger is let go."""
+        house, now, ticket = self._house, self._house.clock(), stand.card.ticket
+        home = house.catalogue.district(stand.card.home_district)
+        place = await self._place(ticket)
+        return {
+            "ticket": ticket,
+            "stage": stand.live.stage,
+            "version": round(now * 1000),
+            "item": house.item_of(ticket.item, ticket.item_version),
+            "home": home,
+            "mobile": mask_mobile(stand.card.mobile),
+            "place": None if place is None else as_shown(place, home),
+            "place_known": place is not None,
+            "open_now": home.calendar.is_open(now),
+            "next_opening": home.calendar.next_opening(now),
+            "resume_link": f"{house.origin}/resume#{stand.card.resume_secret}",
+            "agent": self._card(stand.agent) if stand.agent else None,
+            "return_by": _return_by(ticket),
+            "held_until": _held_until(ticket, now),
+            "held_seconds": max(0.0, (ticket.not_before or now) - now),
+            "nearly": ticket.nearly_told_at is not None,
+            "appointment": showing.appointment_mark(stand.booked),
+            "set_aside": stand.aside,
+            "matters": stand.matters,
+        }
 
     def _card(self, agent: Staff) -> AgentCard:
         home = self._house.catalogue.district(agent.district)
         return AgentCard(name=agent.name, number=agent.number, district=home)
 
-    async def _set_aside(self, conn: Connection, ticket: Ticket) -> AsideView | None:
-        """How a citizen waits whom an agent has sent back into the line."""
+    async def _set_aside(self, conn: Connection, ticket: Ticket, last: Session | None) -> AsideView | None:
+        """How a citizen waits whom an agent has sent back into the line; ``last``: the ticket's last call."""
         if ticket.state is not tickets.State.WAITING:
             return None
-        last = await self._house.visits.session_of_ticket(conn, ticket.id)
         parked = ticket.aside_reason in PARK_REASONS
         if not parked and (last is None or last.outcome is not sessions.Outcome.TRANSFERRED):
             return None

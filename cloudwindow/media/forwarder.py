@@ -31,9 +31,11 @@ READS_PER_WAKE: Final = 128
 TICK_SECONDS: Final = 0.1
 GATHER_SECONDS: Final = 0.0025
 """Under load packets are gathered this long before they are read: waking up costs more than a packet."""
-GATHER_FROM: Final = 1000
-"""Packets per second from which on they are gathered."""
+GATHER_FROM, GATHER_TO = 1_000, 15_000
+"""Packets per second between which they are gathered; above, each wake-up finds many anyway."""
 SOCKET_OCTETS: Final = 4 * 1024 * 1024
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
+"""socket(7): beyond ``net.core.rmem_max``, for a process that may; the others keep what it allows."""
 EMPTY_ROOM_SECONDS: Final = 600.0
 """How long a room nobody is in is remembered, if there is anything to remember."""
 
@@ -68,6 +70,8 @@ class Forwarder:
         self.stray = 0
         """Datagrams dropped because their address never passed a check."""
         self.unsent = 0
+        self.parted = 0
+        """Connections that have ended."""
         self.received = 0
         self._settings, self._on_event, self._clock = settings, on_event, clock
         self._checks = CheckList(token_bytes)
@@ -78,6 +82,7 @@ class Forwarder:
         self._loop = asyncio.get_running_loop()
         self._socket = _open_socket(settings)
         self.port: int = self._socket.getsockname()[1]
+        self._ending = False
         self._gathering: asyncio.TimerHandle | None = None
         self._counted = 0
         self._loop.add_reader(self._socket.fileno(), self.read_waiting)
@@ -201,11 +206,14 @@ class Forwarder:
         return sum(len(room.members) for room in self.rooms.values())
 
     async def close_all(self) -> None:
-        """Say goodbye to everybody and give the socket back."""
+        """Say goodbye to everybody and give the socket back; all are told as gone, no room as closed."""
+        self._ending = True
         self._timer.cancel()
         if self._gathering is not None:
             self._gathering.cancel()
-        for room in list(self.rooms):
+        for room, place in list(self.rooms.items()):
+            for peer in place.members.values():
+                self._tell(MediaEventKind.GONE, peer)
             self.close(room)
         self._loop.remove_reader(self._socket.fileno())
         while self._tasks:
@@ -257,6 +265,7 @@ class Forwarder:
     # --- rooms --------------------------------------------------------------------------------------
 
     def _part(self, peer: Peer, now: float) -> None:
+        self.parted += 1
         self._keep(peer.close(now))
 
     def _arrange(self, place: Room, now: float) -> None:
@@ -286,7 +295,7 @@ class Forwarder:
             self._keep(asyncio.ensure_future(self._say_closed(place.name)))
 
     async def _say_closed(self, room: str) -> None:
-        if room not in self.rooms:  # nobody was quicker to open it again
+        if room not in self.rooms and not self._ending:  # nobody was quicker to open it again
             await self._on_event(MediaEvent(kind=MediaEventKind.CLOSED, room=room, member=""))
 
     def _forget_if_left(self, place: Room, now: float) -> None:
@@ -306,8 +315,12 @@ class Forwarder:
 
     # --- the socket ---------------------------------------------------------------------------------
 
-    def read_waiting(self) -> None:
-        """Read what has arrived, at most 128 datagrams at a time, so that nothing else starves."""
+    def read_waiting(self) -> bool:
+        """
+        Read what has arrived, at most 128 datagrams at a time, so that nothing else starves.
+
+        Returns whether there may be more.
+        """
         receive, window, peers, buffer = (
             self._socket.recvfrom_into,
             self._window,
@@ -319,7 +332,7 @@ class Forwarder:
             try:
                 length, address = receive(window)
             except OSError:
-                return
+                return False
             if not 0 < length <= MAX_PACKET_OCTETS:
                 continue
             self.received += 1
@@ -330,6 +343,7 @@ class Forwarder:
                 peer.on_datagram(buffer, length, now)
             else:
                 self.stray += 1
+        return True
 
     def _on_check(self, datagram: bytes, address: Address) -> None:
         response = self._checks.answer(datagram, address)
@@ -339,13 +353,13 @@ class Forwarder:
             self.send(response, address)
 
     def _gather(self) -> None:
-        self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
-        self.read_waiting()
+        pause = 0.0 if self.read_waiting() else GATHER_SECONDS
+        self._gathering = self._loop.call_later(pause, self._gather)
 
     def _choose_reading(self) -> None:
-        """Wake up for each packet while there are few, every millisecond while there are many."""
-        many = self.received - self._counted > GATHER_FROM * TICK_SECONDS
-        self._counted = self.received
+        """Gather packets while it saves wake-ups and no queue can fill meanwhile."""
+        count, self._counted = self.received - self._counted, self.received
+        many = GATHER_FROM * TICK_SECONDS < count < GATHER_TO * TICK_SECONDS
         if many and self._gathering is None:
             self._loop.remove_reader(self._socket.fileno())
             self._gathering = self._loop.call_later(GATHER_SECONDS, self._gather)
@@ -382,9 +396,13 @@ def _open_socket(settings: ForwarderSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.udp_host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
     opened.setblocking(False)
-    with suppress(OSError):
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_OCTETS)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_OCTETS)
+    if family == socket.AF_INET6:
+        with suppress(OSError):  # ``::`` hears both families on the one port
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    for plain, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
+        with suppress(OSError):
+            opened.setsockopt(socket.SOL_SOCKET, plain, SOCKET_OCTETS)
+            opened.setsockopt(socket.SOL_SOCKET, forced, SOCKET_OCTETS)
     try:
         opened.bind((settings.udp_host, settings.udp_port))
     except OSError:

@@ -83,7 +83,12 @@ def _response(request: stun.Message, address: Address, password: bytes) -> bytes
         message_method=stun.Method.BINDING,
         message_class=stun.Class.RESPONSE,
         transaction_id=request.transaction_id,
-        attributes={"XOR-MAPPED-ADDRESS": address[:2]},
+        attributes={"XOR-MAPPED-ADDRESS": (_plain(str(address[0])), address[1])},
     )
     response.add_message_integrity(password)
     return bytes(response)
+
+
+def _plain(host: str) -> str:
+    """Name an IPv4 sender by its own address where one socket hears both families (RFC 4291 §2.5.5.2)."""
+    return host.removeprefix("::ffff:") if "." in host else host

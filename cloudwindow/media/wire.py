@@ -67,6 +67,10 @@ class Line:
         """End the connection at once; the reader notices."""
         self._writer.transport.abort()
 
+    def end(self) -> None:
+        """Let what was sent arrive, and nothing after it; the reader notices."""
+        self._writer.close()
+
     async def close(self) -> None:
         """Close; never raises."""
         self._writer.close()

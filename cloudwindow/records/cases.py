@@ -144,11 +144,18 @@ class Cases:
         table = tables.field_value
         where = (table.c.application == application) & (table.c.field == value.field)
         await conn.execute(delete(table).where(where))
+        await self.add_values(conn, application, [value])
+
+    async def add_values(self, conn: AsyncConnection, application: str, values: Sequence[Value]) -> None:
+        """Keep ``values`` of fields that have none yet."""
+        if values:
+            rows = [self._value_row(application, value) for value in values]
+            await conn.execute(insert(tables.field_value), rows)
+
+    def _value_row(self, application: str, value: Value) -> dict[str, Any]:
         row = as_row(value)
-        sealed = self._sealer.seal(
-            dumps(row.pop("value")), place=place("field_value", value.field, application)
-        )
-        await conn.execute(insert(table).values(application=application, value_sealed=sealed, **row))
+        text, where = dumps(row.pop("value")), place("field_value", value.field, application)
+        return row | {"application": application, "value_sealed": self._sealer.seal(text, place=where)}
 
     async def _values(self, conn: AsyncConnection, application: str) -> dict[str, Value]:
         table = tables.field_value
@@ -181,12 +188,15 @@ class Cases:
 
     # --- consents, handover, documents, rating -----------------------------------------------------------
 
-    async def add_consent(self, conn: AsyncConnection, application: str, consent: Consent) -> None:
-        """Keep what was agreed to, in which version of the words; the latest answer counts."""
-        table = tables.consent
-        same = (table.c.application == application) & (table.c.kind == consent.kind)
+    async def add_consents(
+        self, conn: AsyncConnection, application: str, consents: Sequence[Consent]
+    ) -> None:
+        """Keep what was agreed to, in which version of the words; the latest answer of a kind counts."""
+        table, kinds = tables.consent, [one.kind for one in consents]
+        same = (table.c.application == application) & table.c.kind.in_(kinds)
         await conn.execute(delete(table).where(same))
-        await conn.execute(insert(tables.consent).values(application=application, **as_row(consent)))
+        rows = [as_row(one) | {"application": application} for one in consents]
+        await conn.execute(insert(table), rows)
 
     async def consents(self, conn: AsyncConnection, application: str) -> Sequence[Consent]:
         """What was agreed to in this case."""

@@ -83,24 +83,41 @@ async def append(
     The writer's turn keeps two rows from taking the same place; were it missing, the unique (case, seq)
     refuses the second. Raises ValueError if ``payload`` holds something JSON cannot say.
     """
-    seq, prev_hash = await _end_of_chain(conn, case)
-    row: dict[str, Any] = {
-        "case_id": case,
-        "seq": seq + 1,
-        "kind": kind,
+    signed = {
         "actor_kind": actor_kind,
         "actor": actor,
         "capacity": capacity,
         "on_behalf_of": on_behalf_of,
         "organ": organ,
         "at": float(at),
-        "payload": canonical(payload),
-        "alg": "sha256",
-        "prev_hash": prev_hash,
     }
-    row["hash"] = _hash_of(row)
+    [row] = await _chained(conn, case, [(kind, payload)], signed)
     added = await conn.execute(insert(event).values(row).returning(event.c.id))
     return _read(row | {"id": added.scalar_one()})
+
+
+async def append_all(
+    conn: AsyncConnection,
+    *,
+    case: str,
+    told: Sequence[tuple[str, Mapping[str, JSON]]],
+    actor_kind: str,
+    actor: str,
+    capacity: str,
+    on_behalf_of: str | None,
+    organ: str | None,
+    at: float,
+) -> None:
+    """``append`` for several kinds with their payloads, in their order, by one actor in one moment."""
+    signed = {
+        "actor_kind": actor_kind,
+        "actor": actor,
+        "capacity": capacity,
+        "on_behalf_of": on_behalf_of,
+        "organ": organ,
+        "at": float(at),
+    }
+    await conn.execute(insert(event), await _chained(conn, case, told, signed))
 
 
 async def story(conn: AsyncConnection, case: str) -> list[Event]:
@@ -133,6 +150,23 @@ def canonical(value: JSON) -> str:
 
 def _chain(case: str) -> Select[Any]:
     return select(event).where(event.c.case_id == case).order_by(event.c.seq)
+
+
+async def _chained(
+    conn: AsyncConnection,
+    case: str,
+    told: Sequence[tuple[str, Mapping[str, JSON]]],
+    signed: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The next rows of ``case``'s chain."""
+    seq, prev_hash = await _end_of_chain(conn, case)
+    rows = []
+    for place, (kind, payload) in enumerate(told, start=seq + 1):
+        row = {"case_id": case, "seq": place, "kind": kind, **signed, "payload": canonical(payload)}
+        row |= {"alg": "sha256", "prev_hash": prev_hash}
+        row["hash"] = prev_hash = _hash_of(row) or NO_HASH
+        rows.append(row)
+    return rows
 
 
 async def _end_of_chain(conn: AsyncConnection, case: str) -> tuple[int, str]:

@@ -292,11 +292,18 @@ class People:
         sealed = self._sealer.seal(dumps(intake), place=place("web_session", "intake", session.token_hash))
         await self._change(conn, session.token_hash, intake_sealed=sealed)
 
-    async def bind_ticket(self, conn: AsyncConnection, session: WebSession, ticket: str) -> None:
-        """This browser, and no other, holds the visit ``ticket`` from now on."""
+    async def bind_ticket(
+        self, conn: AsyncConnection, session: WebSession, ticket: str, *, new: bool = False
+    ) -> None:
+        """
+        This browser, and no other, holds the visit ``ticket`` from now on.
+
+        ``new``: the ticket is of this unit of work, so nobody need be looked for who holds it.
+        """
         table = tables.web_session
-        others = (table.c.ticket == ticket) & (table.c.token_hash != session.token_hash)
-        await conn.execute(update(table).where(others).values(ticket=None))
+        if not new:
+            others = (table.c.ticket == ticket) & (table.c.token_hash != session.token_hash)
+            await conn.execute(update(table).where(others).values(ticket=None))
         await self._change(conn, session.token_hash, ticket=ticket, intake_sealed=None)
 
     async def bind_appointment(self, conn: AsyncConnection, session: WebSession, appointment: str) -> None:

@@ -1,20 +1,26 @@
 """What people were told about their wait, what became of it, and what that taught."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Integer, cast, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloudwindow.domain.estimate import Calibration, Marks, Span, bucket, learnt
+from cloudwindow.domain.estimate import Calibration, Marks, Span, Wait, learnt, names
+from cloudwindow.domain.match import Lane
 from cloudwindow.records import tables
 from cloudwindow.records.rows import as_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """A range shown to a ticket's holder ``at`` an instant; ``expected`` … ``high`` are seconds from then."""
+    """
+    A range shown to a ticket's holder ``at`` an instant; ``expected`` … ``high`` are seconds from then.
+
+    ``credit``: the ticket stood before some who came earlier.
+    """
 
     ticket: str
     district: str
@@ -24,6 +30,7 @@ class Promise:
     low: float
     point: float
     high: float
+    credit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +65,8 @@ async def settle(conn: AsyncConnection, ticket: str, *, now: float, called: bool
     closed = update(table).where(table.c.ticket == ticket)
     await conn.execute(closed.values(ended_at=now, waited=waited, called=called))
     if called or waited > row.high:
-        await _learn(conn, row.district, row.expected, Span(row.low, row.point, row.high), waited)
+        wait = Wait(row.district, Lane.parse(row.lane).skill, row.credit, row.expected)
+        await _learn(conn, wait, Span(row.low, row.point, row.high), waited)
 
 
 async def forget(conn: AsyncConnection, ticket: str) -> None:
@@ -67,25 +75,34 @@ async def forget(conn: AsyncConnection, ticket: str) -> None:
     await conn.execute(delete(table).where(table.c.ticket == ticket, table.c.ended_at.is_(None)))
 
 
-async def _learn(conn: AsyncConnection, district: str, expected: float, shown: Span, waited: float) -> None:
-    table, name = tables.wait_marks, bucket(district, expected)
-    row = (await conn.execute(select(table).where(table.c.bucket == name).with_for_update())).one_or_none()
-    before = Marks() if row is None else Marks(row.middle, row.below, row.above, row.cases)
-    values = learnt(before, expected, shown, waited)._asdict()
-    if row is not None:
-        await conn.execute(update(table).where(table.c.bucket == name).values(**values))
-        return
+async def _learn(conn: AsyncConnection, wait: Wait, shown: Span, waited: float) -> None:
+    """Move the marks; those that another node is moving are left to it: one lesson less, and no waiting."""
+    table = tables.wait_marks
+    query = select(table).where(table.c.bucket.in_(names(wait)))
+    known = _marks(await conn.execute(query))
+    free = _marks(await conn.execute(query.with_for_update(skip_locked=True)))
+    for name, marks in learnt(known | free, wait, shown, waited).items():
+        if name in free:
+            await conn.execute(update(table).where(table.c.bucket == name).values(**marks._asdict()))
+        elif name not in known:
+            await _begin(conn, name, marks)
+
+
+async def _begin(conn: AsyncConnection, name: str, marks: Marks) -> None:
     try:
         async with conn.begin_nested():
-            await conn.execute(insert(table).values(bucket=name, **values))
+            await conn.execute(insert(tables.wait_marks).values(bucket=name, **marks._asdict()))
     except IntegrityError:
         return  # another node was first: one lesson less
 
 
+def _marks(rows: Iterable[Any]) -> dict[str, Marks]:
+    return {row.bucket: Marks(row.middle, row.below, row.above, row.cases) for row in rows}
+
+
 async def calibration(conn: AsyncConnection) -> Calibration:
     """All that was learnt so far."""
-    rows = await conn.execute(select(tables.wait_marks))
-    return {row.bucket: Marks(row.middle, row.below, row.above, row.cases) for row in rows}
+    return _marks(await conn.execute(select(tables.wait_marks)))
 
 
 async def records(conn: AsyncConnection, *, since: float) -> Mapping[str, Record]:

@@ -1,12 +1,15 @@
 """The story of a case: one more event, signed by whoever acted."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from cloudwindow.domain.filling import Actor
 from cloudwindow.records import Connection, events
 
 SYSTEM = Actor(kind="system", id="cloudwindow")
+
+Told: TypeAlias = tuple[str, Mapping[str, Any]]
+"""A kind and its payload."""
 
 
 async def note(
@@ -31,4 +34,19 @@ async def note(
         organ=organ,
         at=now,
         payload=payload,
+    )
+
+
+async def note_all(conn: Connection, case: str, told: Sequence[Told], actor: Actor, now: float) -> None:
+    """``note`` for several kinds with their payloads, in their order."""
+    await events.append_all(
+        conn,
+        case=case,
+        told=told,
+        actor_kind=actor.kind,
+        actor=actor.id,
+        capacity=actor.capacity,
+        on_behalf_of=actor.on_behalf_of,
+        organ=None,
+        at=now,
     )

@@ -515,13 +515,14 @@ wait_promise = Table(
     Column("ended_at", Double, index=True, comment="first called, or left; null while it waits"),
     Column("waited", Double, comment="seconds until then"),
     Column("called", Boolean, comment="false: left before being called"),
+    Column("credit", Boolean, nullable=False, server_default=false(), comment="stood before earlier ones"),
 )
 
 # Rule: what past waits have taught, one row for each bucket of ``domain.estimate``; every node shows by it.
 wait_marks = Table(
     "wait_marks",
     metadata,
-    Column("bucket", String(16), primary_key=True, comment="home district and band of expected waits"),
+    Column("bucket", String(400), primary_key=True, comment="whose waits: see domain.estimate"),
     Column("middle", Double, nullable=False),
     Column("below", Double, nullable=False),
     Column("above", Double, nullable=False),

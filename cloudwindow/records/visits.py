@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloudwindow.domain import session as sessions
 from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import Conflict, NotFound
-from cloudwindow.domain.ids import TicketId
+from cloudwindow.domain.ids import DistrictCode, TicketId
 from cloudwindow.domain.matter import Matter
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
@@ -22,7 +22,7 @@ from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatLine:
     """
-    One line of chat; ``author`` is citizen or agent, ``at`` seconds since the epoch.
+    One line of chat; ``author`` is citizen, agent or third, ``at`` seconds since the epoch.
 
     ``name`` is the agent's; a citizen's stands sealed in their own row and nowhere else.
     """
@@ -32,6 +32,16 @@ class ChatLine:
     name: str
     text: str
     at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A ticket with what its holder is shown beside it: the case's district, the phone, the link's secret."""
+
+    ticket: Ticket
+    home_district: DistrictCode
+    mobile: str
+    resume_secret: str
 
 
 class Visits:
@@ -70,6 +80,25 @@ class Visits:
         if row is None:
             raise NotFound("unknown_ticket")
         return from_row(Ticket, row)
+
+    async def card(self, conn: AsyncConnection, ticket: str) -> Card:
+        """The ticket as its holder's page shows it, in one statement. Raises NotFound("unknown_ticket")."""
+        table, case, citizen = tables.ticket, tables.application, tables.citizen
+        query = (
+            select(table, case.c.home_district.label("case_district"), citizen.c.mobile_sealed)
+            .join(case, case.c.id == table.c.application)
+            .join(citizen, citizen.c.id == table.c.citizen)
+            .where(table.c.id == ticket)
+        )
+        row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("unknown_ticket")
+        return Card(
+            ticket=from_row(Ticket, row),
+            home_district=DistrictCode(row.case_district),
+            mobile=self._sealer.open(row.mobile_sealed, place=place("citizen", "mobile", row.citizen)),
+            resume_secret=self._sealer.open(row.resume_sealed, place=place("ticket", "resume", row.id)),
+        )
 
     async def tickets_of(self, conn: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Ticket]:
         """Many tickets at once; those that are not known are missing."""

@@ -56,8 +56,12 @@ call.addEventListener("remote", (event) => {
   streams.push(event.detail);
   if (streams.length === 1) document.querySelector("#picture").srcObject = event.detail;
 });
-await call.start(devices.stream);
-window.ready = true;
+window.begin = async () => {
+  window.begun = performance.now();
+  await call.start(devices.stream);
+  window.ready = true;
+};
+if (!location.search.includes("waits")) await begin();
 </script>"""
 
 ROOM = "r1"
@@ -118,6 +122,10 @@ class Stage:
         """Put everybody through to ``server``."""
         self._server = server
 
+    def use(self, new_window: NewWindow) -> None:
+        """Whoever enters from now on does so in windows of another browser."""
+        self._new_window = new_window
+
     def relay(self, servers: list[IceServer]) -> None:
         """From now on browsers know no other way than these relays."""
         self.ways = {"iceServers": [asdict(server) for server in servers], "iceTransportPolicy": "relay"}
@@ -134,14 +142,26 @@ class Stage:
         await self.left[member].wait()
 
     async def enter(
-        self, member: str, role: str, *, echo: bool = False, loss: float | None = None, seed: int = 1
+        self,
+        member: str,
+        role: str,
+        *,
+        echo: bool = False,
+        loss: float | None = None,
+        seed: int = 1,
+        waits: bool = False,
     ) -> Any:
-        """Open a page for ``member``; with ``loss`` (share, 0 to 1) behind a network of their own."""
+        """
+        Open a page for ``member``; with ``loss`` (share, 0 to 1) behind a network of their own.
+
+        Who ``waits`` joins when the page's ``begin`` is called.
+        """
         if loss is not None:
             self.links[member] = LossyLink((self.host, 9), loss=loss, seed=seed, host=self.host)
         page = self.pages[member] = await self._new_window()
         async with self._in_front:
-            await page.goto(f"{self.base}/?member={member}&role={role}&echo={'1' if echo else ''}")
+            asked = f"member={member}&role={role}&echo={'1' if echo else ''}{'&waits' if waits else ''}"
+            await page.goto(f"{self.base}/?{asked}")
             await page.wait_for_function("window.devices", timeout=10_000)
         return page
 
@@ -184,19 +204,31 @@ class Stage:
         app = web.Application()
         app.router.add_get("/", page)
         app.router.add_get("/ways", ways)
+        app.router.add_get("/line", _line)
         app.router.add_post("/offer", offer)
         app.router.add_static("/lib", LIBRARY)
         return app
 
 
+async def _line(request: web.Request) -> web.WebSocketResponse:
+    """A WebSocket on which nothing is said."""
+    line = web.WebSocketResponse(heartbeat=2)
+    await line.prepare(request)
+    async for _ in line:
+        pass
+    return line
+
+
 @asynccontextmanager
-async def opened(new_window: NewWindow, host: str = "127.0.0.1") -> AsyncIterator[Stage]:
-    """A stage whose web server runs on loopback and whose media on ``host``; ``perform`` comes next."""
+async def opened(
+    new_window: NewWindow, host: str = "127.0.0.1", *, web_host: str = "127.0.0.1", web_port: int = 0
+) -> AsyncIterator[Stage]:
+    """A stage whose web server runs on ``web_host`` and whose media on ``host``; ``perform`` comes next."""
     stage = Stage(new_window, host)
     runner = web.AppRunner(stage.application())
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stage.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, web_host, web_port).start()
+    stage.base = f"http://{web_host}:{runner.addresses[0][1]}"
     try:
         yield stage
     finally:
@@ -206,10 +238,10 @@ async def opened(new_window: NewWindow, host: str = "127.0.0.1") -> AsyncIterato
 
 
 @asynccontextmanager
-async def chromium_windows(*arguments: str) -> AsyncIterator[NewWindow]:
+async def chromium_windows(*arguments: str, program: str = CHROMIUM) -> AsyncIterator[NewWindow]:
     """Windows of a Chromium of its own, each of somebody new."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+        browser = await playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *arguments])
         yield lambda: _window(browser)
         await browser.close()
 

@@ -1,6 +1,7 @@
 """The expected wait and the range around it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,10 +14,13 @@ from cloudwindow.domain.estimate import (
     Marks,
     Outlook,
     Shift,
+    Wait,
     bucket,
     calibrated,
     learnt,
     sharing_of,
+    spread,
+    teachers,
     time_for,
 )
 from cloudwindow.domain.ids import DistrictCode, StaffId
@@ -96,6 +100,18 @@ def test_a_shrinking_roster_lengthens_the_wait() -> None:
     assert time_for(3600.0, 10, roster=[Shift(60.0, 0.0)]) == LONGEST_SECONDS
 
 
+def test_the_end_of_a_shift_lengthens_the_wait() -> None:
+    stay, go = crew(10, "HR"), replace(crew(10, "HR"), ends=(NOW + 60.0,) * 5)
+    assert wait([load(20)], [stay]) == pytest.approx(600.0)
+    assert wait([load(20)], [go]) == pytest.approx(60.0 + 1080.0)
+
+
+def test_who_will_not_be_reached_before_the_last_shift_ends_is_told_no_wait() -> None:
+    going = replace(crew(2, "HR"), ends=(NOW + 600.0, NOW + 900.0))
+    assert outlook([load(4)], [going]).expected_wait(lane(), NOW) == pytest.approx(600.0)
+    assert outlook([load(20)], [going]).expected_wait(lane(), NOW) is None
+
+
 def test_who_gives_up_shortens_the_wait_of_the_others() -> None:
     assert 0 < time_for(7200.0, 2, leaving_rate=1 / 3600) < time_for(7200.0, 2)
     assert time_for(7200.0, 2, leaving_rate=1e-12) == pytest.approx(3600.0, rel=1e-3)
@@ -116,12 +132,17 @@ def test_an_estimate_is_never_negative_and_always_finite(
     assert 0 <= wait(loads, [crew(agents, "HR", "PS", "CA")], score=NOW + late) <= LONGEST_SECONDS
 
 
+def wait_of(expected: float, home: DistrictCode = HUADU, skill: str = "HR", *, credit: bool = False) -> Wait:
+    return Wait(home, skill, credit, expected)
+
+
 def test_a_range_contains_its_point_and_ends_on_whole_minutes() -> None:
     draw = Random(4)
     for _ in range(2000):
         marks = Marks(draw.uniform(-9, 9), draw.uniform(0, 9), draw.uniform(0, 9), 50)
         expected = draw.uniform(0, 7200)
-        span = calibrated({bucket(HUADU, expected): marks}, HUADU, expected)
+        mine = wait_of(expected)
+        span = calibrated({bucket(mine): marks, teachers(mine)[0]: marks}, mine)
         assert 0 <= span.low <= span.point <= span.high
         assert (span.low % 60, span.high % 60) == (0, 0)
         assert span.high >= 60
@@ -135,24 +156,41 @@ def test_ranges_learn_to_hold_for_eight_in_ten(spoilt: float) -> None:
     for number in range(12_000):
         expected = draw.uniform(60, 1500)
         waited = expected * spoilt * draw.lognormvariate(0.0, 0.3)
-        name = bucket(HUADU, expected)
-        shown = calibrated(calibration, HUADU, expected)
-        calibration[name] = learnt(calibration.get(name, Marks()), expected, shown, waited)
+        shown = calibrated(calibration, wait_of(expected))
+        calibration |= learnt(calibration, wait_of(expected), shown, waited)
         if number >= 2000:
             held.append(shown.low <= waited <= shown.high)
     assert 0.78 <= sum(held) / len(held) <= 0.82
 
 
-def test_one_district_learns_nothing_from_another() -> None:
-    shown = calibrated({}, HUADU, 300.0)
-    calibration = {bucket(HUADU, 300.0): learnt(Marks(), 300.0, shown, 3000.0)}
-    assert calibrated(calibration, HUADU, 300.0) != shown
-    assert calibrated(calibration, TIANHE, 300.0) == shown
+def test_what_is_special_to_a_district_and_to_a_skill_is_learnt_apart() -> None:
+    """Huadu takes a unit of error longer, certificates two, credit three: the middle of each is their sum."""
+    draw, calibration = Random(5), dict[str, Marks]()
+
+    def usual(mine: Wait) -> float:
+        late = (mine.district == HUADU) + 2 * (mine.skill == "CA") + 3 * mine.credit
+        return mine.expected + late * spread(mine.expected)
+
+    for _ in range(6000):
+        home, skill = draw.choice((HUADU, TIANHE)), draw.choice(("HR", "CA"))
+        mine = wait_of(600.0, home, skill, credit=draw.random() < 0.2)
+        shown = calibrated(calibration, mine)
+        calibration |= learnt(calibration, mine, shown, usual(mine) + draw.uniform(-60, 60))
+    for mine in (wait_of(600.0), wait_of(600.0, TIANHE, "CA"), wait_of(600.0, HUADU, "CA", credit=True)):
+        assert calibrated(calibration, mine).point == pytest.approx(usual(mine), abs=30)
+
+
+def test_the_ends_of_one_district_say_nothing_about_another() -> None:
+    mine, theirs = wait_of(300.0), wait_of(300.0, TIANHE, "CA", credit=True)
+    shown = calibrated({}, mine)
+    calibration = learnt({}, mine, shown, 3000.0)
+    assert calibrated(calibration, mine).point > shown.point
+    assert calibrated(calibration, theirs) == shown
 
 
 def test_nonsense_moves_no_mark_without_bounds() -> None:
-    marks = Marks()
-    for _ in range(5000):
-        shown = calibrated({bucket(HUADU, 10.0): marks}, HUADU, 10.0)
-        marks = learnt(marks, 10.0, shown, 1e9)
-    assert max(marks[:3]) <= FARTHEST
+    calibration = dict[str, Marks]()
+    for _ in range(9000):
+        shown = calibrated(calibration, wait_of(10.0))
+        calibration |= learnt(calibration, wait_of(10.0), shown, 1e9)
+    assert max(max(marks[:3]) for marks in calibration.values()) <= FARTHEST

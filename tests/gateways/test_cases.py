@@ -220,7 +220,7 @@ async def test_of_two_answers_to_one_consent_the_latest_counts(kept: Kept) -> No
     await kept.open(case())
     for given in (True, False):
         consent = Consent(kind="recording", given=given, text_version=1, language="zh-CN", at=NOON)
-        await kept.ledger.write(lambda conn, it=consent: kept.cases.add_consent(conn, "a1", it))  # type: ignore[misc]
+        await kept.ledger.write(lambda conn, it=consent: kept.cases.add_consents(conn, "a1", [it]))  # type: ignore[misc]
     async with kept.ledger.read() as conn:
         assert [(one.kind, one.given) for one in await kept.cases.consents(conn, "a1")] == [
             ("recording", False)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloudwindow.records.events import Event, append, canonical, since, story, verify
+from cloudwindow.records.events import Event, append, append_all, canonical, since, story, verify
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.tables import event
 
@@ -189,6 +189,29 @@ async def test_an_unknown_capacity_is_refused(ledger: Ledger) -> None:
                 payload={},
             )
         )
+
+
+async def test_several_events_at_once_go_on_with_the_chain(ledger: Ledger) -> None:
+    await _happen(ledger, kind="ticket.taken")
+    await ledger.write(
+        lambda conn: append_all(
+            conn,
+            case="t1",
+            told=[("consent.given", {"kind": "handling"}), ("ticket.joined", {"wait": 1.5})],
+            actor_kind="citizen",
+            actor="c1",
+            capacity="own",
+            on_behalf_of=None,
+            organ=None,
+            at=NOON,
+        )
+    )
+    await _happen(ledger, kind="ticket.called")
+    async with ledger.read() as conn:
+        told = await story(conn, "t1")
+        assert await verify(conn, "t1") is None
+    assert [each.kind for each in told] == ["ticket.taken", "consent.given", "ticket.joined", "ticket.called"]
+    assert [each.seq for each in told] == [1, 2, 3, 4]
 
 
 async def test_a_number_that_json_cannot_say_is_refused(ledger: Ledger) -> None:

@@ -47,6 +47,16 @@ async def test_three_members_see_each_other_each_in_a_place_of_their_own(bench: 
     }
 
 
+async def test_the_receiver_who_loses_most_decides_what_a_sender_hears(bench: Bench) -> None:
+    ends = await three(bench, "family")
+    await asyncio.gather(*(end.sees_slot(slot) for end in ends for slot in (0, 1)))
+    room = bench.forwarder.rooms["r1"]
+    for worst, other in (("a", "t"), ("t", "a")):
+        room.members[worst].downstream.loss, room.members[other].downstream.loss = 0.2, 0.01
+        room.choose_leaders()
+        assert room.members["c"].upstream.leader is room.members[worst]
+
+
 async def test_a_listening_supervisor_is_in_the_list_and_is_received_by_nobody(bench: Bench) -> None:
     citizen, agent, boss = await three(bench, "supervisor")
     await asyncio.gather(citizen.sees(), agent.sees(), boss.sees_slot(0), boss.sees_slot(1))

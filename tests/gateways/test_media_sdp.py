@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from aiortc.sdp import SessionDescription
 
+from benchmarks.calls.offers import mutated
 from cloudwindow.domain.errors import BadInput
 from cloudwindow.media.answer import Answer, AnsweredLine, Credentials, write_answer
 from cloudwindow.media.sdp import WIDE_SEQUENCE, Offer, parse_offer
@@ -114,21 +115,6 @@ def test_a_bad_offer_is_refused_as_bad_sdp(name: str) -> None:
     with pytest.raises(BadInput) as refused:
         parse_offer(BAD[name](written_offer()))
     assert refused.value.code == "bad_sdp"
-
-
-def mutated(text: str, chance: random.Random) -> str:
-    """Cut, repeat, swap or garble a few places of ``text``."""
-    for _ in range(chance.randint(1, 6)):
-        start = chance.randrange(len(text))
-        end = min(len(text), start + chance.choice((1, 1, 2, 8, 40, 300)))
-        piece = text[start:end]
-        garbled = "".join(chance.choice("0123456789:=/ -a\r\nm\x00\u00ff") for _ in piece)
-        text = text[:start] + chance.choice(("", piece * 2, piece * 30, garbled, piece[::-1])) + text[end:]
-        text = text or "v"
-    lines = text.split("\r\n")
-    if chance.random() < 0.3:
-        chance.shuffle(lines)
-    return "\r\n".join(lines)
 
 
 def test_two_thousand_mutated_offers_are_answered_or_refused_within_twenty_milliseconds() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from cloudwindow.domain.estimate import Marks, bucket
+from cloudwindow.domain.estimate import Marks, Wait, bucket, names, teachers
 from cloudwindow.records import promises
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.promises import Promise, Record
@@ -92,7 +92,8 @@ async def test_what_waits_taught_is_kept_and_read_by_every_node(kept: Kept) -> N
     await settle(kept, 2, 9)
     async with kept.ledger.read() as conn:
         found = await promises.calibration(conn)
-    marks = found[bucket(HUADU, 350.0)]
-    assert marks.cases == 2
-    assert marks.middle > Marks().middle
-    assert marks.above > Marks().above
+    wait = Wait(HUADU, "HR", False, 350.0)
+    assert set(found) == set(names(wait))
+    assert {marks.cases for marks in found.values()} == {2}
+    assert all(found[teacher].middle > Marks().middle for teacher in teachers(wait))
+    assert found[bucket(wait)].above > Marks().above

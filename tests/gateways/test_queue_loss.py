@@ -207,3 +207,16 @@ async def test_announcements_from_now_on_leave_out_the_past(redis: Redis) -> Non
     await reading(redis)
     await hall.join("t2")
     assert (await asyncio.wait_for(begun, 5)).ticket == "t2"
+
+
+async def test_a_crowd_of_commands_waits_for_its_turn_and_none_fails(redis_server: RedisServer) -> None:
+    client = connect(redis_server.url)
+    crowd = 5 * cloudwindow.queue.CONNECTIONS
+    try:
+        assert await asyncio.gather(*(client.echo(str(one)) for one in range(crowd))) == [
+            str(one) for one in range(crowd)
+        ]
+        clients = [one for one in await client.client_list() if one["cmd"] == "echo"]
+    finally:
+        await client.aclose()
+    assert len(clients) <= cloudwindow.queue.CONNECTIONS

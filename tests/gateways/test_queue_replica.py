@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from cloudwindow.domain import replica as replicas
 from cloudwindow.domain.errors import CloudWindowError
-from cloudwindow.domain.ids import DistrictCode, StaffId, TicketId
+from cloudwindow.domain.ids import DistrictCode, OfferId, StaffId, TicketId
 from cloudwindow.domain.match import CLOSED, PLAIN, AgentProfile, Lane, Place, Terms, ring_word
 from cloudwindow.domain.messages import PlaceChanged
 from cloudwindow.domain.presence import State
@@ -72,6 +72,7 @@ class Follower:
             await self.begin()
         if self.replica.case_ended:
             self.replica.measured(await self.line.cases())
+        self.replica.shifts(await self.line.shifts())
         self.pages.update(self.replica.moved(now))
 
 
@@ -209,7 +210,7 @@ async def compare(town: Town, node: Follower) -> None:
     by_lane: Any = {one.lane: one for one in node.replica.loads()}
     assert by_lane == {one.lane: one for one in await town.line.load()}
     by_agent = {one.agent: one for one in node.replica.agents()}
-    unheard: dict[str, Any] = {"pull": False, "leaving": "", "shift_ends_at": None, "rings_until": None}
+    unheard: dict[str, Any] = {"pull": False, "leaving": "", "rings_until": None}
     known = [replace(one, **unheard) for one in await town.line.agents()]
     assert by_agent == {one.agent: one for one in known}
     for ticket, shows in node.pages.items():
@@ -297,6 +298,39 @@ async def test_an_offer_told_by_the_stream_is_the_agents_in_the_replica(redis: R
     made = [one for one in await hall.told() if one.kind == "offer.made"]
     assert (mei.state, mei.offer, mei.ticket) == (State.OFFERED, offer_of(made[0]).offer, "t1")
     assert node.replica.place(TicketId("t1"), hall.now) is None
+
+
+async def test_a_page_that_comes_back_into_a_line_nobody_watched_is_told_who_passes_it(redis: Redis) -> None:
+    """The marks of that line are old by then: its pages must not be compared with those (seed 1, redis 7)."""
+    hall = Hall(redis, Line(redis, prefix="hall"))
+    node = Follower(hall.line)
+    for agent, ticket in (("mei", "before"), ("lan", "back")):
+        await hall.arrive(profile(agent))
+        await hall.join(ticket)
+    (busy, free) = await hall.offers()
+    await hall.line.accept(StaffId(busy[1]), OfferId(f"{busy[0]}/1"), now=hall.now)
+    other = replace(lane(), rings=ring_word((5.0, CLOSED, 0.0)))
+    await hall.join("first", other, credit=60.0)
+    await hall.join("second", other, credit=60.0)
+    await node.begin()
+    node.replica.place(TicketId("first"), hall.now)
+    node.pages[TicketId("back")] = node.replica.follow(TicketId("back"), hall.now)
+    for ticket in ("first", "second"):
+        await hall.line.leave(TicketId(ticket), now=hall.now)
+    await node.catch_up(hall.now)
+    offer = await hall.last_offer()
+    await hall.line.decline(StaffId(free[1]), offer.offer, reason="other", now=hall.now)
+    await hall.line.set_away(StaffId(free[1]), now=hall.now)
+    await node.catch_up(hall.now)
+    shown = node.pages[TicketId("back")]
+    assert shown is not None
+    assert shown.ahead == 0
+    await hall.join("passes", other, credit=30.0)
+    await node.catch_up(hall.now)
+    assert node.pages[TicketId("back")] == node.replica.shown(TicketId("back"), hall.now)
+    shown = node.pages[TicketId("back")]
+    assert shown is not None
+    assert shown.ahead == 1
 
 
 async def ten_thousand(redis: Redis) -> tuple[Hall, Follower]:

@@ -35,7 +35,12 @@ async def test_a_guest_has_a_page_of_their_own_and_leaves_it_only_with_its_token
             assert (await guest.ask("GET", "/visit")).status == 404
             own, guest.csrf = guest.csrf, "wrong"
             assert (await guest.post("/guest/leave", {})).status == 403
+            assert (await guest.upload("/guest/materials/id_card", [("file", b"x")])).status == 403
             guest.csrf = own
+            scanned = await guest.upload("/guest/materials/id_card", [("file", b"x")])
+            assert scanned.status == 403
+            assert "not_allowed" in scanned.text
+            assert (await guest.ask("GET", "/guest/documents/d1")).status == 403
             await guest.post("/guest/leave", {})
             assert "您已离开本次通话" in (await guest.get("/guest")).text
         await socket.close()

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound
-from cloudwindow.domain.messages import CallDevices, CallHangUp, CallOffer
+from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotAllowed, NotFound
+from cloudwindow.domain.messages import CallDevices, CallHangUp, CallOffer, ChatSay
 from cloudwindow.domain.third_party import Kind, State, ThirdParty
 from cloudwindow.journey.views import CompanyView
 from cloudwindow.media.plane import Mode
-from tests.journeys.town import HUADU, PANYU, Desk, Page, Town, Visitor
+from tests.journeys.town import HUADU, PANYU, Desk, Page, Town, Visitor, photo_of
 
 OFFER = CallOffer(purpose="call", attempt=1, sdp="v=0")
 
@@ -321,3 +321,73 @@ async def test_who_has_left_the_room_is_asked_to_offer_again_on_their_own_page(t
     await town.made.calls.media_gone(session.room, "citizen", more=True)
     assert visitor.page is not None
     assert visitor.page.last("call.renegotiate")["more"] is True
+
+
+async def test_what_a_third_party_writes_reaches_all_and_is_kept_with_the_case(either_town: Town) -> None:
+    town = either_town
+    visitor, desk = await town.in_call()
+    sister = await invited(town, desk, "family", "李女儿")
+    page = await let_in(town, visitor, sister)
+    await town.made.company.heard(sister.id, ChatSay(text=" 我在旁边 "))
+    assert page.last("chat.said")["author"] == "self"
+    for side in (visitor.page, desk.page):
+        assert side is not None
+        line = side.last("chat.said")
+        assert (line["author"], line["name"], line["text"]) == ("third", "李女儿", "我在旁边")
+    await town.made.filling.say(await visitor.filler(), "好的")
+    assert page.last("chat.said")["text"] == "好的"
+    view = await visitor.view()
+    assert next((one.author, one.name) for one in view.chat) == ("third", "李女儿")
+
+
+async def test_a_private_talk_is_neither_read_nor_written_by_who_is_outside(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    sister = await invited(town, desk, "family", "李女儿")
+    page = await let_in(town, visitor, sister)
+    await town.made.company.side_room(desk.staff, True)
+    await town.made.filling.say(await visitor.filler(), "只对你说")
+    assert "chat.said" not in page.kinds()
+    with pytest.raises(Conflict, match="private_talk"):
+        await town.made.company.heard(sister.id, ChatSay(text="喂"))
+
+
+async def test_a_supervisor_reads_along_and_does_not_write(town: Town) -> None:
+    visitor, _ = await town.in_call()
+    session = await town.session(visitor.ticket)
+    admin = await town.desk("admin", HUADU, role="district_admin")
+    party = await town.made.company.supervise(admin.staff, session.id, "抽查")
+    page = town.pages.open(f"third:{party.id}")
+    await town.made.company.heard(party.id, OFFER)
+    await town.made.filling.say(await visitor.filler(), "您好")
+    assert page.last("chat.said")["text"] == "您好"
+    with pytest.raises(NotAllowed, match="not_allowed"):
+        await town.made.company.heard(party.id, ChatSay(text="不该说"))
+
+
+async def test_the_local_counter_scans_into_the_case_and_prints_what_was_issued(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    counter = await invited(town, desk, "local_counter", "狮岭便民服务中心")
+    with pytest.raises(Conflict, match="no_call"):
+        await town.made.company.scan(counter, "id_card", photo_of("id_card"))
+    await let_in(town, visitor, counter)
+    await town.made.company.scan(counter, "id_card", photo_of("id_card"))
+    scanned = next(one for one in (await visitor.view()).materials if one.rule.id == "id_card")
+    assert len(scanned.papers) == 1
+    async with town.house.ledger.read() as conn:
+        there = await town.house.third_parties.one(conn, counter.id)
+    shown = await town.made.company.guest_view(there)
+    assert next(one for one in shown.papers if one.rule.id == "id_card").papers
+    told = await town.kinds((await town.ticket(visitor.ticket)).application)
+    assert "material.added" in told
+    with pytest.raises(NotFound, match="unknown_document"):
+        await town.made.company.printed(counter, "nothing")
+
+
+async def test_only_the_local_counter_has_scanner_and_printer(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    sister = await invited(town, desk, "family", "李女儿")
+    await let_in(town, visitor, sister)
+    with pytest.raises(NotAllowed, match="not_allowed"):
+        await town.made.company.scan(sister, "id_card", photo_of("id_card"))
+    with pytest.raises(NotAllowed, match="not_allowed"):
+        await town.made.company.printed(sister, "d1")

@@ -5,7 +5,15 @@ from dataclasses import replace
 from cloudwindow.domain import session
 from cloudwindow.domain.catalogue import Text
 from cloudwindow.domain.third_party import INVITED_KINDS
-from cloudwindow.journey.views import CompanyRow, CompanyView, GuestView
+from cloudwindow.journey.views import (
+    CompanyRow,
+    CompanyView,
+    DocumentView,
+    GuestView,
+    MaterialView,
+    PaperView,
+)
+from tests.pages.sample_catalogue import paper
 
 NOW = 1_779_242_400.0
 
@@ -44,6 +52,31 @@ FULL = CompanyView(
 ALONE = replace(FULL, rows=(), hold_reason="", held_at=None, may_invite=True)
 PRIVATE = replace(FULL, hold_reason="", held_at=None, side_room=True, rows=FULL.rows[:1], may_invite=True)
 
+SCANS = (
+    MaterialView(
+        rule=paper("id_card", "申请人居民身份证", "Identity card", "正反两面"),
+        required=True,
+        papers=(),
+        settled=False,
+    ),
+    MaterialView(
+        rule=paper("portrait", "近期二寸免冠照片", "Portrait photo", "白底"),
+        required=True,
+        papers=(PaperView(id="p1", url="", verdict="ok", hints=()),),
+        settled=True,
+    ),
+)
+PRINTS = (
+    DocumentView(
+        id="d1",
+        kind="receipt_slip",
+        number="440114202605200001",
+        url="/guest/documents/d1",
+        verification_code="AAAA-BBBB",
+        issued_at=NOW,
+    ),
+)
+
 GUEST = GuestView(
     me=row("family", "李女儿"),
     stage="in_call",
@@ -51,10 +84,14 @@ GUEST = GuestView(
     district=Text(zh="越秀区", en="Yuexiu"),
     number="Y012",
     company=FULL,
+    writes=True,
 )
 GUESTS = {
     "in_call": GUEST,
     "waiting": replace(GUEST, stage="waiting", company=PRIVATE),
+    "counter": replace(
+        GUEST, me=row("local_counter", "狮岭镇便民服务中心"), company=PRIVATE, papers=SCANS, documents=PRINTS
+    ),
     "ended": replace(GUEST, stage="ended", company=ALONE),
     "supervisor": replace(GUEST, me=row("supervisor", "何婉仪"), company=PRIVATE),
     "supervisor-ended": replace(GUEST, me=row("supervisor", "何婉仪"), stage="ended", company=ALONE),

@@ -1,11 +1,16 @@
 // guest.js — wires the page of somebody invited into a call, and of a supervisor: join when the citizen has agreed.
 import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
+import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { part } from "./components/parts.js";
 import { say } from "./components/toast.js";
+import { enhanceUploads } from "./components/uploads.js";
 import { Panels } from "./lib/panels.js";
 import { Socket, socketUrl } from "./lib/socket.js";
+
+/** How often the local counter looks whether there is something to print. */
+const COUNTER_MS = 10_000;
 
 const page = /** @type {HTMLElement} */ (document.getElementById("main"));
 const here = page.dataset.here ?? "/guest";
@@ -25,10 +30,13 @@ function follow() {
 }
 
 enhanceCompany(page, () => void panels.renew(["company"]));
+enhanceUploads(page, () => void panels.renew(["counter"]));
+new Chat(page, socket, "self");
+if (page.dataset.kind === "local_counter") setInterval(() => void panels.renew(["counter"]), COUNTER_MS);
 socket.on("panel.changed", (message) => void panels.renew(message.panels));
 socket.on("error", (message) => say(message.text, "attention"));
 socket.addEventListener("state", () => {
-  if (socket.state === "open") void panels.renew(["company"]);
+  if (socket.state === "open") void panels.renew(["company", "counter"]);
   if (socket.state === "replaced") call.leave();
 });
 panels.addEventListener("renewed", follow);

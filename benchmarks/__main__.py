@@ -28,6 +28,7 @@ CALL = (
     "media_loss",
     "media_setup",
     "media_network",
+    "media_recording",
 )
 """The call's (``make bench-media``); without names only the line's run."""
 ORDER = LINE + CALL

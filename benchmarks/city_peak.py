@@ -2,9 +2,9 @@
 A city's peak on the whole product: click → offer, commit → screen and taking a number, every write synced.
 
 ``python -m cloudwindow run`` on its defaults (embedded line with ``appendfsync always``, SQLite with full
-sync, media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a second,
-one citizen in each answers by leaving, and 20 new numbers a second are taken over HTTP by browsers that stand
-before the last step. Nothing is left out at the beginning.
+sync, media worker) holds 20,000 waiting tickets and 10,000 open pages. Agents at desks take 20 calls a
+second, one citizen in each answers by leaving, and 20 new numbers a second are taken over HTTP by browsers
+that stand before the last step. Nothing is left out at the beginning.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from cloudwindow.vault import Vault
 REACH_MS = {"click_to_offer": 10.0, "commit_to_screen": 8.0, "number_taken": 20.0}
 """At p99, in milliseconds."""
 CODE = "246810"
-NO_SECRET = "A" * 16
+NO_SECRET = "A" * 32
 """Nobody signs in with it, but the demonstration lists its accounts with their codes."""
 FIRST_SECONDS = 2.0
 WAIT_SECONDS = 30.0

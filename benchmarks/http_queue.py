@@ -42,6 +42,8 @@ STEPS = ("join", "poll", "leave")
 """The queue API proper; the pages on the way there are told beside it."""
 START_SECONDS = 240.0
 CODE_SECONDS = 120.0
+READ_SECONDS = 0.2
+"""The demonstration's page shows the newest 30 messages: at 80 begun visits a second each is seen."""
 REQUEST_SECONDS = 60.0
 
 CSRF = re.compile(r'<meta name="csrf" content="([^"]*)"')
@@ -58,7 +60,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Phones:
-    """The demonstration's messages: masked number to its newest code, read once a second for everybody."""
+    """The demonstration's messages: masked number to its newest code, read for everybody."""
 
     url: str
     codes: dict[str, str] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class Phones:
                 async with self.news:
                     self.codes |= dict(reversed(found))
                     self.news.notify_all()
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(READ_SECONDS)
 
     async def code_to(self, mobile: str) -> str:
         """Wait for the code sent to ``mobile``."""

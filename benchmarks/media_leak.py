@@ -10,7 +10,9 @@ from benchmarks.calls.leg import Leg
 from benchmarks.measure import machine, main, report
 from benchmarks.media_guard import resident_mib
 
-CALLS, WARM_CALLS, AT_ONCE = 2_000, 200, 10
+CALLS, WARM_CALLS, AT_ONCE = 2_000, 500, 10
+BLOCK = 500
+"""Calls between two looks at the memory."""
 REACH_MIB = 8.0
 SETTLE_SECONDS = 5.0
 """Goodbyes are said and memory is given back within."""
@@ -18,14 +20,18 @@ SETTLE_SECONDS = 5.0
 
 async def bench(quick: bool) -> None:
     """Let calls come and go, print the line."""
-    calls, warm = (40, 20) if quick else (CALLS, WARM_CALLS)
+    calls, warm, block = (40, 20, 20) if quick else (CALLS, WARM_CALLS, BLOCK)
     async with servers.our_worker() as server:
         await _come_and_go(server, warm)
         base, before = await _state(server), resident_mib(server.pid)
-        began = time.monotonic()
-        await _come_and_go(server, calls)
-        passed = time.monotonic() - began
-        left, after = await _state(server), resident_mib(server.pid)
+        passed, sizes = 0.0, []
+        for _ in range(calls // block):
+            began = time.monotonic()
+            await _come_and_go(server, block)
+            passed += time.monotonic() - began
+            left = await _state(server)
+            sizes.append(resident_mib(server.pid))
+        after = sizes[-1]
     report(
         "media_leak",
         measured={
@@ -33,6 +39,7 @@ async def bench(quick: bool) -> None:
             "calls_per_second": calls / passed,
             "base_mib": before,
             "grown_mib": after - before,
+            "mib_after_each_block": sizes,
             "before": base,
             "after": left,
         },

@@ -42,7 +42,12 @@ TOTALS = """async () => {
 WIRED = """async () => {
   const { Socket, socketUrl } = await import("/lib/socket.js");
   window.line = new Socket(socketUrl("/line"));
-  line.addEventListener("state", () => line.state === "open" && (window.openAt = Date.now()));
+  line.urgent = true;
+  line.addEventListener("state", () => {
+    if (line.state !== "open") return;
+    window.openAt = Date.now();
+    if (call.state === "interrupted") void call.networkBack();
+  });
   const back = () => { line.hurry(); void call.networkBack(); };
   addEventListener("online", back);
   navigator.connection.addEventListener("change", back);
@@ -142,7 +147,7 @@ async def _under_loss(network: BadNetwork, citizen: Window, agent: Window, secon
 
 async def _cut(network: BadNetwork, citizen: Window, kind: str, seconds: float) -> tuple[float, float]:
     """Cut the citizen off: seconds from the network's return to an open line, and to a new picture."""
-    await moves_on(citizen, within=BACK_WITHIN)
+    await _flows(citizen)
     await citizen.wait_for_function("line.state === 'open'", timeout=BACK_WITHIN * 1000)
     await citizen.evaluate("window.openAt = 0")
     network.unplug() if kind == "unplugged" else network.say("cut")
@@ -158,9 +163,13 @@ async def _cut(network: BadNetwork, citizen: Window, kind: str, seconds: float) 
     return line, (seen / 1000 - returned) if seen else BACK_WITHIN
 
 
+async def _flows(citizen: Window) -> None:
+    assert await citizen.evaluate(f"({BACK})({BACK_WITHIN})"), f"no picture for {BACK_WITHIN} s"
+
+
 async def _moved(network: BadNetwork, citizen: Window, old: str, new: str) -> float:
     """Give the citizen another address: seconds until the next picture that comes to it."""
-    await moves_on(citizen, within=BACK_WITHIN)
+    await _flows(citizen)
     network.say("cut")  # what is on its way to the old address never arrives
     network.move(old, new)
     await asyncio.sleep(0.3)

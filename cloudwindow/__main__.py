@@ -1,4 +1,4 @@
-"""The commands: python -m cloudwindow run | web | media | migrate | seed-demo | lint-catalogue | explain."""
+"""The commands: python -m cloudwindow COMMAND; ``--help`` lists them."""
 
 import argparse
 import asyncio
@@ -17,6 +17,7 @@ from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.i18n import DEFAULT, LANGUAGES, texts
 from cloudwindow.journey import telling
 from cloudwindow.journey.explaining import TicketStory
+from cloudwindow.media import recorder_chain
 from cloudwindow.parent import end_with
 from cloudwindow.records.migrations import migrate
 from cloudwindow.sentences import sentence
@@ -61,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
     why.add_argument("--json", action="store_true", help="codes and figures for programs")
     lint = add("lint-catalogue", run_lint, "Check the catalogue's files.")
     lint.add_argument("folder", nargs="?", type=Path, help="another folder than the configured one")
+    films = add("recordings", run_recordings, "Check that recordings are as they were written; needs no key.")
+    films.add_argument("action", choices=["verify"])
+    films.add_argument("recording", nargs="*", help="ids; all below the folder if left out")
+    films.add_argument("--folder", type=Path, help="another folder than the configured one")
+    films.add_argument("--head", default="", help="the last hash the ledger kept, for one recording")
     return made
 
 
@@ -119,6 +125,23 @@ def run_lint(config: Config, given: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def run_recordings(config: Config, given: argparse.Namespace) -> int:
+    """One line for each recording: intact, or every finding, the first bad place first; 1 if there is any."""
+    folder = given.folder or config.recordings_path
+    names = given.recording or sorted(path.name for path in folder.glob("*") if path.is_dir())
+    if given.head and len(names) != 1:
+        raise app.StartError("--head belongs to one recording: name it.")
+    bad = False
+    for name in names:
+        findings = recorder_chain.verify(folder / name, head=given.head or None)
+        bad = bad or bool(findings)
+        for found in findings:
+            print(f"{name} {found.problem} {found.where}")
+        if not findings:
+            print(f"{name} intact {recorder_chain.head_of(folder / name)}")
+    return int(bad)
 
 
 def run_explain(config: Config, given: argparse.Namespace) -> int:

@@ -54,6 +54,7 @@ from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
+from cloudwindow.media.recorder import RecorderSettings
 from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings, run_worker
@@ -94,6 +95,8 @@ HANDLERS = (
 """Importing them declares their routes."""
 
 KEEPALIVE_SECONDS = 15.0
+BACKLOG = 1024
+"""Connections kept until the loop takes them: whoever finds no room tries again a second later."""
 RESTART_SECONDS = 0.5
 FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
 
@@ -365,7 +368,7 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
         # No access log: ``measure`` writes ours.
         return Doorman(server, loop=loop, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
 
-    listener = await loop.create_server(doorman, sock=door)
+    listener = await loop.create_server(doorman, sock=door, backlog=BACKLOG)
     settle()
     warming = asyncio.create_task(_warmed(application[PAGES]), name="warm pages")
     try:
@@ -393,7 +396,7 @@ def listening(config: Config) -> socket.socket:
     """The socket we will answer on; port 0 means any free one. Raises StartError if the port is taken."""
     try:
         family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-        return socket.create_server((config.host, config.port), family=family, backlog=512)
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as exc:
         raise StartError(
             f"Port {config.port} on {config.host} is taken. Choose another: PORT=8081 make run"
@@ -456,6 +459,9 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         media_udp_host=config.media_udp_host,
         media_udp_port=config.media_udp_port,
         media_advertised_hosts=",".join(config.media_advertised_hosts),
+        recordings=int(config.recordings) or "0",
+        recordings_dir=config.recordings_path.resolve(),
+        recordings_min_free_mb=config.recordings_min_free_mb or "0",
         log_level=config.log_level,
     )
     return await asyncio.create_subprocess_exec(
@@ -506,6 +512,13 @@ async def web_only(config: Config) -> AsyncIterator[Started]:
             yield Started(port=settled.port, journey=made)
 
 
+def _recorder(config: Config) -> RecorderSettings | None:
+    free = config.recordings_min_free_mb * 1024 * 1024
+    return (
+        RecorderSettings(folder=config.recordings_path, min_free_octets=free) if config.recordings else None
+    )
+
+
 async def media_only(config: Config, drain: asyncio.Event | None = None) -> None:
     """One media worker, until cancelled, or empty after ``drain`` was set; registers itself with its load."""
     if not config.redis_url or not config.media_token:
@@ -527,6 +540,7 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
         udp_port=config.media_udp_port,
         advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
         drain_seconds=config.media_drain_seconds,
+        recorder=_recorder(config),
     )
     settle()
     try:

@@ -42,6 +42,9 @@ class Config:
     media_udp_port: int = 0
     media_advertised_hosts: tuple[str, ...] = ()
     media_drain_seconds: float = 3600.0
+    recordings: bool = True
+    recordings_dir: str = ""
+    recordings_min_free_mb: int = 1024
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
     turn_only: bool = False
@@ -60,6 +63,11 @@ class Config:
     def ledger_url(self) -> str:
         """Where the ledger lives; SQLite in the data folder by default."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'ledger.sqlite3'}"
+
+    @property
+    def recordings_path(self) -> Path:
+        """Where workers write recordings and web nodes read them: one folder that all share."""
+        return Path(self.recordings_dir).expanduser() if self.recordings_dir else self.data_dir / "recordings"
 
 
 PREFIX = "CW_"
@@ -134,6 +142,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
     if config.media_drain_seconds < 0:
         raise ConfigError("CW_MEDIA_DRAIN_SECONDS must be a number of seconds, 0 or more")
+    if config.recordings_min_free_mb < 0:
+        raise ConfigError("CW_RECORDINGS_MIN_FREE_MB must be a number of MiB, 0 or more")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
     if config.turn_only and not config.turn_urls:

@@ -204,6 +204,11 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
+    "recording_held": N_("This recording is kept for a proceeding. Lift the hold before deleting it."),
+    "recording_running": N_("This call is already being recorded. Reload the page to see how it stands."),
+    "recording_unavailable": N_(
+        "Calls cannot be recorded here. Go on without a recording, or tell the operator."
+    ),
     "reasons_required": N_("Please give the reasons; the applicant receives them in writing."),
     "request_malformed": N_("The request cannot be read. Please try again."),
     "role_changed": N_("You are in this call in another role already. Leave it first, then join again."),
@@ -276,6 +281,9 @@ SENTENCES: dict[str, str] = {
     "unknown_purpose": N_("The page is not up to date. Please reload it."),
     "unknown_rating": N_("Please choose one of the five levels."),
     "unknown_reason": N_("Please choose one of the reasons shown."),
+    "unknown_recording": N_(
+        "This recording is not known or was deleted. Go back to the case and choose another."
+    ),
     "unknown_role": N_("The page is not up to date. Please reload it."),
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),

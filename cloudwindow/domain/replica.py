@@ -351,7 +351,6 @@ class Replica:
             reason=str(news.extra.get("reason", "")),
             ticket=_ticket_of(news.offer) or (calls[-1].ticket if calls else None),
             offer=news.offer,
-            present=True,
             calls=calls,
         )
         if (state is State.AWAY) != (agent.state is State.AWAY):

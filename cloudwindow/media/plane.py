@@ -28,15 +28,20 @@ class MediaEventKind(StrEnum):
     """Whom this member receives has changed; ``MemberStats.slots`` names them in the order of streams."""
     CLOSED = "closed"
     """Nobody is in the room any more and nothing of it is remembered; ``member`` is empty."""
+    RECORDING_RUNS = "recording_runs"
+    """The room is being recorded; ``member`` is the recording's id."""
+    RECORDING_STOPPED = "recording_stopped"
+    """The recording ``member`` has ended; ``reason`` is empty if it was asked to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaEvent:
-    """Something happened to ``member`` in ``room``."""
+    """Something happened to ``member`` in ``room``; the recorder's kinds may carry a ``reason``."""
 
     kind: MediaEventKind
     room: str
     member: str
+    reason: str = ""
 
 
 EventHandler = Callable[[MediaEvent], Awaitable[None]]

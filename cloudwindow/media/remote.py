@@ -9,6 +9,7 @@ A room stays on its worker. When the worker dies, everybody this process brought
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from cloudwindow.domain.errors import Unavailable
@@ -38,6 +39,8 @@ from cloudwindow.media.wire import (
 PING_SECONDS: Final = 2.0
 MISTRUST_SECONDS: Final = 5.0
 """How long a worker that failed is passed over, if there is another."""
+
+RECORDERS: Final = frozenset({MediaEventKind.RECORDING_RUNS, MediaEventKind.RECORDING_STOPPED})
 
 Workers = Callable[[], Awaitable[Sequence[WorkerAddress]]]
 Agree = Callable[[str, str], Awaitable[str]]
@@ -148,6 +151,7 @@ class RemoteMediaPlane:
         self._lines: dict[str, WorkerLine] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._mistrusted: dict[str, float] = {}
+        self._recordings: dict[str, tuple[str, str]] = {}  # by recording: its worker and its room
         self._dialling: dict[str, asyncio.Lock] = {}
 
     # --- where rooms are ----------------------------------------------------------------------------
@@ -270,6 +274,16 @@ class RemoteMediaPlane:
         else:
             self._arrangements[room] = checked(change(self._arrangements.get(room, Arrangement())), ())
 
+    async def ask(self, room: str, call: str, values: dict[str, Any]) -> Any:
+        """
+        Ask the worker that holds ``room`` something beyond the plane; ``None`` if no worker holds it.
+
+        Raises what the worker raised, or Unavailable ``media_unavailable``.
+        """
+        if room not in self._rooms:
+            return None
+        return await (await self._line_to(self._rooms[room])).call(call, {"room": room, **values})
+
     async def drain(self, worker: str) -> None:
         """See ``MediaPlane.drain``."""
         await (await self._line_to(worker)).call("drain", {})
@@ -298,7 +312,7 @@ class RemoteMediaPlane:
         except Broken as exc:
             raise Unavailable("media_unavailable") from exc
         await self._introduce(line)
-        opened = WorkerLine(line, self._hear)
+        opened = WorkerLine(line, partial(self._hear, worker))
         self._mistrusted.pop(worker, None)
         self._keep(asyncio.create_task(self._run(worker, opened)))
         return opened
@@ -331,15 +345,27 @@ class RemoteMediaPlane:
         gone = [(room, member) for room in lost for member in self._members.pop(room, set())]
         for room in lost:
             del self._rooms[room]
+        stopped = [name for name, (where, _) in self._recordings.items() if where == worker]
+        events = [self._stopped(name, *self._recordings.pop(name)) for name in stopped]
+        events += [MediaEvent(kind=MediaEventKind.GONE, room=room, member=member) for room, member in gone]
         if self._lost is not None:
             await self._lost(worker)
-        self._keep(asyncio.create_task(self._mourn(gone)))
+        self._keep(asyncio.create_task(self._mourn(events)))
 
-    async def _mourn(self, gone: list[tuple[str, str]]) -> None:
-        for room, member in gone:
-            await self._tell(MediaEvent(kind=MediaEventKind.GONE, room=room, member=member))
+    @staticmethod
+    def _stopped(recording: str, _worker: str, room: str) -> MediaEvent:
+        kind = MediaEventKind.RECORDING_STOPPED
+        return MediaEvent(kind=kind, room=room, member=recording, reason="worker_died")
 
-    def _hear(self, event: MediaEvent) -> None:
+    async def _mourn(self, events: list[MediaEvent]) -> None:
+        for event in events:
+            await self._tell(event)
+
+    def _hear(self, worker: str, event: MediaEvent) -> None:
+        if event.kind in RECORDERS:  # also of rooms that were just closed
+            self._note_recording(worker, event)
+            self._keep(asyncio.ensure_future(self._tell(event)))
+            return
         if event.room not in self._rooms:
             return
         if event.kind is MediaEventKind.CLOSED:
@@ -349,6 +375,12 @@ class RemoteMediaPlane:
         if event.kind is MediaEventKind.GONE:
             self._members.get(event.room, set()).discard(event.member)
         self._keep(asyncio.ensure_future(self._tell(event)))
+
+    def _note_recording(self, worker: str, event: MediaEvent) -> None:
+        if event.kind is MediaEventKind.RECORDING_RUNS:
+            self._recordings[event.member] = (worker, event.room)
+        else:
+            self._recordings.pop(event.member, None)
 
     async def _tell(self, event: MediaEvent) -> None:
         await self._on_event(event)

@@ -175,10 +175,16 @@ def _are_words(found: object) -> bool:
 
 def event_message(event: MediaEvent) -> Message:
     """Write an event."""
-    return {"event": {"kind": event.kind.value, "room": event.room, "member": event.member}}
+    said = {"kind": event.kind.value, "room": event.room, "member": event.member}
+    return {"event": said | {"reason": event.reason} if event.reason else said}
 
 
 def read_event(message: Message) -> MediaEvent:
     """Read what ``event_message`` wrote. Raises ValueError or KeyError."""
     event = message["event"]
-    return MediaEvent(kind=MediaEventKind(event["kind"]), room=event["room"], member=event["member"])
+    return MediaEvent(
+        kind=MediaEventKind(event["kind"]),
+        room=event["room"],
+        member=event["member"],
+        reason=str(event.get("reason", "")),
+    )

@@ -18,6 +18,7 @@ from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
 from cloudwindow.media.plane import Arrangement, MediaEvent, WorkerLoad
+from cloudwindow.media.recorder import Recorders, RecorderSettings
 from cloudwindow.media.wire import (
     CALL_SECONDS,
     MAX_LINE_OCTETS,
@@ -64,6 +65,7 @@ class MediaSettings:
     advertised_hosts: tuple[str, ...] = ("127.0.0.1",)
     max_members_per_room: int = 6
     drain_seconds: float = 3600.0
+    recorder: RecorderSettings | None = None
 
     def forwarder(self) -> ForwarderSettings:
         """The part that the forwarder needs."""
@@ -82,12 +84,13 @@ class Desk:
         self._name, self._token = name, token
         self._forwarder: Forwarder | None = None
         self._lines: set[Line] = set()
+        self._recorders: Recorders | None = None
         self._callers: set[Line] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def attach(self, forwarder: Forwarder) -> None:
+    def attach(self, forwarder: Forwarder, recorders: Recorders) -> None:
         """Set what the calls are carried out on."""
-        self._forwarder = forwarder
+        self._forwarder, self._recorders = forwarder, recorders
 
     async def tell(self, event: MediaEvent) -> None:
         """Pass an event on to every caller."""
@@ -144,7 +147,12 @@ class Desk:
         values = message.get("values")
         if not isinstance(values, dict):
             raise BadInput("bad_media_call")
-        call = _CALLS.get(str(message.get("call")))
+        word = str(message.get("call"))
+        if word == "close" and self._recorders is not None:
+            self._recorders.stop(Values(values).word("room"))
+        if word in _RECORDER_CALLS and self._recorders is not None:
+            return _RECORDER_CALLS[word](self._recorders, Values(values))
+        call = _CALLS.get(word)
         if call is None or self._forwarder is None:
             raise NotFound("bad_media_call")
         return call(self._forwarder, Values(values))
@@ -166,6 +174,13 @@ class Values:
     def maybe_word(self, name: str) -> str | None:
         """A text, or nothing."""
         return None if self._values.get(name) is None else self.word(name)
+
+    def moment(self, name: str) -> float:
+        """A time in seconds since the epoch."""
+        value = self._values.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise BadInput("bad_media_call")
+        return float(value)
 
     def yes(self, name: str) -> bool:
         """A yes or no; no if it is missing."""
@@ -243,13 +258,30 @@ _CALLS: Final[dict[str, Callable[[Forwarder, Values], object]]] = {
 """Rule: what a caller may ask of a worker."""
 
 
+_RECORDER_CALLS: Final[dict[str, Callable[[Recorders, Values], object]]] = {
+    "record": lambda recorders, values: recorders.start(
+        values.word("room"), values.word("recording"), values.word("key"), values.moment("began_at")
+    ),
+    "pause_recording": lambda recorders, values: recorders.pause(values.word("room"), values.word("reason")),
+    "resume_recording": lambda recorders, values: recorders.resume(values.word("room")),
+    "stop_recording": lambda recorders, values: recorders.stop(values.word("room")),
+    "recording": lambda recorders, values: recorders.status(values.word("room")),
+}
+"""Rule: what a caller may ask of a worker's recorder."""
+
+
 class Worker:
-    """A forwarder with its control line, running."""
+    """A forwarder and its recorder with their control line, running."""
 
     def __init__(
-        self, settings: MediaSettings, forwarder: Forwarder, desk: Desk, server: asyncio.Server
+        self,
+        settings: MediaSettings,
+        forwarder: Forwarder,
+        recorders: Recorders,
+        desk: Desk,
+        server: asyncio.Server,
     ) -> None:
-        self.settings, self.forwarder = settings, forwarder
+        self.settings, self.forwarder, self.recorders = settings, forwarder, recorders
         self._desk, self._server = desk, server
         self._counted, self._counted_at = 0, asyncio.get_running_loop().time()
         self._tidied = 0
@@ -289,6 +321,7 @@ class Worker:
     async def close(self) -> None:
         """Say goodbye to every member and caller, and stop listening."""
         self._server.close()
+        await self.recorders.close()
         await self.forwarder.close_all()
         await self._desk.hang_up()
         await self._server.wait_closed()
@@ -308,8 +341,9 @@ async def start_worker(settings: MediaSettings, draining: asyncio.Event | None =
     except OSError:
         server.close()
         raise
-    desk.attach(forwarder)
-    return Worker(settings, forwarder, desk, server)
+    recorders = Recorders(settings.recorder, forwarder, desk.tell)
+    desk.attach(forwarder, recorders)
+    return Worker(settings, forwarder, recorders, desk, server)
 
 
 async def _listen(desk: Desk, control: str) -> asyncio.Server:

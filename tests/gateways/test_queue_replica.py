@@ -65,6 +65,7 @@ class Follower:
     async def begin(self) -> None:
         self.snapshots += 1
         self.replica = self.line.replica(await self.line.snapshot(), self.pages)
+        self.replica.shifts(await self.line.shifts())
 
     async def catch_up(self, now: float = 1_000_000.0) -> None:
         news = await self.line.since(self.replica.id)

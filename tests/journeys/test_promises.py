@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import Place
-from cloudwindow.journey.places import place_message
+from cloudwindow.journey.places import Places, place_message
 from cloudwindow.journey.promises import FEWEST_CASES, wait_record
 from cloudwindow.records import promises
 from cloudwindow.records.promises import Record
@@ -58,6 +59,19 @@ async def test_a_wait_longer_than_shown_makes_the_next_shown_range_longer(town: 
     assert again is not None
     assert again.expected_seconds == shown.expected_seconds
     assert (again.point_seconds or 0) > (shown.point_seconds or 0)
+
+
+async def test_no_wait_is_shown_to_who_comes_after_all_that_the_shift_allows(town: Town) -> None:
+    _, desk = await town.in_call()
+    visitor = await town.citizen()
+    before = (await visitor.view()).place
+    await town.house.line.end_shift_at(desk.staff.id, town.now + 60, now=town.now)
+    places = Places(town.house)
+    after = await places.place(TicketId(visitor.ticket))
+    assert before is not None
+    assert after is not None
+    assert before.high_seconds is not None
+    assert (after.agents_on_duty, after.high_seconds) == (1, None)
 
 
 async def test_nothing_is_promised_while_nobody_is_on_duty(town: Town) -> None:

@@ -15,6 +15,7 @@ from cloudwindow.domain.match import FULL, WEIGHTS
 from cloudwindow.queue import Line
 from tests.gateways.redis_server import RedisServer
 from tests.journeys import town_model
+from tests.journeys.town import HUADU, TIANHE
 from tests.journeys.town_model import explore
 
 
@@ -22,6 +23,28 @@ def test_whatever_happens_in_a_town_the_promises_of_the_line_hold(
     valkey: RedisServer, migrated_file: Path
 ) -> None:
     explore(valkey.url, migrated_file, 8, Phase.generate, Phase.shrink)
+
+
+def test_an_agent_whose_page_is_gone_stays_gone_when_a_node_gives_a_call_of_theirs_back(
+    valkey: RedisServer, migrated_file: Path
+) -> None:
+    """Steps that the model found with written calls: the deed of a node passed for a sign of the agent."""
+    town_model.Machine.url, town_model.Machine.migrated = valkey.url, migrated_file
+    town = town_model.Machine()
+    try:
+        town.morning()
+        for step in (
+            partial(town.people_come, [0], "HR01", HUADU, "text", 1),
+            town.a_node_stands_still,
+            partial(town.work_goes_on, [1]),
+            town.the_line_is_emptied,
+            partial(town.people_come, [1], "HR01", TIANHE, "text", 1),
+            town.a_node_stands_still,
+        ):
+            step()
+            town.promises_are_kept()
+    finally:
+        town.teardown()
 
 
 def the_tail_instead_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:

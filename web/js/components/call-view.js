@@ -45,6 +45,7 @@ export class CallView extends EventTarget {
     socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
+    socket.addEventListener("state", () => socket.state === "open" && this.#lineBack());
     addEventListener("online", () => this.#networkBack());
     addEventListener("offline", () => this.#call && socket.renew());
     /** @type {any} */ (navigator).connection?.addEventListener?.("change", () => this.#networkBack());
@@ -74,6 +75,7 @@ export class CallView extends EventTarget {
     const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
     void this.#findWays(); // while camera and microphone open
     this.#call = call;
+    this.socket.urgent = true;
     this.watch.begin();
     call.addEventListener("remote", (event) => this.#place(call, /** @type {CustomEvent} */ (event).detail));
     call.addEventListener("state", (event) => this.#showState(/** @type {CustomEvent} */ (event).detail));
@@ -98,6 +100,7 @@ export class CallView extends EventTarget {
     this.interruption.watch(null);
     this.#call?.stop();
     this.#call = null;
+    this.socket.urgent = false;
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
     for (const role of ["remote", "self"]) {
@@ -141,6 +144,11 @@ export class CallView extends EventTarget {
     else say(t("No other camera could be opened."), "attention");
     await this.sendPicture(kept);
     this.stage.dataset.facing = this.#facing;
+  }
+
+  /** The line found its way again: so will the call. */
+  #lineBack() {
+    if (this.#call?.state === "interrupted") void this.#call.networkBack();
   }
 
   #networkBack() {

@@ -242,6 +242,7 @@ export class Call extends EventTarget {
   #discard() {
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
+    this.#turn = Promise.resolve(); // a new connection waits for no answer to the old one
     this.#connection?.close();
     this.#connection = null;
     this.#senders.clear();

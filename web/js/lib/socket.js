@@ -54,6 +54,9 @@ export class Socket extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #next;
 
+  /** A call hangs on this line: try again every second, not ever more slowly. */
+  urgent = false;
+
   /** @param {string} url ws: or wss: address */
   constructor(url) {
     super();
@@ -71,7 +74,8 @@ export class Socket extends EventTarget {
     this.#become("connecting");
     const line = new WebSocket(this.url);
     this.#line = line;
-    const patience = Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, LONGEST_OPENING_MS);
+    const longest = this.urgent ? OPEN_WITHIN_MS * 1.5 : LONGEST_OPENING_MS;
+    const patience = Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, longest);
     const limit = setTimeout(() => line.readyState === WebSocket.CONNECTING && this.#giveUp(line), patience);
     line.addEventListener("open", () => clearTimeout(limit));
     line.addEventListener("open", () => this.#opened(line));
@@ -183,9 +187,9 @@ export class Socket extends EventTarget {
     }
     this.#become("lost");
     // The first return is spread over one second, so that a restarted server is not met by everybody at once.
-    const longest = Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
+    const pause = this.urgent ? 1_000 : Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
     this.#attempts += 1;
-    this.#next = setTimeout(() => this.open(), Math.random() * longest);
+    this.#next = setTimeout(() => this.open(), Math.random() * pause);
   }
 
   /** @param {string} id */

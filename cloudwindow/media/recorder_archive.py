@@ -1,0 +1,164 @@
+"""The finished recordings: read, checked, filmed and deleted; every method works beside the event loop."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from cloudwindow.domain.errors import Conflict, NotFound, Unavailable
+from cloudwindow.media.recorder_chain import (
+    CHAIN,
+    Chain,
+    ChainBusy,
+    Finding,
+    Line,
+    is_held,
+    read,
+    recover,
+    verify,
+)
+from cloudwindow.media.recorder_film import FILM, Made, Order
+from cloudwindow.media.recorder_seal import SealDamaged, SealedPages
+
+FILM_SECONDS: Final = 6 * 3600.0
+"""No film takes longer; its own limits are shorter."""
+WHERE: Final = "/usr/local/bin:/usr/bin:/bin"
+"""Where the child looks for ffmpeg; it is told nothing else of our environment."""
+HOW: Final = (sys.executable, "-m", "cloudwindow.media.recorder_film")
+
+
+class Archive:
+    """Recordings below one folder, which the media workers write to and the web nodes read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._one = asyncio.Semaphore(1)  # one film at a time: the calls that are on come first
+
+    def path(self, recording: str) -> Path:
+        """Where a recording lies. Raises NotFound("unknown_recording") for what can be no name."""
+        if not recording.isalnum():
+            raise NotFound("unknown_recording")
+        return self._folder / recording
+
+    async def lines(self, recording: str) -> list[Line]:
+        """The chain as it is, unchecked."""
+        return await asyncio.to_thread(read, self.path(recording))
+
+    async def findings(self, recording: str, *, head: str) -> list[Finding]:
+        """What is wrong with a recording whose last known hash is ``head``."""
+        return await asyncio.to_thread(verify, self.path(recording), head=head)
+
+    async def finish(
+        self, recording: str, *, key: bytes, reason: str, clips: Sequence[dict[str, Any]]
+    ) -> Made:
+        """Finish a recording, and make its film and clips, in a child process with limits; see ``Made``."""
+        folder = self.path(recording)
+        if not folder.is_dir():
+            return Made(state="nothing_recorded")
+        order = Order(
+            folder=str(folder), recording=recording, key=key.hex(), reason=reason, clips=list(clips)
+        )
+        async with self._one:
+            return await _film(order)
+
+    async def octets(
+        self, recording: str, *, key: bytes, name: str = FILM, start: int = 0, stop: int | None = None
+    ) -> tuple[int, bytes]:
+        """
+        The size of a film or clip and its plain octets from ``start`` up to ``stop``.
+
+        Raises NotFound("unknown_recording"), Unavailable("file_damaged").
+        """
+
+        def work() -> tuple[int, bytes]:
+            pages = SealedPages(self.path(recording) / name, recording, key)
+            return pages.size, pages.read(start, pages.size if stop is None else stop)
+
+        try:
+            return await asyncio.to_thread(work)
+        except SealDamaged as exc:
+            raise Unavailable("file_damaged") from exc
+        except OSError as exc:
+            raise NotFound("unknown_recording") from exc
+
+    async def delete(self, recording: str, *, reason: str) -> str | None:
+        """
+        Delete segments and film, but not the evidence clips; the chain stays, says it, its head is returned.
+
+        ``None`` if there never was anything. Raises Conflict("recording_held") while it is held,
+        Unavailable("store_unavailable") while it is being written or the disk does not answer.
+        """
+        return await self._beside(self._delete, recording, reason)
+
+    async def hold(self, recording: str, *, reason: str) -> str | None:
+        """
+        Keep all files whatever retention says, until ``release``; the chain says it, its head is returned.
+
+        ``None`` if there never was anything. Raises Unavailable("store_unavailable") as ``delete``.
+        """
+        return await self._beside(self._say, recording, "held", reason)
+
+    async def release(self, recording: str, *, reason: str) -> str | None:
+        """End a hold; safe to repeat. Returns and raises as ``hold``."""
+        return await self._beside(self._say, recording, "released", reason)
+
+    async def _beside(self, work: Callable[..., str | None], *values: str) -> str | None:
+        try:
+            return await asyncio.to_thread(work, *values)
+        except (ChainBusy, OSError) as exc:
+            raise Unavailable("store_unavailable") from exc
+
+    def _say(self, recording: str, kind: str, reason: str) -> str | None:
+        folder = self.path(recording)
+        if not (folder / CHAIN).exists():
+            return None
+        chain = Chain(folder)
+        try:
+            if is_held(chain.lines) != (kind == "held"):
+                chain.append(kind, reason=reason)
+            return chain.head
+        finally:
+            chain.close()
+
+    def _delete(self, recording: str, reason: str) -> str | None:
+        folder = self.path(recording)
+        if not (folder / CHAIN).exists():
+            return None
+        chain = Chain(folder)
+        try:
+            if is_held(chain.lines):
+                raise Conflict("recording_held")
+            recover(chain, reason=reason)
+            kept = {str(line["name"]) for line in chain.lines if line["kind"] == "clip"} | {CHAIN}
+            names = sorted(path.name for path in folder.iterdir() if path.name not in kept)
+            if names:  # said before it is done: what is half deleted is not a finding
+                chain.append("deleted", names=names, reason=reason)
+            for name in names:
+                (folder / name).unlink(missing_ok=True)
+            return chain.head
+        finally:
+            chain.close()
+
+    def can_film(self) -> bool:
+        """Whether ffmpeg is there."""
+        return shutil.which("ffmpeg", path=WHERE) is not None
+
+
+async def _film(order: Order) -> Made:
+    child = await asyncio.create_subprocess_exec(
+        *HOW, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env={"PATH": WHERE}
+    )
+    try:
+        async with asyncio.timeout(FILM_SECONDS):
+            told, _ = await child.communicate(json.dumps(asdict(order)).encode())
+        return Made(**json.loads(told))
+    except (TimeoutError, ValueError, TypeError):
+        return Made(state="failed")
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()

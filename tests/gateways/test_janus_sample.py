@@ -20,7 +20,13 @@ from benchmarks.calls.stream import Stream, recorded
 SAMPLES = Path(__file__).parents[2] / "deploy" / "janus"
 LIMIT_SECONDS = 20.0
 UNAUTHORIZED, WRONG_KEY, KEY_MISSING, NO_SUCH_FEED = 403, 433, 429, 428
-ROOM = {"room": 1, "admin_key": "replace-me-too", "publishers": 6, "videocodec": "vp8", "audiocodec": "opus"}
+ROOM: dict[str, Any] = {
+    "room": 1,
+    "admin_key": "replace-me-too",
+    "publishers": 6,
+    "videocodec": "vp8",
+    "audiocodec": "opus",
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("janus") is None, reason="Debian's janus is not installed")
 
@@ -228,5 +234,27 @@ async def test_a_subscriber_is_switched_to_another_sender_on_the_same_connection
     )
     assert (switched["switched"], switched["jsep"]) == ("ok", None)
     assert flows(second, citizen, seconds=LIMIT_SECONDS) == before
+    for end in (first, second, citizen):
+        await end.leg.close()
+
+
+async def test_a_third_person_is_received_on_the_same_connection(server: Server) -> None:
+    """Janus offers more lines with the ICE words it had; the citizen's transport is not made anew."""
+    api = await server.line()
+    owner = await attached(api)
+    await owner.ask("create", **ROOM)
+    stream = recorded(1)
+    first, second = [await publisher(api, owner.session, number, stream) for number in (1, 2)]
+    handle = await another(api, owner.session)
+    citizen = await subscriber(handle, 1, stream)
+    before = flows(first, citizen, seconds=LIMIT_SECONDS)
+    words = citizen.leg.remote_fragment
+    told = await handle.ask("update", subscribe=[{"feed": 2}])
+    answer = citizen.leg.answer(told["jsep"]["sdp"])
+    await handle.ask("start", {"type": "answer", "sdp": answer})
+    assert citizen.leg.remote_fragment == words
+    added = flows(second, citizen, seconds=LIMIT_SECONDS)
+    assert (len(added), added & before) == (2, set())
+    assert flows(first, citizen, seconds=LIMIT_SECONDS) == before
     for end in (first, second, citizen):
         await end.leg.close()

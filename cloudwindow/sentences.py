@@ -32,6 +32,9 @@ SENTENCES: dict[str, str] = {
     "bad_sdp": N_("Your browser's call offer could not be used. Reload the page to join again."),
     "body_too_large": N_("This is more than can be sent at once. Please send less."),
     "body_too_slow": N_("The connection is too slow; what was sent did not arrive. Please try again."),
+    "booking_paused": N_(
+        "Appointments were missed: none can be booked until %(until)s. You can take a number at any time."
+    ),
     "bus_unavailable": N_("The live service is away for a moment. Please try again."),
     "call_not_closed": N_("Your last call has no outcome yet. Choose one first; then the next can come."),
     "case_closed": N_("This application can no longer be changed. Your case page shows where it stands."),

@@ -127,7 +127,8 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """One page of one required paper; ``file`` is an encrypted file, ``hints`` what the machine noticed.
+    """
+    One page of one required paper; ``file`` is an encrypted file, ``hints`` what the machine noticed.
 
     ``added_by`` is citizen, agent or third.
     """

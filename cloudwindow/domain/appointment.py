@@ -6,6 +6,8 @@ Rule 2 (shown to everybody): who checks in from 10 minutes before to 10 minutes 
 in line as if they had come 5 minutes before it, and overtakes nobody who has waited 10 minutes longer.
 Later they are a walk-in from the moment they come; 30 minutes after the start the seat is given up.
 Rule 3: the ticket's joining time is the moment of checking in; the rule gives a credit and nothing else.
+Rule 4 (shown to everybody): who missed two appointments within 60 days books none for 14 days after the last;
+a number can be taken at any time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,6 +31,12 @@ CREDIT_LIMIT_SECONDS = 600.0
 """Nobody who joined so much earlier is ever overtaken by an appointment."""
 GIVEN_UP_SECONDS = 1800.0
 """So long after the slot's start the seat is given up."""
+MISSED_MOST = 2
+"""So many missed appointments are one too many."""
+MISSED_WITHIN_SECONDS = 60 * 86_400.0
+"""How far back a missed appointment counts, between the first and the last of them."""
+PAUSE_SECONDS = 14 * 86_400.0
+"""For so long after the last missed one nothing can be booked."""
 DAY_BEFORE_SECONDS = 86_400.0
 SOON_SECONDS = 1800.0
 SLOT_STEP_MINUTES = 5
@@ -287,3 +295,12 @@ def kept(slot: Slot, calendar: OfficeCalendar) -> bool:
     """Whether the office works during the whole of ``slot``."""
     openings = calendar.openings_on(day_of(slot.start))
     return any(opens <= slot.start and slot.end <= closes for opens, closes in openings)
+
+
+def booking_paused_until(missed: Iterable[float], now: float) -> float | None:
+    """Until when somebody who gave up seats at these times may not book; ``None``: they may."""
+    last = sorted(missed)[-MISSED_MOST:]
+    if len(last) < MISSED_MOST or last[-1] - last[0] > MISSED_WITHIN_SECONDS:
+        return None
+    until = last[-1] + PAUSE_SECONDS
+    return until if now < until else None

@@ -33,6 +33,9 @@ MINUTES = {
     "before_minutes": round(rules.STANDS_BEFORE_SECONDS / 60),
     "credit_minutes": round(rules.CREDIT_LIMIT_SECONDS / 60),
     "given_up_minutes": round(rules.GIVEN_UP_SECONDS / 60),
+    "missed_most": rules.MISSED_MOST,
+    "missed_days": round(rules.MISSED_WITHIN_SECONDS / 86_400),
+    "pause_days": round(rules.PAUSE_SECONDS / 86_400),
 }
 """The rule of merging, as the pages say it."""
 LATEST = 10_000_000_000

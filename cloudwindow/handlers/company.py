@@ -9,7 +9,7 @@ from cloudwindow.handlers.citizen import COOKIE, citizen_session, pdf, see_other
 from cloudwindow.handlers.desk import staff_of
 from cloudwindow.handlers.door import GUEST_COOKIE, JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
-from cloudwindow.handlers.reading import read_form, read_upload
+from cloudwindow.handlers.reading import photos, read_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.journey.calls import third_topic
 from cloudwindow.journey.company import Company
@@ -144,10 +144,7 @@ async def scan(request: web.Request) -> web.Response:
     """POST /guest/materials/{rule} — the local counter adds scanned pages to the papers of the case."""
     _, files = await read_upload(request)
     party = await _invited(request)
-    pages = files.get("file", [])
-    if not pages:
-        raise BadInput("file_missing", field="file")
-    for raw in pages:
+    for raw in photos(files):
         await company_of(request).scan(party, request.match_info["rule"], raw)
     return done(request, "/guest")
 

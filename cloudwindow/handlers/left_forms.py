@@ -17,7 +17,7 @@ from cloudwindow.handlers.citizen import (
 )
 from cloudwindow.handlers.desk import staff_of
 from cloudwindow.handlers.door import JOURNEY, error_rows, guest, render, wants_json
-from cloudwindow.handlers.reading import answers_of, read_form, read_upload
+from cloudwindow.handlers.reading import answers_of, photos, read_form, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.handlers.visit import jpeg
 from cloudwindow.journey import Journey
@@ -167,10 +167,7 @@ async def add_material(request: web.Request) -> web.Response:
     leaving = request.app[JOURNEY].leaving
     leaving.held_by(session)
     try:
-        pictures = files.get("file", [])
-        if not pictures:
-            raise BadInput("file_missing", field="file")
-        for raw in pictures:
+        for raw in photos(files):
             await leaving.add_material(session, request.match_info["rule"], raw)
     except CloudWindowError as error:
         return await _problem(request, error)

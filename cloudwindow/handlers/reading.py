@@ -1,7 +1,7 @@
 """Reading what people send: forms, photographs and JSON, each with limits in bytes and seconds."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from aiohttp.http import HttpProcessingError
 from multidict import MultiDict, MultiDictProxy
 
 from cloudwindow.domain.catalogue import FieldType, Form
-from cloudwindow.domain.errors import Malformed, TooLarge
+from cloudwindow.domain.errors import BadInput, Malformed, TooLarge
 from cloudwindow.domain.strict_json import parsed
 from cloudwindow.handlers.door import check_csrf
 
@@ -108,6 +108,14 @@ async def read_upload(request: web.Request) -> tuple[Typed, dict[str, list[bytes
     typed = MultiDictProxy(values)
     check_csrf(request, _token(request, typed))
     return typed, files
+
+
+def photos(files: Mapping[str, list[bytes]]) -> list[bytes]:
+    """The photographs of an upload, one at least. Raises BadInput("file_missing")."""
+    given = files.get("file", [])
+    if not given:
+        raise BadInput("file_missing", field="file")
+    return given
 
 
 async def _read_parts(request: web.Request, values: MultiDict[str], files: dict[str, list[bytes]]) -> None:

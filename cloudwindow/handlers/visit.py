@@ -13,7 +13,7 @@ from cloudwindow.domain.messages import FROM_CITIZEN, Message
 from cloudwindow.handlers.citizen import citizen_session, see_other
 from cloudwindow.handlers.door import JOURNEY, error_rows, guest, parts, render, wants_json
 from cloudwindow.handlers.live import serve_live
-from cloudwindow.handlers.reading import answers_of, read_form, read_json, read_upload
+from cloudwindow.handlers.reading import answers_of, photos, read_form, read_json, read_upload
 from cloudwindow.handlers.routes import route
 from cloudwindow.journey.calls import citizen_topic
 from cloudwindow.journey.filling import Filler
@@ -149,10 +149,7 @@ async def add_material(request: web.Request) -> web.Response:
     """POST /visit/materials/{rule} — photographs of one paper."""
     _, files = await read_upload(request)
     filler = await filler_of(request)
-    pictures = files.get("file", [])
-    if not pictures:
-        raise BadInput("file_missing", field="file")
-    for raw in pictures:
+    for raw in photos(files):
         await request.app[JOURNEY].filling.add_material(filler, request.match_info["rule"], raw)
     return done(request)
 

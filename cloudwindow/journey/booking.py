@@ -177,8 +177,8 @@ class Bookings:
         Spend the code and take the seat; the handling consent was ticked.
 
         Who has booked for the item already keeps that, whatever was asked for now; a second press gives the
-        same again. Raises Conflict slot_full or too_many_bookings, Gone slot_gone or intake_gone, and what a
-        code can raise.
+        same again. Raises Conflict slot_full, too_many_bookings or booking_paused, Gone slot_gone or
+        intake_gone, and what a code can raise.
         """
         house, now = self._house, self._house.clock()
 
@@ -222,6 +222,11 @@ class Bookings:
             return Booked(appointment=standing, fresh=False, asked_for=intake.slot_start)
         if await house.appointments.booked_with(conn, intake.mobile) >= BOOKED_WITH_ONE_PHONE:
             raise Conflict("too_many_bookings", {"most": BOOKED_WITH_ONE_PHONE})
+        since = now - rules.MISSED_WITHIN_SECONDS - rules.PAUSE_SECONDS
+        missed = await house.appointments.missed_by(conn, citizen.id, since=since)
+        paused_until = rules.booking_paused_until(missed, now)
+        if paused_until is not None:
+            raise Conflict("booking_paused", {"until": day_of(paused_until).isoformat()})
         made = await self._made(conn, intake, item, citizen, agreed, now)
         said = {"intake": asdict(intake), "agreed": asdict(agreed)}
         await house.appointments.add(conn, made, intake=said, resume_secret=word(house.random(20)))

@@ -30,6 +30,7 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.third_party import Event, Kind, State, ThirdParty
+from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import showing
 from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic, third_topic, topic_of
 from cloudwindow.journey.company_words import INVITATION, INVITED_AS
@@ -300,8 +301,7 @@ class Company:
             raise NotAllowed("not_allowed")
         if not parties.reads(party, private=session.side_room):
             raise Conflict("private_talk")
-        actor = replace(_third(party), name=party.name)
-        await write_line(self._house, session, text, author="third", actor=actor, sender=party.id)
+        await write_line(self._house, session, text, author="third", actor=_third(party), sender=party.id)
 
     # --- the local counter's devices ---------------------------------------------------------------------
 
@@ -315,8 +315,7 @@ class Company:
             raise NotAllowed("not_allowed")
         async with self._house.ledger.read() as conn:
             there, session = await self._present(conn, party.id)
-        actor = replace(_third(there), name=there.name)
-        filler = Filler(actor=actor, ticket=session.ticket, language="zh-CN")
+        filler = Filler(actor=_third(there), ticket=session.ticket, language="zh-CN")
         await self._filling.add_material(filler, rule, raw)
         await self._house.hub.tell(third_topic(party.id), PanelChanged(panels=("counter",)))
 
@@ -546,7 +545,7 @@ class Company:
         over = not party.live or session.state not in sessions.OPEN
         stage = "ended" if over else "in_call" if parties.may_meet(party) else "waiting"
         works = stage == "in_call" and party.state is State.PRESENT
-        papers, documents = await self._counter(party, session, language) if works else ([], [])
+        papers, documents = await self._counter(party, ticket, language) if works else ([], [])
         return GuestView(
             me=_row(party),
             stage=stage,
@@ -560,15 +559,14 @@ class Company:
         )
 
     async def _counter(
-        self, party: ThirdParty, session: Session, language: str
+        self, party: ThirdParty, ticket: Ticket, language: str
     ) -> tuple[Sequence[MaterialView], Sequence[DocumentView]]:
         """Papers without their pictures for who scans, notices for who prints."""
         house = self._house
         if not party.powers.scans and not party.powers.prints:
             return [], []
         async with house.ledger.read() as conn:
-            case = await house.cases.case(conn, session.application)
-            ticket = await house.visits.ticket(conn, session.ticket)
+            case = await house.cases.case(conn, ticket.application)
         item = house.item_of(ticket.item, ticket.item_version)
         asked = showing.materials(case, item, url="") if case.state in FILLING else []
         issued = await self._following.view(case, language, document_url="/guest/documents")
@@ -629,4 +627,5 @@ def _staff(admin: Staff) -> Actor:
 
 
 def _third(party: ThirdParty) -> Actor:
-    return Actor(kind="staff", id=party.staff) if party.staff else Actor(kind="third_party", id=party.id)
+    kind, id = ("staff", party.staff) if party.staff else ("third_party", party.id)
+    return Actor(kind=kind, id=id, name=party.name)

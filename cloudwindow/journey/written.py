@@ -4,6 +4,7 @@ What is written in a call: kept with the case, then shown to everybody who is in
 Rule: what is written in a private talk reaches only who is in it; who comes later is not shown earlier lines.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cloudwindow.domain import third_party as parties
@@ -11,6 +12,7 @@ from cloudwindow.domain.errors import BadInput
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.messages import ChatSaid
 from cloudwindow.domain.session import Session
+from cloudwindow.domain.third_party import ThirdParty
 from cloudwindow.journey.calls import agent_topic, citizen_topic, third_topic
 from cloudwindow.journey.house import House
 from cloudwindow.records import Connection
@@ -33,7 +35,7 @@ async def write_line(
         raise BadInput("chat_empty")
     now = house.clock()
 
-    async def work(conn: Connection) -> ChatLine:
+    async def work(conn: Connection) -> tuple[ChatLine, Sequence[ThirdParty]]:
         kept = await house.visits.say(
             conn,
             case=session.application,
@@ -44,14 +46,12 @@ async def write_line(
             at=now,
         )
         await note(conn, session.application, "message.said", actor, now, {"line": kept.id})
-        return kept
+        return kept, await house.third_parties.of_session(conn, session.id)
 
-    kept = await house.ledger.write(work)
+    kept, known = await house.ledger.write(work)
     told = ChatSaid(id=kept.id, author=author, name=actor.name, text=kept.text, at_ms=round(kept.at * 1000))
     await house.hub.tell(citizen_topic(session.ticket), told)
     await house.hub.tell(agent_topic(session.agent), replace(told, session=session.id))
-    async with house.ledger.read() as conn:
-        known = await house.third_parties.of_session(conn, session.id)
     for one in known:
         if parties.reads(one, private=session.side_room):
             await house.hub.tell(

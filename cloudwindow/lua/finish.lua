@@ -1,7 +1,7 @@
 -- finish(prefix; now ms, agent, then: available | away, ticket | "") -> 1
 -- Errors NOT_SIGNED_IN; STATE_FORBIDS except in wrap-up. Finished already the same way: nothing changes.
 -- ticket: the call whose wrap-up is over; "" the oldest. While the agent holds others they go on with those.
--- Who asked for a break, or whose shift is over, goes away whatever comes next, with the last call.
+-- Who asked for a break, whose shift is over or whose page is gone goes away whatever comes next, with the last call.
 -- Keys: agent:<agent>, handling, and what move and seek touch.
 -- Announces agent.available or agent.away; agent.calls while others go on, and agent.leaving if it is to be the
 -- end then; offer.made when somebody waits whom the agent may serve.
@@ -39,13 +39,14 @@ table.remove(held, place)
 set_calls(a, held)
 a.misses, a.finished = 0, mine.ticket
 -- Parts: tickets rings lanes.
+local why_away = a.leaving or a.lost and "vanished"
 local function leave()
-  if a.leaving then call("HSET", key, "left_for", a.leaving) end
-  go_away(id, a, a.leaving or "finished")
+  if why_away then call("HSET", key, "left_for", why_away) end
+  go_away(id, a, why_away or "finished")
   return 1
 end
 
-if (next_state == "away" or a.leaving) and not held[1] and not a.offer then return leave() end
+if (next_state == "away" or why_away) and not held[1] and not a.offer then return leave() end
 -- Parts: offers choosing seeking.
 if held[1] or a.offer then
   -- Parts: matching ending turning.

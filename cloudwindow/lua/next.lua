@@ -2,7 +2,7 @@
 -- Errors NOT_SIGNED_IN; STATE_FORBIDS in a call or in wrap-up. Ringing already: 1, nothing changes.
 -- The agent is free afterwards in either case: they asked for work.
 -- Keys: agent:<agent>, presence, and what move and seek touch.
--- Announces agent.available for who was away; offer.made.
+-- Announces agent.returned for whose page was gone, agent.available for who was away; offer.made.
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id = ARGV[2]
 local a = agent_of(id)

@@ -3,7 +3,7 @@
 -- wait; MAY_NOT_SERVE lacks skill, language, mode or reach. Offered to this agent already: nothing changes.
 -- The agent may take it before its ring opens or its time has come: the reason says why.
 -- Keys: agent:<agent>, ticket:<ticket>, and what move and make_offer touch.
--- Announces agent.available for who was away; offer.made with the rule picked.
+-- Announces agent.returned for whose page was gone, agent.available for who was away; offer.made with the rule picked.
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
 local id, ticket, reason = ARGV[2], ARGV[3], ARGV[4]
 local a, t = agent_of(id), hash(K .. "ticket:" .. ticket)

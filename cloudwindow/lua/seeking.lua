@@ -182,9 +182,8 @@ end
 
 -- An agent whose page was gone in a call is back.
 local function come_to_life(id, a)
-  a.lost = nil
-  call("HDEL", K .. "agent:" .. id, "lost")
-  tell_state("agent.returned", id, a)
+  a.lost = a.lost or "1" -- the lease may have ended before anybody looked
+  be_back(id, a)
   if not a.calls then return end
   make_room(id, a)
   seek(id, nil, a)

@@ -2,7 +2,8 @@
 -- Errors NOT_SIGNED_IN; STATE_FORBIDS in a call or in wrap-up. Free or ringing already: only pull changes.
 -- pull: the agent takes tickets by hand (next, pick) and is pushed none.
 -- Keys: agent:<agent>, presence, and what move and seek touch.
--- Announces agent.available, or agent.changed when only pull did; offer.made when somebody waits whom the agent may serve.
+-- Announces agent.returned when their page had been gone; agent.available, or agent.changed when only pull did;
+-- offer.made when somebody waits whom the agent may serve.
 -- Parts: words tickets rings lanes states agents offers choosing seeking matching.
 local id, pull_mode = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
@@ -11,6 +12,7 @@ if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not kn
 if a.calls then
   return redis.error_reply("STATE_FORBIDS " .. a.state .. " go_available")
 end
+be_back(id, a)
 local changed = (a.pull or "") ~= pull_mode
 if changed then
   if a.state == "idle" then rouse(id, a) end

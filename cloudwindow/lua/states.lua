@@ -101,6 +101,15 @@ local function tell_state(kind, id, a, ticket)
     free_from_ms = tonumber(a.free_from), pull = a.pull == "1", calls = a.calls})
 end
 
+-- Whose page was gone and who acts all the same is there again.
+local function be_back(id, a)
+  if not a.lost then return end
+  a.lost = nil
+  call("HDEL", K .. "agent:" .. id, "lost")
+  renew(id, a)
+  tell_state("agent.returned", id, a)
+end
+
 -- What an agent holds has changed, and their state or not.
 local function tell_calls(id, a, before, ticket)
   if a.state ~= before and a.state ~= "offered" then

@@ -58,6 +58,7 @@ end
 
 -- Who asks for work is free, also if they were away, or has room beside their calls; false when they are busy.
 local function arrive_free(id, a)
+  be_back(id, a)
   if has_room(a, true) then return true end
   if a.state ~= "idle" and a.state ~= "away" then return false end
   call("HDEL", K .. "agent:" .. id, "leaving", "left_for")

@@ -100,6 +100,14 @@ class Appointments:
         )
         return int((await conn.execute(query)).scalar_one())
 
+    async def missed_by(self, conn: AsyncConnection, citizen: str, *, since: float) -> Sequence[float]:
+        """When this citizen gave up seats without a word since then."""
+        table = tables.appointment
+        query = select(table.c.ended_at).where(
+            table.c.citizen == citizen, table.c.state == State.NO_SHOW, table.c.ended_at >= since
+        )
+        return [float(at) for at in (await conn.execute(query)).scalars()]
+
     async def of_ticket(self, conn: AsyncConnection, ticket: str) -> Appointment | None:
         """The appointment this ticket was taken for."""
         row = await self._row(conn, tables.appointment.c.ticket == ticket)

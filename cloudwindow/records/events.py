@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypedDict, Unpack
 
 from sqlalchemy import RowMapping, Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -64,18 +64,24 @@ class Event:
     hash: str
 
 
+class Signed(TypedDict):
+    """Who did it, in which capacity (``Event.capacity``), and when (seconds since the epoch)."""
+
+    actor_kind: str
+    actor: str
+    capacity: str
+    on_behalf_of: str | None
+    organ: str | None
+    at: float
+
+
 async def append(
     conn: AsyncConnection,
     *,
     case: str,
     kind: str,
-    actor_kind: str,
-    actor: str,
-    capacity: str,
-    on_behalf_of: str | None,
-    organ: str | None,
-    at: float,
     payload: Mapping[str, JSON],
+    **signed: Unpack[Signed],
 ) -> Event:
     """
     Add a row at the end of ``case``'s chain, in the transaction of ``conn`` (a unit of the ledger's writer).
@@ -83,14 +89,6 @@ async def append(
     The writer's turn keeps two rows from taking the same place; were it missing, the unique (case, seq)
     refuses the second. Raises ValueError if ``payload`` holds something JSON cannot say.
     """
-    signed = {
-        "actor_kind": actor_kind,
-        "actor": actor,
-        "capacity": capacity,
-        "on_behalf_of": on_behalf_of,
-        "organ": organ,
-        "at": float(at),
-    }
     [row] = await _chained(conn, case, [(kind, payload)], signed)
     added = await conn.execute(insert(event).values(row).returning(event.c.id))
     return _read(row | {"id": added.scalar_one()})
@@ -101,22 +99,9 @@ async def append_all(
     *,
     case: str,
     told: Sequence[tuple[str, Mapping[str, JSON]]],
-    actor_kind: str,
-    actor: str,
-    capacity: str,
-    on_behalf_of: str | None,
-    organ: str | None,
-    at: float,
+    **signed: Unpack[Signed],
 ) -> None:
     """``append`` for several kinds with their payloads, in their order, by one actor in one moment."""
-    signed = {
-        "actor_kind": actor_kind,
-        "actor": actor,
-        "capacity": capacity,
-        "on_behalf_of": on_behalf_of,
-        "organ": organ,
-        "at": float(at),
-    }
     await conn.execute(insert(event), await _chained(conn, case, told, signed))
 
 
@@ -156,14 +141,14 @@ async def _chained(
     conn: AsyncConnection,
     case: str,
     told: Sequence[tuple[str, Mapping[str, JSON]]],
-    signed: Mapping[str, Any],
+    signed: Signed,
 ) -> list[dict[str, Any]]:
     """The next rows of ``case``'s chain."""
     seq, prev_hash = await _end_of_chain(conn, case)
     rows = []
     for place, (kind, payload) in enumerate(told, start=seq + 1):
         row = {"case_id": case, "seq": place, "kind": kind, **signed, "payload": canonical(payload)}
-        row |= {"alg": "sha256", "prev_hash": prev_hash}
+        row |= {"at": float(signed["at"]), "alg": "sha256", "prev_hash": prev_hash}
         row["hash"] = prev_hash = _hash_of(row) or NO_HASH
         rows.append(row)
     return rows

@@ -23,30 +23,20 @@ async def note(
     organ: str | None = None,
 ) -> None:
     """Append ``kind`` to the chain of ``case``; with ``organ`` it is done in that organ's name."""
-    await events.append(
-        conn,
-        case=case,
-        kind=kind,
-        actor_kind=actor.kind,
-        actor=actor.id,
-        capacity="for_organ" if organ else actor.capacity,
-        on_behalf_of=None if organ else actor.on_behalf_of,
-        organ=organ,
-        at=now,
-        payload=payload,
-    )
+    await events.append(conn, case=case, kind=kind, payload=payload, **_signed(actor, now, organ))
 
 
 async def note_all(conn: Connection, case: str, told: Sequence[Told], actor: Actor, now: float) -> None:
     """``note`` for several kinds with their payloads, in their order."""
-    await events.append_all(
-        conn,
-        case=case,
-        told=told,
-        actor_kind=actor.kind,
-        actor=actor.id,
-        capacity=actor.capacity,
-        on_behalf_of=actor.on_behalf_of,
-        organ=None,
-        at=now,
-    )
+    await events.append_all(conn, case=case, told=told, **_signed(actor, now, None))
+
+
+def _signed(actor: Actor, now: float, organ: str | None) -> events.Signed:
+    return {
+        "actor_kind": actor.kind,
+        "actor": actor.id,
+        "capacity": "for_organ" if organ else actor.capacity,
+        "on_behalf_of": None if organ else actor.on_behalf_of,
+        "organ": organ,
+        "at": now,
+    }

@@ -23,6 +23,7 @@ from cloudwindow.domain.appointment import (
     arrived,
     bookable_days,
     bookable_slots,
+    booking_paused_until,
     credit_seconds,
     due,
     free_seat,
@@ -282,3 +283,24 @@ def test_a_slot_that_the_office_no_longer_keeps_is_withdrawn_instead_of_reminded
     assert kept(booked().slot, CALENDAR)
     assert not kept(booked().slot, typhoon)
     assert due(booked(), typhoon, START - 86_400) is Event.WITHDRAW
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("missed", "now", "until"),
+    [
+        ((), 0.0, None),
+        ((10 * DAY,), 11 * DAY, None),
+        ((10 * DAY, 20 * DAY), 20 * DAY, 34 * DAY),
+        ((20 * DAY, 10 * DAY), 33.9 * DAY, 34 * DAY),
+        ((10 * DAY, 20 * DAY), 34 * DAY, None),
+        ((10 * DAY, 71 * DAY), 71 * DAY, None),
+        ((1 * DAY, 10 * DAY, 70 * DAY), 71 * DAY, 84 * DAY),
+    ],
+)
+def test_two_missed_within_sixty_days_pause_booking_for_fourteen(
+    missed: tuple[float, ...], now: float, until: float | None
+) -> None:
+    assert booking_paused_until(missed, now) == until

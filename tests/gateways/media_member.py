@@ -2,7 +2,7 @@
 
 import asyncio
 import fractions
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import av
 from aiortc import (
@@ -13,6 +13,8 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
+
+from cloudwindow.media.remote import RemoteMediaPlane
 
 Ask = Callable[[str], Awaitable[str]]
 
@@ -173,3 +175,19 @@ a=ssrc:2002 cname:x
 def written_offer(fingerprint: str = ":".join(["AB"] * 32)) -> str:
     """Return an offer as Chromium writes it; nobody will ever connect under it."""
     return CHROMIUM_OFFER.format(fingerprint=fingerprint).replace("\n", "\r\n")
+
+
+async def end_all(
+    ends: Iterable[MemberEnd],
+    planes: Iterable[RemoteMediaPlane],
+    processes: Iterable[asyncio.subprocess.Process],
+) -> None:
+    """Stop everything that a test started."""
+    for end in ends:
+        await end.leave()
+    for plane in planes:
+        await plane.stop()
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

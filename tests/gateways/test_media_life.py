@@ -14,7 +14,7 @@ from cloudwindow.bus import Worker, Workers
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, Mode, WorkerAddress
 from cloudwindow.media.remote import RemoteMediaPlane
-from tests.gateways.media_member import MemberEnd
+from tests.gateways.media_member import MemberEnd, end_all
 from tests.gateways.redis_server import RedisServer
 
 TOKEN = "a-token-for-tests"
@@ -103,14 +103,7 @@ class Site:
             return await self.processes[name].wait()
 
     async def finish(self) -> None:
-        for end in self.ends:
-            await end.leave()
-        for plane in self.planes:
-            await plane.stop()
-        for process in self.processes.values():
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        await end_all(self.ends, self.planes, self.processes.values())
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, W
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.wire import MAX_LINE_OCTETS, dial
 from cloudwindow.media.worker import MediaSettings, run_worker, start_worker
-from tests.gateways.media_member import Ask, MemberEnd, written_offer
+from tests.gateways.media_member import Ask, MemberEnd, end_all, written_offer
 
 TOKEN = "a-token-for-tests"
 
@@ -75,14 +75,7 @@ class City:
 
     async def finish(self) -> None:
         """Stop everything that was started here."""
-        for end in self.ends:
-            await end.leave()
-        for plane in self.planes:
-            await plane.stop()
-        for process in self.processes.values():
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        await end_all(self.ends, self.planes, self.processes.values())
 
     async def _workers(self) -> list[WorkerAddress]:
         return self.addresses

@@ -206,6 +206,35 @@ async def test_an_agent_lost_in_a_call_keeps_it_and_is_announced(hall: Hall) -> 
     assert (await hall.kinds())["agent.returned"] == 1
 
 
+async def test_an_agent_whose_last_call_is_finished_while_they_are_lost_is_away(hall: Hall) -> None:
+    await ring(hall)
+    await hall.accept()
+    await hall.go_by_silently(60)
+    await hall.line.wrap_up(MEI, T1, now=hall.now)
+    for _ in range(2):
+        await hall.line.finish(MEI, now=hall.now)
+    await hall.join("t2")
+    assert await hall.offers() == [("t1", "mei")]
+    assert [(one.state, one.reason, one.present) for one in await hall.line.agents()] == [
+        (State.AWAY, "vanished", False)
+    ]
+
+
+@pytest.mark.parametrize("act", ["available", "next"])
+async def test_a_lost_agent_who_acts_is_there_again(hall: Hall, act: str) -> None:
+    await test_an_agent_whose_last_call_is_finished_while_they_are_lost_is_away(hall)
+    node = hall.line.replica(await hall.line.snapshot(), {})
+    if act == "available":
+        await hall.line.set_available(MEI, now=hall.now)
+    else:
+        await hall.line.next_for(MEI, now=hall.now)
+    assert [one.present for one in await hall.line.agents()] == [True]
+    for news in await hall.line.since(node.id) or []:
+        node.apply(news.id, news)
+    assert [one.present for one in node.agents()] == [True]
+    assert (await hall.kinds())["agent.returned"] == 1
+
+
 async def test_a_released_ticket_stands_at_its_old_place(hall: Hall) -> None:
     await ring(hall)
     await hall.join("t2")

@@ -8,6 +8,7 @@ from icalendar import Calendar, Component
 from sqlalchemy import update
 
 from cloudwindow import journey
+from cloudwindow.domain import appointment as rules
 from cloudwindow.domain.appointment import State
 from cloudwindow.domain.calendar import day_of, moment
 from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, Unavailable
@@ -634,3 +635,33 @@ def test_every_message_says_when_and_leaves_nothing_unfilled(what: str, language
     assert "10:30" in text
     assert ("周五" in text) == (language == "zh-CN")
     assert not set(text) & set("{}")
+
+
+async def missed(town: Town, visitor: Visitor) -> None:
+    """The visitor's seat is given up half an hour after its time."""
+    town.now = (await held(visitor)).appointment.starts_at + rules.GIVEN_UP_SECONDS
+    await town.made.appointments.due()
+
+
+async def again(town: Town, visitor: Visitor, day: date) -> Visitor:
+    """The same person in a new browser, who chooses a time on ``day``."""
+    one = await town.visitor(id_number=visitor.about["id_number"], mobile=visitor.about["mobile"])
+    await choose(one, moment(day, time(15)))
+    return one
+
+
+async def test_who_misses_two_appointments_pauses_booking_and_still_takes_a_number(either_town: Town) -> None:
+    town = either_town
+    first = await booker(town, moment(date(2026, 5, 20), time(15)))
+    await missed(town, first)
+    second = await again(town, first, date(2026, 5, 21))
+    await confirm(second)
+    await missed(town, second)
+    third = await again(town, first, date(2026, 5, 22))
+    with pytest.raises(Conflict, match="booking_paused") as refused:
+        await confirm(third)
+    assert refused.value.values == {"until": "2026-06-04"}
+    town.now = moment(date(2026, 5, 22), time(10))
+    walk_in = await town.visitor(id_number=first.about["id_number"], mobile=first.about["mobile"])
+    await walk_in.take_number()
+    assert (await town.ticket(walk_in.ticket)).live

@@ -1,8 +1,10 @@
 """The pages of staff, rendered from sample views with strict templates."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from cloudwindow.i18n import LANGUAGES, said, texts
 from cloudwindow.journey.calls import PARK_REASONS, TRANSFER_REASONS
 from cloudwindow.journey.desk import AWAY_REASONS, DECLINE_REASONS, PICK_REASONS
 from cloudwindow.journey.inbox import DUTIES
+from tests.pages.environment import ROOT
 from tests.pages.staff_pages import PAGES, PANELS, UNTRANSLATED, render
 
 CODES = list(LANGUAGES)
@@ -48,6 +51,9 @@ CLOSED_LISTS: dict[str, Iterable[str]] = {
     "duty": DUTIES,
     "rating": "12345",
 }
+TEMPLATES = ROOT / "cloudwindow" / "templates"
+UNNAMED = re.compile(r"<details(?![^>]*\bid=)[^>]*>")
+"""Details without an id: ``panels.js`` opens again by id."""
 VOID = {"input", "img", "br", "meta", "link", "hr", "source", "wbr"}
 
 
@@ -144,6 +150,13 @@ def test_a_page_of_staff_holds_nothing_that_the_content_policy_refuses(name: str
 @pytest.mark.parametrize("name", PAGES | PANELS)
 def test_every_form_of_staff_that_posts_carries_its_token(name: str) -> None:
     assert Page(render(name, "zh-CN")).forms_without_token == []
+
+
+@pytest.mark.parametrize(
+    "template", sorted(TEMPLATES.glob("*/panels/*.html")), ids=lambda path: f"{path.parts[-3]}/{path.name}"
+)
+def test_what_somebody_opened_in_a_panel_can_be_found_again_when_it_is_renewed(template: Path) -> None:
+    assert not UNNAMED.findall(template.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("state", ["away", "idle", "offered", "in_call", "wrap_up"])

@@ -35,5 +35,8 @@ async function send(form, pressed, renew) {
   } else if (words) {
     say(words, "attention");
   }
-  if (problem === null) renew();
+  if (problem !== null) return;
+  form.reset();
+  form.closest("details")?.removeAttribute("open");
+  renew();
 }

@@ -83,6 +83,11 @@ class Janus:
             async with asyncio.timeout(within):
                 await self._ready.wait()
 
+    async def hang_up(self) -> None:
+        """Break the line; it is dialled again at once."""
+        if self._line is not None:
+            await self._line.close()
+
     # --- asking -------------------------------------------------------------------------------------
 
     async def attach(self, plugin: str) -> int:

@@ -114,7 +114,7 @@ class JanusMediaPlane:
         self.draining = draining or asyncio.Event()
         self._settings, self._on_event, self._name = settings, on_event, name
         self.rooms: dict[str, JanusRoom] = {}
-        self._janus = Janus(settings, self._hear, self._lose_all)
+        self.janus = Janus(settings, self._hear, self._lose_all)
         self._by_handle: dict[int, tuple[JanusRoom, JanusMember]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept = False
@@ -122,7 +122,7 @@ class JanusMediaPlane:
     @property
     def ready(self) -> bool:
         """Whether Janus can be asked now."""
-        return self._janus.ready
+        return self.janus.ready
 
     @property
     def member_count(self) -> int:
@@ -131,11 +131,11 @@ class JanusMediaPlane:
 
     async def until_ready(self, *, within: float) -> None:
         """Return when Janus can be asked, or after so many seconds."""
-        await self._janus.until_ready(within=within)
+        await self.janus.until_ready(within=within)
 
     async def run(self) -> None:
         """Keep the line to Janus until cancelled."""
-        await self._janus.run()
+        await self.janus.run()
 
     async def close_all(self) -> None:
         """Say goodbye to everybody, as far as Janus still answers."""
@@ -300,13 +300,24 @@ class JanusMediaPlane:
         if self._swept:
             return
         self._swept = True
-        told = await self._said(handle, {"request": "list", "admin_key": self._settings.admin_key})
         ours = {place.number for place in self.rooms.values()}
-        for left in told.data.get("list", []):
-            number = int(left["room"])
-            if left.get("description") == self._name and number not in ours:
+        for number in await self._listed(handle):
+            if number not in ours:
                 body = {"request": "destroy", "room": number, "secret": self._secret(number)}
                 await self._said(handle, body)
+
+    async def _listed(self, handle: int) -> list[int]:
+        told = await self._said(handle, {"request": "list", "admin_key": self._settings.admin_key})
+        rooms = told.data.get("list", [])
+        return [int(one["room"]) for one in rooms if one.get("description") == self._name]
+
+    async def numbers(self) -> list[int]:
+        """Janus' numbers of the rooms that bear our name."""
+        handle = await self._attached("videoroom")
+        try:
+            return await self._listed(handle)
+        finally:
+            await self._dropped(handle)
 
     async def _destroy(self, place: JanusRoom) -> None:
         if place.handle:
@@ -678,14 +689,14 @@ class JanusMediaPlane:
 
     async def _attached(self, plugin: str) -> int:
         try:
-            return await self._janus.attach(plugin)
+            return await self.janus.attach(plugin)
         except JanusRefused as exc:
             raise Unavailable("media_unavailable") from exc
 
     async def _said(self, handle: int, body: Message, *, offer: str = "", answer: str = "") -> Told:
         """Ask. Raises BadInput ``bad_sdp`` or Unavailable ``media_unavailable``."""
         try:
-            return await self._janus.ask(handle, body, offer=offer, answer=answer)
+            return await self.janus.ask(handle, body, offer=offer, answer=answer)
         except JanusRefused as exc:
             if exc.code in BAD_SDP and (offer or answer):
                 raise BadInput("bad_sdp") from exc
@@ -696,7 +707,7 @@ class JanusMediaPlane:
         """Detach; where Janus does not answer the session's end will do it."""
         self._by_handle.pop(handle, None)
         with suppress(Unavailable):
-            await self._janus.detach(handle)
+            await self.janus.detach(handle)
 
 
 def _stats(place: JanusRoom, one: JanusMember, now: float) -> MemberStats:

@@ -36,7 +36,6 @@ from cloudwindow.media.worker import (
     listen,
 )
 
-
 READY_SECONDS: Final = 3.0
 """How long a start waits for Janus; after that it goes on trying, and is not listed meanwhile."""
 

@@ -6,16 +6,20 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
+from tests.browser.backends import BACKENDS, backed
 from tests.browser.test_taking import waiting
 from tests.browser.walk import PHONE, Agent, City, chromium, city, frames_advance, person
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
+@pytest.fixture(params=BACKENDS)
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[City]:
+    """The running product, on each backend."""
+    async with (
+        backed(request.param, tmp_path / "backend") as settings,
+        city(tmp_path / "data", **settings) as running,
+    ):
         yield running
 
 

@@ -1,23 +1,20 @@
 """The files of ``deploy/janus`` in Debian's Janus: who may speak to it, and what a transfer would rest on."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
-from random import Random
-from socket import socket
-from time import monotonic
 from typing import Any
 
 import aiohttp
 import pytest
 
-from benchmarks.calls.leg import HOST, Leg
-from benchmarks.calls.load import End, Load
+from benchmarks.calls.leg import Leg
+from benchmarks.calls.load import End
 from benchmarks.calls.stream import Stream, recorded
+from tests.gateways.janus_ends import flows
+from tests.gateways.janus_server import NEEDS_JANUS, running_janus
 
-SAMPLES = Path(__file__).parents[2] / "deploy" / "janus"
 LIMIT_SECONDS = 20.0
 UNAUTHORIZED, WRONG_KEY, KEY_MISSING, NO_SUCH_FEED = 403, 433, 429, 428
 ROOM: dict[str, Any] = {
@@ -28,7 +25,7 @@ ROOM: dict[str, Any] = {
     "audiocodec": "opus",
 }
 
-pytestmark = pytest.mark.skipif(shutil.which("janus") is None, reason="Debian's janus is not installed")
+pytestmark = NEEDS_JANUS
 
 
 class Api:
@@ -90,47 +87,11 @@ async def another(api: Api, session: int) -> Handle:
     return Handle(api, session, told["data"]["id"])
 
 
-def put_samples(folder: Path) -> int:
-    """Copy the samples with a folder, a library and a port that are right here; the port."""
-    with socket() as probe:
-        probe.bind((HOST, 0))
-        port = int(probe.getsockname()[1])
-    library = str(next(Path("/usr/lib").glob("*/janus")))
-    for sample in SAMPLES.glob("*.jcfg"):
-        text = sample.read_text().replace("/usr/lib/x86_64-linux-gnu/janus", library)
-        (folder / sample.name).write_text(text.replace("/etc/janus", str(folder)).replace("8188", str(port)))
-    return port
-
-
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """Janus with the samples, their folder and port moved."""
-    port = put_samples(tmp_path)
-    with (tmp_path / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            "janus", "--configs-folder", str(tmp_path), stdout=log, stderr=log
-        )
-    try:
-        async with aiohttp.ClientSession() as http:
-            running = Server(process.pid, f"ws://{HOST}:{port}/", http)
-            await until_up(running)
-            yield running
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def until_up(running: Server) -> None:
-    """Dial until it answers."""
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while True:
-            try:
-                api = await running.line()
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.05)
-            else:
-                await api.line.close()
-                return
+    async with running_janus(tmp_path) as running, aiohttp.ClientSession() as http:
+        yield Server(running.process.pid, running.settings.url, http)
 
 
 def listening_tcp(pid: int) -> list[str]:
@@ -193,28 +154,6 @@ async def subscriber(handle: Handle, feed: int, stream: Stream) -> End:
     await handle.ask("start", {"type": "answer", "sdp": answer})
     await leg.connect()
     return End(leg, stream, sends=False, receives=True, measures=False)
-
-
-def flows(sender: End, receiver: End, *, seconds: float) -> set[int]:
-    """Let ``sender`` send until sound and picture arrive, at most so long; the SSRCs of what did."""
-    settle(receiver)
-    load = Load([sender, receiver], chance=Random(1))
-    limit = monotonic() + seconds
-    try:
-        while monotonic() < limit and len(receiver.arrived) < 2:
-            load.run(0.2)
-    finally:
-        load.close()
-    return set(receiver.arrived)
-
-
-def settle(receiver: End) -> None:
-    """Read what is still on its way until nothing comes any more, and forget it."""
-    load = Load([receiver], chance=Random(1))
-    while load.run(0.3).received:
-        continue
-    load.close()
-    receiver.arrived.clear()
 
 
 async def test_a_subscriber_is_switched_to_another_sender_on_the_same_connection(server: Server) -> None:

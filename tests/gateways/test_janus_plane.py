@@ -1,0 +1,295 @@
+"""``MediaPlane`` on Debian's Janus: who receives whom, what outlives a break, what is refused and how."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.calls.leg import Leg
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unavailable
+from cloudwindow.media.janus import JanusSettings
+from cloudwindow.media.janus_member import named, without_candidates
+from cloudwindow.media.janus_plane import MAX_MEMBERS, JanusMediaPlane
+from cloudwindow.media.janus_worker import janus_start
+from cloudwindow.media.plane import EventHandler, MediaEventKind, Mode, WorkerAddress
+from cloudwindow.media.recorder_remote import RemoteRecorder
+from cloudwindow.media.remote import RemoteMediaPlane
+from cloudwindow.media.worker import MediaSettings
+from tests.gateways.janus_ends import ROOM, Company, flows
+from tests.gateways.janus_server import NEEDS_JANUS, RunningJanus, running_janus
+
+TOKEN = "a-token-for-tests"
+SECONDS = 10.0
+
+
+@asynccontextmanager
+async def planed(settings: JanusSettings, on_event: EventHandler) -> AsyncIterator[JanusMediaPlane]:
+    """A plane on that Janus."""
+    plane = JanusMediaPlane(settings, on_event, name="test")
+    running = asyncio.create_task(plane.run())
+    await plane.until_ready(within=SECONDS)
+    try:
+        yield plane
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await plane.close_all()
+
+
+@pytest.fixture
+async def janus(tmp_path: Path) -> AsyncIterator[RunningJanus]:
+    async with running_janus(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def company(janus: RunningJanus) -> AsyncIterator[Company]:
+    company = Company()
+    async with planed(janus.settings, company.on_event) as plane:
+        company.plane = plane
+        yield company
+        await company.close()
+
+
+# --- who receives whom -----------------------------------------------------------------------------------
+
+
+@NEEDS_JANUS
+async def test_two_people_receive_each_other_and_hold_lets_nothing_through(company: Company) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+    assert len(flows(citizen.sending, agent.seen, seconds=SECONDS)) == 2
+    assert company.plane
+    await company.plane.hold(ROOM, "look_up")
+    assert flows(agent.sending, citizen.seen, seconds=1.0) == set()
+    assert flows(citizen.sending, agent.seen, seconds=1.0) == set()
+    stats = await company.plane.stats(ROOM)
+    assert [(one.member, one.slots, one.held) for one in stats.members] == [
+        ("citizen", ("agent",), "look_up"),
+        ("agent", ("citizen",), "look_up"),
+    ]
+    await company.plane.hold(ROOM, None)
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+    assert [len(one.invitations) for one in (citizen, agent)] == [1, 1]
+
+
+@NEEDS_JANUS
+async def test_a_transfer_shows_the_next_agent_on_the_connections_there_are(company: Company) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    before = flows(agent.sending, citizen.seen, seconds=SECONDS)
+    leg = citizen.seen.leg
+    assert company.plane
+    await company.plane.remove(ROOM, "agent")
+    other = await company.enter("agent", "agent")
+    await company.meet(other)
+    assert flows(other.sending, citizen.seen, seconds=SECONDS) == before
+    assert (citizen.seen.leg, len(citizen.invitations)) == (leg, 1)
+
+
+@NEEDS_JANUS
+async def test_a_reloaded_page_is_shown_again_without_a_word_to_the_other(company: Company) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    again = await company.enter("citizen", "citizen")
+    await company.meet(again)
+    assert len(flows(again.sending, agent.seen, seconds=SECONDS)) == 2
+    assert len(flows(agent.sending, again.seen, seconds=SECONDS)) == 2
+    assert len(agent.invitations) == 1
+    assert [event.kind for event in company.told if event.kind is MediaEventKind.GONE] == []
+
+
+@NEEDS_JANUS
+async def test_a_third_person_is_received_and_left_out_of_a_private_talk(company: Company) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    third = await company.enter("third-1", "family")
+    await company.meet(third)
+    assert len(flows(third.sending, citizen.seen, seconds=SECONDS)) == 2
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+    assert len(flows(citizen.sending, third.seen, seconds=SECONDS)) == 2
+    assert company.plane
+    await company.plane.side_room(ROOM, {"citizen", "agent"})
+    assert flows(third.sending, citizen.seen, seconds=1.0) == set()
+    assert flows(citizen.sending, third.seen, seconds=1.0) == set()
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+    await company.plane.side_room(ROOM, ())
+    assert len(flows(third.sending, citizen.seen, seconds=SECONDS)) == 2
+
+
+@NEEDS_JANUS
+async def test_a_supervisor_is_received_by_nobody_by_the_agent_or_by_all(company: Company) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    watcher = await company.enter("watcher", "supervisor")
+    await company.meet(watcher)
+    assert len(flows(citizen.sending, watcher.seen, seconds=SECONDS)) == 2
+    assert [len(one.invitations) for one in (citizen, agent)] == [1, 1]
+    assert company.plane
+    await company.plane.mode(ROOM, "watcher", Mode.WHISPER)
+    assert len(flows(watcher.sending, agent.seen, seconds=SECONDS)) == 2
+    assert flows(watcher.sending, citizen.seen, seconds=1.0) == set()
+    await company.plane.mode(ROOM, "watcher", Mode.JOIN)
+    assert len(flows(watcher.sending, citizen.seen, seconds=SECONDS)) == 2
+    await company.plane.mode(ROOM, "watcher", Mode.LISTEN)
+    assert flows(watcher.sending, citizen.seen, seconds=1.0) == set()
+
+
+@NEEDS_JANUS
+async def test_two_citizens_are_never_joined(company: Company) -> None:
+    for member in ("one", "two"):
+        await company.enter(member, "citizen")
+        await company.heard(MediaEventKind.CONNECTED, member)
+    assert company.plane
+    assert [one.slots for one in (await company.plane.stats(ROOM)).members] == [(), ()]
+    assert [one.invitations for one in company.people.values()] == [[], []]
+
+
+@NEEDS_JANUS
+async def test_who_tries_the_echo_hears_themself_on_the_connection_they_send_on(company: Company) -> None:
+    alone = await company.enter("self", "citizen", echo=True)
+    assert len(flows(alone.sending, alone.sending, seconds=SECONDS)) == 2
+    assert alone.invitations == []
+
+
+# --- what is refused -------------------------------------------------------------------------------------
+
+
+@NEEDS_JANUS
+@pytest.mark.parametrize(
+    ("role", "offer", "code"),
+    [("citizen", "v=0", "bad_sdp"), ("recorder", "", "unknown_role"), ("mayor", "", "unknown_role")],
+)
+async def test_an_offer_that_cannot_be_is_refused(company: Company, role: str, offer: str, code: str) -> None:
+    assert company.plane
+    with pytest.raises(BadInput) as refused:
+        await company.plane.answer(ROOM, "m", role=role, offer=offer or Leg().offer("sendrecv"))
+    assert refused.value.code == code
+    assert (await company.plane.stats(ROOM)).members == ()
+
+
+@NEEDS_JANUS
+async def test_a_seventh_person_and_a_change_of_role_are_refused(company: Company) -> None:
+    assert company.plane
+    for number in range(MAX_MEMBERS):
+        await company.plane.answer(ROOM, f"f{number}", role="family", offer=Leg().offer("sendrecv"))
+    for member, role, code in (("f9", "family", "room_full"), ("f1", "agent", "role_changed")):
+        with pytest.raises(Conflict) as refused:
+            await company.plane.answer(ROOM, member, role=role, offer=Leg().offer("sendrecv"))
+        assert refused.value.code == code
+
+
+# --- what happens to Janus -------------------------------------------------------------------------------
+
+
+@NEEDS_JANUS
+async def test_a_broken_line_to_janus_ends_no_call(company: Company, janus: RunningJanus) -> None:
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    plane = company.plane
+    assert isinstance(plane, JanusMediaPlane)
+    await plane.janus.hang_up()
+    await plane.hold(ROOM, "look_up")
+    assert flows(agent.sending, citizen.seen, seconds=1.0) == set()
+    await plane.hold(ROOM, None)
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+    assert [event for event in company.told if event.kind is MediaEventKind.GONE] == []
+
+
+@NEEDS_JANUS
+async def test_everybody_is_gone_with_janus_and_may_come_again(company: Company, janus: RunningJanus) -> None:
+    await company.enter("citizen", "citizen")
+    await company.enter("agent", "agent")
+    await janus.start_again()
+    for member in ("citizen", "agent"):
+        await company.heard(MediaEventKind.GONE, member)
+    citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+    await company.meet(citizen, agent)
+    assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+
+
+@NEEDS_JANUS
+async def test_without_janus_a_call_is_refused_by_a_stable_code(
+    company: Company, janus: RunningJanus
+) -> None:
+    await janus.stop()
+    assert company.plane
+    with pytest.raises(Unavailable) as refused:
+        async with asyncio.timeout(5):
+            await company.plane.answer(ROOM, "citizen", role="citizen", offer=Leg().offer("sendrecv"))
+    assert refused.value.code == "media_unavailable"
+
+
+@NEEDS_JANUS
+async def test_rooms_of_a_plane_that_was_killed_are_ended_by_the_next_of_its_name(
+    janus: RunningJanus,
+) -> None:
+    settings = janus.settings
+    first = JanusMediaPlane(settings, Company().on_event, name="one")
+    running = asyncio.create_task(first.run())
+    await first.answer(ROOM, "citizen", role="citizen", offer=Leg().offer("sendrecv"))
+    left = first.rooms[ROOM].number
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    second = JanusMediaPlane(settings, Company().on_event, name="one")
+    running = asyncio.create_task(second.run())
+    await second.answer(ROOM, "citizen", role="citizen", offer=Leg().offer("sendrecv"))
+    assert await second.numbers() == [second.rooms[ROOM].number] != [left]
+    await second.close_all()
+    assert await second.numbers() == []
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await first.close_all()
+
+
+# --- behind a worker -------------------------------------------------------------------------------------
+
+
+@NEEDS_JANUS
+async def test_a_web_process_notices_no_difference_but_that_nothing_is_recorded(
+    janus: RunningJanus, tmp_path: Path
+) -> None:
+    settings = MediaSettings(name="m1", control=f"unix:{tmp_path}/control", token=TOKEN)
+    company = Company()
+    async with AsyncExitStack() as stack:
+        worker = await janus_start(janus.settings)(settings, None)
+        stack.push_async_callback(worker.close)
+        load = worker.load()
+        assert load is not None
+
+        async def workers() -> list[WorkerAddress]:
+            return [WorkerAddress(name="m1", control=settings.control)]
+
+        plane = RemoteMediaPlane(workers, company.on_event, TOKEN)
+        stack.push_async_callback(plane.stop)
+        company.plane = plane
+        citizen, agent = await company.enter("citizen", "citizen"), await company.enter("agent", "agent")
+        await company.meet(citizen, agent)
+        assert len(flows(agent.sending, citizen.seen, seconds=SECONDS)) == 2
+        await plane.hold(ROOM, "look_up", member="agent")
+        assert flows(agent.sending, citizen.seen, seconds=1.0) == set()
+        assert [one.held for one in (await plane.stats(ROOM)).members] == [None, "look_up"]
+        with pytest.raises(CloudWindowError) as refused:
+            await RemoteRecorder(plane).start(ROOM, recording="r", key=secrets.token_bytes(32), now=1.0)
+        assert refused.value.code == "recording_unavailable"
+        await plane.close(ROOM)
+        await company.close()
+
+
+# --- session descriptions --------------------------------------------------------------------------------
+
+
+def test_streams_are_named_by_their_place_and_no_address_is_passed_on() -> None:
+    told = (
+        "v=0\r\nm=audio 9 X 1\r\na=mid:0\r\na=msid:janus janus0\r\na=ssrc:7 cname:janus\r\n"
+        "a=ssrc:7 msid:janus janus0\r\nm=video 9 X 2\r\na=mid:1\r\n"
+        "a=candidate:1 1 udp 1 10.0.0.9 9 typ host\r\n"
+    )
+    assert without_candidates(named(told, {"0": 2})) == (
+        "v=0\r\nm=audio 9 X 1\r\na=mid:0\r\na=ssrc:7 cname:janus\r\na=msid:slot-2 0\r\n"
+        "m=video 9 X 2\r\na=mid:1\r\n"
+    )

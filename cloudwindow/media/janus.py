@@ -126,7 +126,7 @@ class Janus:
         if self._line is None:
             raise Unavailable("media_unavailable")
         number = token_hex(8)
-        answered = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (kind, answered)
         try:
             await self._line.send_str(self._written(kind, number, values))

@@ -447,7 +447,8 @@ class JanusMediaPlane:
                 if one.receiving.invited:
                     return  # one exchange at a time: the answer to it comes back here
                 await self._switch(place, one, one.receiving)
-                await self._extend(place, one, one.receiving)
+                if not one.receiving.invited:
+                    await self._extend(place, one, one.receiving)
                 await self._start_what_may(place, one, one.receiving)
         except CloudWindowError as error:
             log.warning("a subscription is made anew: %s", error.code)
@@ -561,9 +562,11 @@ class JanusMediaPlane:
                 streams.append({"feed": feed, "mid": source, "sub_mid": line.mid})
                 moved.append((line, feed))
         if streams:
-            await self._said(receiving.handle, {"request": "switch", "streams": streams})
+            told = await self._said(receiving.handle, {"request": "switch", "streams": streams})
             for line, feed in moved:
                 line.feed = feed
+            if told.sdp:  # whoever was shown there has left: Janus wakes the lines by an exchange
+                self._send_invitation(place, one, receiving, told.sdp, fresh=False)
 
     @staticmethod
     def _mid_of(place: JanusRoom, one: JanusMember, line: Line) -> str:

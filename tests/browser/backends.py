@@ -17,7 +17,6 @@ async def backed(name: str, folder: Path) -> AsyncIterator[dict[str, str]]:
     if name == "workers":
         yield {}
         return
-    folder.mkdir()
     async with running_janus(folder) as janus:
         yield {
             "CW_MEDIA_BACKEND": "janus",

@@ -64,6 +64,7 @@ async def _started(folder: Path) -> asyncio.subprocess.Process:
 
 def put_samples(folder: Path) -> int:
     """Copy the samples with a folder, a library and a port that are right here; the port."""
+    folder.mkdir(exist_ok=True)
     with socket() as probe:
         probe.bind((HOST, 0))
         port = int(probe.getsockname()[1])

@@ -48,6 +48,10 @@ class JanusRefused(Exception):
         self.code = code
 
 
+class _NotSent(Exception):
+    """The line was gone before Janus could hear us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A plugin's answer: its ``data`` and, where there is one, a session description."""
@@ -116,25 +120,38 @@ class Janus:
     async def _asked(self, kind: str, **values: Any) -> Message:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                await self._ready.wait()
-                return await self._exchange(kind, session_id=self._session, **values)
+                while True:
+                    await self._ready.wait()
+                    try:
+                        return await self._exchange(kind, session_id=self._session, **values)
+                    except _NotSent:
+                        await asyncio.sleep(REDIAL_SECONDS)
         except TimeoutError as exc:
             raise Unavailable("media_unavailable") from exc
 
     async def _exchange(self, kind: str, **values: Any) -> Message:
-        """Send and wait, without a limit, for the answer or the event that an ``ack`` announced."""
+        """
+        Send and wait, without a limit, for the answer or the event that an ``ack`` announced.
+
+        Raises Unavailable if the line broke meanwhile: Janus may or may not have done it.
+        """
         if self._line is None:
-            raise Unavailable("media_unavailable")
+            raise _NotSent
         number = token_hex(8)
         answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (kind, answered)
         try:
-            await self._line.send_str(self._written(kind, number, values))
+            await self._send(self._line, self._written(kind, number, values))
             return await answered
-        except ConnectionError as exc:
-            raise Unavailable("media_unavailable") from exc
         finally:
             del self._waiting[number]
+
+    @staticmethod
+    async def _send(line: aiohttp.ClientWebSocketResponse, text: str) -> None:
+        try:
+            await line.send_str(text)
+        except ConnectionError as exc:
+            raise _NotSent from exc
 
     def _written(self, kind: str, number: str, values: Message) -> str:
         known = {"janus": kind, "transaction": number, "apisecret": self._settings.api_secret}
@@ -188,7 +205,7 @@ class Janus:
         """Claim our session, or make one."""
         try:
             await self._claim_or_create()
-        except (TimeoutError, CloudWindowError, JanusRefused) as exc:
+        except (TimeoutError, CloudWindowError, JanusRefused, _NotSent) as exc:
             log.warning("Janus does not take us: %s", exc)
             return
         self._broken_at = None
@@ -223,7 +240,7 @@ class Janus:
                 await asyncio.sleep(KEEPALIVE_SECONDS)
                 async with asyncio.timeout(ASK_SECONDS):
                     await self._exchange("keepalive", session_id=self._session)
-        except (TimeoutError, CloudWindowError, JanusRefused):
+        except (TimeoutError, CloudWindowError, JanusRefused, _NotSent):
             return  # the line is made anew, and shows whether the session is still there
 
     async def _read(self, line: aiohttp.ClientWebSocketResponse) -> None:

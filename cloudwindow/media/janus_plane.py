@@ -58,6 +58,8 @@ PUBLISHERS: Final = 2 * MAX_MEMBERS
 SETUP_SECONDS: Final = 15.0
 AGAIN_SECONDS: Final = 1.0
 """The pause before a subscription that failed is made anew."""
+DROP_ATTEMPTS: Final = 10
+"""Attempts of four seconds, which is longer than a session can be claimed: then Janus ends it by itself."""
 MAX_BITS_PER_SECOND: Final = 2_500_000
 BAD_SDP: Final = frozenset({437, 465})
 """The VideoRoom's and the core's numbers for a session description they cannot use."""
@@ -137,11 +139,21 @@ class JanusMediaPlane:
         """Keep the line to Janus until cancelled."""
         await self.janus.run()
 
+    async def until_settled(self) -> None:
+        """Return when Janus has done all that is on its way, with the browsers' answers to it."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close_all(self) -> None:
-        """Say goodbye to everybody, as far as Janus still answers."""
-        for room in list(self.rooms.values()):
-            with suppress(CloudWindowError):
-                await self.close(room.name)
+        """Say goodbye to everybody, if Janus still answers; else their session there ends by itself."""
+        for place in list(self.rooms.values()):
+            if self.ready:
+                with suppress(CloudWindowError):
+                    await self.close(place.name)
+            for one in place.members.values():
+                self._forget(one)
+                if one.receiving is not None:
+                    one.receiving.settled()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -707,10 +719,18 @@ class JanusMediaPlane:
             raise Unavailable("media_unavailable") from exc
 
     async def _dropped(self, handle: int) -> None:
-        """Detach; where Janus does not answer the session's end will do it."""
+        """Detach; where Janus does not answer, as soon as it does: media may flow meanwhile."""
         self._by_handle.pop(handle, None)
-        with suppress(Unavailable):
+        try:
             await self.janus.detach(handle)
+        except Unavailable:
+            self._keep(self._drop_later(handle))
+
+    async def _drop_later(self, handle: int) -> None:
+        for _ in range(DROP_ATTEMPTS):
+            with suppress(Unavailable):
+                await self.janus.detach(handle)
+                return
 
 
 def _stats(place: JanusRoom, one: JanusMember, now: float) -> MemberStats:

@@ -294,7 +294,7 @@ async def forwarding(stage: Stage, **settings: Any) -> AsyncIterator[Forwarder]:
 @asynccontextmanager
 async def through_janus(stage: Stage, folder: Path) -> AsyncIterator[JanusMediaPlane]:
     """Let Debian's Janus perform, with our sample files in ``folder``."""
-    async with running_janus(folder) as janus:
+    with running_janus(folder) as janus:
         plane = JanusMediaPlane(janus.settings, stage.on_event, name="stage")
         running = asyncio.create_task(plane.run())
         await plane.until_ready(within=10)

@@ -16,11 +16,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(params=BACKENDS)
 async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[City]:
     """The running product, on each backend."""
-    async with (
-        backed(request.param, tmp_path / "backend") as settings,
-        city(tmp_path / "data", **settings) as running,
-    ):
-        yield running
+    with backed(request.param, tmp_path / "backend") as settings:
+        async with city(tmp_path / "data", **settings) as running:
+            yield running
 
 
 @pytest.fixture

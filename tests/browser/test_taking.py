@@ -24,11 +24,9 @@ def backend() -> str:
 @pytest.fixture
 async def town(backend: str, tmp_path: Path) -> AsyncIterator[City]:
     """The running product."""
-    async with (
-        backed(backend, tmp_path / "backend") as settings,
-        city(tmp_path / "data", **settings) as running,
-    ):
-        yield running
+    with backed(backend, tmp_path / "backend") as settings:
+        async with city(tmp_path / "data", **settings) as running:
+            yield running
 
 
 @pytest.fixture

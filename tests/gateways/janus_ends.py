@@ -2,16 +2,22 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from time import monotonic
 
 from benchmarks.calls.leg import Leg
 from benchmarks.calls.load import End, Load
-from benchmarks.calls.stream import recorded
+from benchmarks.calls.stream import Stream, recorded
 from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind, MediaPlane
 
 LIMIT_SECONDS = 20.0
 ROOM = "r1"
+
+
+@cache
+def _stream() -> Stream:
+    return recorded(1)
 
 
 @dataclass(slots=True)
@@ -37,8 +43,18 @@ class Company:
         self.plane: MediaPlane | None = None
         self.people: dict[str, Person] = {}
         self.told: list[MediaEvent] = []
-        self._stream = recorded(1)
+        self._stream = _stream()
+        self._legs: list[Leg] = []
         self._news = asyncio.Condition()
+
+    def leg(self) -> Leg:
+        """Another connection, let go of at the end."""
+        self._legs.append(Leg())
+        return self._legs[-1]
+
+    def offer(self) -> str:
+        """An offer of somebody who will never connect."""
+        return self.leg().offer("sendrecv")
 
     async def on_event(self, event: MediaEvent) -> None:
         """Remember, and answer an invitation as ``call.js`` would."""
@@ -51,7 +67,7 @@ class Company:
     async def _accept(self, member: str, invitation: Invitation) -> None:
         person = self.people[member]
         person.invitations.append(invitation)
-        leg = Leg() if invitation.fresh else person.seen.leg
+        leg = self.leg() if invitation.fresh else person.seen.leg
         assert self.plane
         answer = leg.answer(invitation.sdp)
         await self.plane.receive(ROOM, member, number=invitation.number, answer=answer)
@@ -71,7 +87,7 @@ class Company:
 
     async def enter(self, member: str, role: str, *, echo: bool = False) -> Person:
         """Join and connect; a second time as a reloaded page would."""
-        leg = Leg()
+        leg = self.leg()
         end = End(leg, self._stream, sends=True, receives=echo, measures=False)
         person = self.people[member] = Person(member, end)
         assert self.plane
@@ -87,10 +103,8 @@ class Company:
 
     async def close(self) -> None:
         """Let go of every leg."""
-        for person in self.people.values():
-            for end in (person.sending, person.receiving):
-                if end is not None:
-                    await end.leg.close()
+        for leg in self._legs:
+            await leg.close()
 
 
 def flows(sender: End, receiver: End, *, seconds: float) -> set[int]:

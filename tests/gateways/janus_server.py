@@ -1,12 +1,12 @@
 """Debian's Janus with the files of ``deploy/janus``, their folder and port moved."""
 
-import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
+from socket import create_connection, socket
+from time import monotonic, sleep
 
 import pytest
 
@@ -20,46 +20,54 @@ NEEDS_JANUS = pytest.mark.skipif(
 )
 
 
-@dataclass(slots=True)
 class RunningJanus:
     """A Janus process and how it is spoken to; ``folder`` holds its files and its ``log``."""
 
-    process: asyncio.subprocess.Process
-    settings: JanusSettings
-    folder: Path
-    port: int
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._port = put_samples(folder)
+        self.settings = JanusSettings(
+            url=f"ws://{HOST}:{self._port}/", api_secret="replace-me", admin_key="replace-me-too"
+        )
+        self.process = self._started()
 
-    async def stop(self) -> None:
-        """End it."""
-        if self.process.returncode is None:
-            self.process.terminate()
-        await self.process.wait()
+    def _started(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(["janus", "--configs-folder", str(self.folder)], stdout=log, stderr=log)
 
-    async def start_again(self) -> None:
+    def until_up(self) -> None:
+        """Dial until it answers."""
+        limit = monotonic() + LIMIT_SECONDS
+        while True:
+            try:
+                create_connection((HOST, self._port), timeout=1).close()
+            except OSError:
+                assert monotonic() < limit, (self.folder / "log").read_text()
+                sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """End it at once, as a machine that fails."""
+        self.process.kill()
+        self.process.wait()
+
+    def start_again(self) -> None:
         """Another process at the same place, which knows nothing of what was."""
-        await self.stop()
-        self.process = await _started(self.folder)
-        await _until_up(self.port)
+        self.stop()
+        self.process = self._started()
+        self.until_up()
 
 
-@asynccontextmanager
-async def running_janus(folder: Path) -> AsyncIterator[RunningJanus]:
+@contextmanager
+def running_janus(folder: Path) -> Iterator[RunningJanus]:
     """Start Janus with the samples in ``folder``."""
-    port = put_samples(folder)
-    settings = JanusSettings(url=f"ws://{HOST}:{port}/", api_secret="replace-me", admin_key="replace-me-too")
-    running = RunningJanus(await _started(folder), settings, folder, port)
+    running = RunningJanus(folder)
     try:
-        await _until_up(port)
+        running.until_up()
         yield running
     finally:
-        await running.stop()
-
-
-async def _started(folder: Path) -> asyncio.subprocess.Process:
-    with (folder / "log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            "janus", "--configs-folder", str(folder), stdout=log, stderr=log
-        )
+        running.stop()
 
 
 def put_samples(folder: Path) -> int:
@@ -73,17 +81,3 @@ def put_samples(folder: Path) -> int:
         text = sample.read_text().replace("/usr/lib/x86_64-linux-gnu/janus", library)
         (folder / sample.name).write_text(text.replace("/etc/janus", str(folder)).replace("8188", str(port)))
     return port
-
-
-async def _until_up(port: int) -> None:
-    """Dial until it answers."""
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(HOST, port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return

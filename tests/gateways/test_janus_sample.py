@@ -90,8 +90,9 @@ async def another(api: Api, session: int) -> Handle:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """Janus with the samples, their folder and port moved."""
-    async with running_janus(tmp_path) as running, aiohttp.ClientSession() as http:
-        yield Server(running.process.pid, running.settings.url, http)
+    with running_janus(tmp_path) as running:
+        async with aiohttp.ClientSession() as http:
+            yield Server(running.process.pid, running.settings.url, http)
 
 
 def listening_tcp(pid: int) -> list[str]:

@@ -1,5 +1,5 @@
 """
-One member of a room on Janus: what they send on one connection and receive on another.
+A room on Janus and its members: what they send on one connection and receive on another.
 
 Janus numbers a subscription's lines by mid; ``Receiving`` knows which of them shows which place of the page.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from cloudwindow.media.meeting import Seat
+from cloudwindow.media.meeting import Seat, hold_of, in_side_room, meets, mode_of, receives, seated
+from cloudwindow.media.plane import Arrangement, MemberStats
 from cloudwindow.media.sdp import Offer
 
 KINDS: Final = ("audio", "video")
@@ -92,6 +93,80 @@ class JanusMember:
 def next_number() -> int:
     """Number an invitation."""
     return next(_NUMBERS)
+
+
+@dataclass(slots=True)
+class JanusRoom:
+    """One room; ``number`` and ``secret`` are Janus' and known to us alone."""
+
+    name: str
+    number: int
+    secret: str
+    handle: int = 0
+    members: dict[str, JanusMember] = field(default_factory=dict)
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    kept: dict[str, str] = field(default_factory=dict)
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def seats(self) -> list[Seat]:
+        """The members as the rules see them."""
+        return [one.seat for one in self.members.values()]
+
+    def met_by(self, listener: JanusMember) -> list[str]:
+        """Who has a place at the listener's page, in the order they joined."""
+        return [
+            one.member
+            for one in self.members.values()
+            if one is not listener
+            and not one.echo
+            and not listener.echo
+            and meets(listener.seat, one.seat, self.arrangement)
+        ]
+
+    def seat_all(self, now: float) -> list[JanusMember]:
+        """Give everybody their places again and note who is on hold; those whose places have changed."""
+        present = {one.member: one.role for one in self.members.values()}
+        moved = []
+        for one in self.members.values():
+            places = seated(one.places, self.met_by(one), present, self.kept)
+            if places != one.places:
+                one.places = places
+                moved.append(one)
+            held = hold_of(one.seat, self.arrangement) is not None
+            one.held_since = (now if one.held_since is None else one.held_since) if held else None
+        return moved
+
+    def stats(self, now: float) -> tuple[MemberStats, ...]:
+        """What is known of everybody."""
+        return tuple(
+            MemberStats(
+                member=one.member,
+                role=one.role,
+                connected=one.up,
+                slots=tuple(name if name in self.members else None for name in one.places),
+                mode=mode_of(one.seat, self.arrangement),
+                held=hold_of(one.seat, self.arrangement),
+                held_seconds=now - one.held_since if one.held_since is not None else None,
+                in_side_room=in_side_room(one.seat, self.arrangement),
+            )
+            for one in self.members.values()
+        )
+
+    def feed_at(self, listener: JanusMember, place: int) -> int:
+        """The feed that a place of the listener's page should show, 0 if nobody is there yet."""
+        other = self.shown_at(listener, place)
+        return other.feed if other is not None and other.up else 0
+
+    def shown_at(self, listener: JanusMember, place: int) -> JanusMember | None:
+        """Who has a place of the listener's page."""
+        name = listener.places[place] if place < len(listener.places) else None
+        return self.members.get(name) if name is not None else None
+
+    def flows_at(self, listener: JanusMember, place: int) -> bool:
+        """Whether what that place shows may reach the listener now."""
+        other = self.shown_at(listener, place)
+        return other is not None and receives(listener.seat, other.seat, self.arrangement)
 
 
 # --- session descriptions --------------------------------------------------------------------------------

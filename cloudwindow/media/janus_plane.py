@@ -7,45 +7,23 @@ knows a room's secret, and browsers cannot speak to Janus: whom somebody receive
 
 import asyncio
 import hmac
-import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
 from secrets import randbits
-from typing import Any, Final
+from typing import Final
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unavailable
-from cloudwindow.media.janus import Janus, JanusRefused, JanusSettings, Message, Told
-from cloudwindow.media.janus_member import (
-    ANSWER_SECONDS,
-    KINDS,
-    JanusMember,
-    Line,
-    Receiving,
-    named,
-    next_number,
-    without_candidates,
-)
-from cloudwindow.media.meeting import (
-    Seat,
-    checked,
-    hold_of,
-    in_side_room,
-    meets,
-    mode_of,
-    receives,
-    seated,
-    with_hold,
-    with_mode,
-    with_side_room,
-)
+from cloudwindow.media.janus import Janus, JanusSettings, Message, Told
+from cloudwindow.media.janus_handles import Duties, Handles
+from cloudwindow.media.janus_member import JanusMember, JanusRoom, named, without_candidates
+from cloudwindow.media.janus_receiving import Receptions
+from cloudwindow.media.meeting import Seat, checked, with_hold, with_mode, with_side_room
 from cloudwindow.media.plane import (
     Arrangement,
     EventHandler,
     Invitation,
     MediaEvent,
     MediaEventKind,
-    MemberStats,
     Mode,
     RoomStats,
 )
@@ -56,50 +34,7 @@ MAX_MEMBERS: Final = 6
 PUBLISHERS: Final = 2 * MAX_MEMBERS
 """A reloaded page's new connection stands beside its old one until it is up."""
 SETUP_SECONDS: Final = 15.0
-AGAIN_SECONDS: Final = 1.0
-"""The pause before a subscription that failed is made anew."""
-DROP_ATTEMPTS: Final = 10
-"""Attempts of four seconds, which is longer than a session can be claimed: then Janus ends it by itself."""
 MAX_BITS_PER_SECOND: Final = 2_500_000
-BAD_SDP: Final = frozenset({437, 465})
-"""The VideoRoom's and the core's numbers for a session description they cannot use."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class JanusRoom:
-    """One room; ``number`` and ``secret`` are Janus' and known to us alone."""
-
-    name: str
-    number: int
-    secret: str
-    handle: int = 0
-    members: dict[str, JanusMember] = field(default_factory=dict)
-    arrangement: Arrangement = field(default_factory=Arrangement)
-    kept: dict[str, str] = field(default_factory=dict)
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def seats(self) -> list[Seat]:
-        """The members as the rules see them."""
-        return [one.seat for one in self.members.values()]
-
-    def met_by(self, listener: JanusMember) -> list[str]:
-        """Who has a place at the listener's page, in the order they joined."""
-        return [
-            one.member
-            for one in self.members.values()
-            if one is not listener
-            and not one.echo
-            and not listener.echo
-            and meets(listener.seat, one.seat, self.arrangement)
-        ]
-
-    def flows(self, listener: JanusMember, name: str | None) -> bool:
-        """Whether that member's media may reach the listener now."""
-        other = self.members.get(name or "")
-        return other is not None and receives(listener.seat, other.seat, self.arrangement)
 
 
 class JanusMediaPlane:
@@ -117,8 +52,9 @@ class JanusMediaPlane:
         self._settings, self._on_event, self._name = settings, on_event, name
         self.rooms: dict[str, JanusRoom] = {}
         self.janus = Janus(settings, self._hear, self._lose_all)
-        self._by_handle: dict[int, tuple[JanusRoom, JanusMember]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._duties = Duties()
+        self._handles = Handles(self.janus, self._duties)
+        self._receptions = Receptions(self._handles, self._duties, invite=self._invite, settle=self._settle)
         self._swept = False
 
     @property
@@ -141,8 +77,7 @@ class JanusMediaPlane:
 
     async def until_settled(self) -> None:
         """Return when Janus has done all that is on its way, with the browsers' answers to it."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._duties.done()
 
     async def close_all(self) -> None:
         """Say goodbye to everybody, if Janus still answers; else their session there ends by itself."""
@@ -152,12 +87,7 @@ class JanusMediaPlane:
                     await self.close(place.name)
             for one in place.members.values():
                 self._forget(one)
-                if one.receiving is not None:
-                    one.receiving.settled()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._duties.end()
 
     # --- MediaPlane ---------------------------------------------------------------------------------
 
@@ -188,13 +118,13 @@ class JanusMediaPlane:
             if known is not None and known.continues(parsed, echo=echo):
                 restarted = known.offer.fragment != parsed.fragment
                 known.offer = parsed
-                answer = await self._offered_again(place, known, offer)
-                if restarted and known.receiving is not None:
-                    self._keep(self._restart(place, known))
+                answer = await self._offered_again(known, offer)
+                if restarted:
+                    await self._receptions.restart(place, known)
             else:
                 joined = JanusMember(member=member, role=role, offer=parsed, handle=0, feed=0, echo=echo)
                 answer = await self._join(place, joined, offer)
-            self._keep(self._settle(place))
+            self._duties.keep(self._settle(place))
         return answer
 
     async def receive(self, room: str, member: str, *, number: int, answer: str) -> None:
@@ -204,12 +134,8 @@ class JanusMediaPlane:
         if place is None or one is None:
             return
         async with place.busy:
-            receiving = one.receiving
-            if receiving is None or receiving.invited != number:
-                return
-            receiving.settled()
-            await self._said(receiving.handle, {"request": "start"}, answer=without_candidates(answer))
-            self._keep(self._settle(place))
+            await self._receptions.take(one, number, answer)
+        self._duties.keep(self._settle(place))
 
     async def remove(self, room: str, member: str) -> None:
         """See ``MediaPlane.remove``."""
@@ -218,7 +144,7 @@ class JanusMediaPlane:
         if place is not None and one is not None:
             async with place.busy:
                 await self._part(place, one)
-            self._keep(self._settle(place))
+            self._duties.keep(self._settle(place))
 
     async def close(self, room: str) -> None:
         """See ``MediaPlane.close``."""
@@ -236,7 +162,7 @@ class JanusMediaPlane:
         if place is None:
             return RoomStats(room=room)
         now = asyncio.get_running_loop().time()
-        return RoomStats(room=room, members=tuple(_stats(place, one, now) for one in place.members.values()))
+        return RoomStats(room=room, members=place.stats(now))
 
     async def arrange(self, room: str, arrangement: Arrangement) -> None:
         """See ``MediaPlane.arrange``."""
@@ -286,9 +212,9 @@ class JanusMediaPlane:
         """Make the room at Janus, if it is not there yet."""
         if place.handle:
             return
-        handle = await self._attached("videoroom")
+        handle = await self._handles.attach()
         await self._sweep(handle)
-        await self._said(
+        await self._handles.ask(
             handle,
             {
                 "request": "create",
@@ -316,55 +242,53 @@ class JanusMediaPlane:
         for number in await self._listed(handle):
             if number not in ours:
                 body = {"request": "destroy", "room": number, "secret": self._secret(number)}
-                await self._said(handle, body)
+                await self._handles.ask(handle, body)
 
     async def _listed(self, handle: int) -> list[int]:
-        told = await self._said(handle, {"request": "list", "admin_key": self._settings.admin_key})
+        told = await self._handles.ask(handle, {"request": "list", "admin_key": self._settings.admin_key})
         rooms = told.data.get("list", [])
         return [int(one["room"]) for one in rooms if one.get("description") == self._name]
 
     async def numbers(self) -> list[int]:
         """Janus' numbers of the rooms that bear our name."""
-        handle = await self._attached("videoroom")
+        handle = await self._handles.attach()
         try:
             return await self._listed(handle)
         finally:
-            await self._dropped(handle)
+            await self._handles.drop(handle)
 
     async def _destroy(self, place: JanusRoom) -> None:
         if place.handle:
             body = {"request": "destroy", "room": place.number, "secret": place.secret}
             with suppress(Unavailable):
-                await self._said(place.handle, body)
-            await self._dropped(place.handle)
+                await self._handles.ask(place.handle, body)
+            await self._handles.drop(place.handle)
             place.handle = 0
 
     async def _join(self, place: JanusRoom, one: JanusMember, offer: str) -> str:
         """Let a new connection in beside the one it replaces."""
-        one.handle = await self._attached("echotest" if one.echo else "videoroom")
+        one.handle = await self._handles.attach("echotest" if one.echo else "videoroom")
         try:
             told = await (self._echo(one, offer) if one.echo else self._publish(place, one, offer))
         except CloudWindowError:
-            await self._dropped(one.handle)
+            await self._handles.drop(one.handle)
             raise
         before = place.members.get(one.member)
         if before is not None:
             one.before, one.places = before.handle, before.places
             self._forget(before)
             if before.before:
-                await self._dropped(before.before)
-            if before.receiving is not None:
-                before.receiving.settled()
-                await self._dropped(before.receiving.handle)
+                await self._handles.drop(before.before)
+            await self._receptions.drop(before)
         place.members[one.member] = one
-        self._by_handle[one.handle] = (place, one)
-        one.setup = asyncio.get_running_loop().call_later(
-            SETUP_SECONDS, lambda: self._keep(self._overdue(place, one))
-        )
-        return named(told.sdp, {line.mid: 0 for line in one.offer.lines}) if one.echo else told.sdp
+        self._handles.owners[one.handle] = (place, one)
+        one.setup = self._duties.later(SETUP_SECONDS, lambda: self._overdue(place, one))
+        return _answered(one, told)
 
     async def _echo(self, one: JanusMember, offer: str) -> Told:
-        return await self._said(one.handle, {"audio": True, "video": True}, offer=without_candidates(offer))
+        return await self._handles.ask(
+            one.handle, {"audio": True, "video": True}, offer=without_candidates(offer)
+        )
 
     async def _publish(self, place: JanusRoom, one: JanusMember, offer: str) -> Told:
         await self._open(place)
@@ -376,12 +300,12 @@ class JanusMediaPlane:
             "pin": place.secret,
             "id": one.feed,
         }
-        return await self._said(one.handle, body, offer=without_candidates(offer))
+        return await self._handles.ask(one.handle, body, offer=without_candidates(offer))
 
-    async def _offered_again(self, place: JanusRoom, one: JanusMember, offer: str) -> str:
+    async def _offered_again(self, one: JanusMember, offer: str) -> str:
         body: Message = {"audio": True, "video": True} if one.echo else {"request": "configure"}
-        told = await self._said(one.handle, body, offer=without_candidates(offer))
-        return named(told.sdp, {line.mid: 0 for line in one.offer.lines}) if one.echo else told.sdp
+        told = await self._handles.ask(one.handle, body, offer=without_candidates(offer))
+        return _answered(one, told)
 
     async def _part(self, place: JanusRoom, one: JanusMember) -> None:
         """Let go of a member's connections; their place may be kept for them."""
@@ -390,17 +314,18 @@ class JanusMediaPlane:
             if rights_of(one.role).keeps_slot:
                 place.kept[one.member] = one.role
         self._forget(one)
-        await self._dropped(one.handle)
+        await self._handles.drop(one.handle)
         if one.before:
-            await self._dropped(one.before)
-        if one.receiving is not None:
-            one.receiving.settled()
-            await self._dropped(one.receiving.handle)
+            await self._handles.drop(one.before)
+        await self._receptions.drop(one)
 
     def _forget(self, one: JanusMember) -> None:
-        self._by_handle.pop(one.handle, None)
+        """Listen to a connection no more, and let no timer wait for it."""
+        self._handles.owners.pop(one.handle, None)
         if one.setup is not None:
             one.setup.cancel()
+        if one.receiving is not None:
+            one.receiving.settled()
 
     async def _overdue(self, place: JanusRoom, one: JanusMember) -> None:
         if place.members.get(one.member) is one and not one.up:
@@ -423,16 +348,12 @@ class JanusMediaPlane:
             if not place.members:
                 await self._forget_if_idle(place)
                 return
-            present = {one.member: one.role for one in place.members.values()}
-            moved = []
-            for one in list(place.members.values()):
-                places = seated(one.places, place.met_by(one), present, place.kept)
-                if places != one.places:
-                    one.places = places
-                    moved.append(one)
-                self._note_hold(place, one)
-            for one in list(place.members.values()):
-                await self._serve(place, one)
+            moved = place.seat_all(asyncio.get_running_loop().time())
+            present = list(place.members.values())
+            for one in present:
+                await self._receptions.stop(place, one)
+            for one in present:
+                await self._receptions.serve(place, one)
         for one in moved:
             await self._tell(MediaEventKind.SLOTS, place, one)
 
@@ -442,182 +363,10 @@ class JanusMediaPlane:
             await self._destroy(place)
             await self._on_event(MediaEvent(kind=MediaEventKind.CLOSED, room=place.name, member=""))
 
-    def _note_hold(self, place: JanusRoom, one: JanusMember) -> None:
-        held = hold_of(one.seat, place.arrangement) is not None
-        if not held:
-            one.held_since = None
-        elif one.held_since is None:
-            one.held_since = asyncio.get_running_loop().time()
-
-    async def _serve(self, place: JanusRoom, one: JanusMember) -> None:
-        """Bring one member's subscription up to date; one that Janus does not follow is made anew."""
-        try:
-            if one.receiving is None:
-                await self._subscribe(place, one)
-            else:
-                await self._stop_what_must(place, one, one.receiving)
-                if one.receiving.invited:
-                    return  # one exchange at a time: the answer to it comes back here
-                await self._switch(place, one, one.receiving)
-                if not one.receiving.invited:
-                    await self._extend(place, one, one.receiving)
-                await self._start_what_may(place, one, one.receiving)
-        except CloudWindowError as error:
-            log.warning("a subscription is made anew: %s", error.code)
-            await self._drop_receiving(one)
-            asyncio.get_running_loop().call_later(AGAIN_SECONDS, lambda: self._keep(self._settle(place)))
-
-    def _feed_at(self, place: JanusRoom, one: JanusMember, index: int) -> int:
-        """The feed that a place of the page should show, 0 if nobody is there yet."""
-        name = one.places[index] if index < len(one.places) else None
-        other = place.members.get(name or "")
-        return other.feed if other is not None and other.up else 0
-
-    async def _subscribe(self, place: JanusRoom, one: JanusMember) -> None:
-        wanted = self._missing(place, one, None)
-        if one.echo or not wanted:
-            return
-        handle = await self._attached("videoroom")
-        one.receiving = Receiving(handle)
-        self._by_handle[handle] = (place, one)
-        body = {
-            "request": "join",
-            "ptype": "subscriber",
-            "room": place.number,
-            "pin": place.secret,
-            "autoupdate": False,
-            "streams": [{"feed": feed, "send": flows} for _, feed, flows in wanted],
-        }
-        told = await self._said(handle, body)
-        self._invite(place, one, one.receiving, told, wanted, fresh=True)
-
-    def _missing(
-        self, place: JanusRoom, one: JanusMember, receiving: Receiving | None
-    ) -> list[tuple[int, int, bool]]:
-        """(place, feed, flows) of the places of the page for which there are no lines."""
-        return [
-            (index, feed, place.flows(one, name))
-            for index, name in enumerate(one.places)
-            if (feed := self._feed_at(place, one, index)) and not (receiving and receiving.at(index))
-        ]
-
-    async def _extend(self, place: JanusRoom, one: JanusMember, receiving: Receiving) -> None:
-        wanted = self._missing(place, one, receiving)
-        if not wanted:
-            return
-        streams = [{"feed": feed, "send": flows} for _, feed, flows in wanted]
-        told = await self._said(receiving.handle, {"request": "update", "subscribe": streams})
-        self._invite(place, one, receiving, told, wanted, fresh=False)
-
-    def _invite(
-        self,
-        place: JanusRoom,
-        one: JanusMember,
-        receiving: Receiving,
-        told: Told,
-        wanted: list[tuple[int, int, bool]],
-        *,
-        fresh: bool,
-    ) -> None:
-        known = {line.mid for line in receiving.lines}
-        for stream in told.data.get("streams", []):
-            found = next((row for row in wanted if row[1] == stream.get("feed_id")), None)
-            if found is None or stream["type"] not in KINDS:
-                continue
-            if stream["mid"] in known:  # Janus gave a line away that another place is kept on
-                raise Unavailable("media_unavailable")
-            index, feed, flows = found
-            receiving.lines.append(Line(stream["mid"], index, stream["type"], feed, flows))
-        if told.sdp:
-            self._send_invitation(place, one, receiving, told.sdp, fresh=fresh)
-
-    def _send_invitation(
-        self, place: JanusRoom, one: JanusMember, receiving: Receiving, sdp: str, *, fresh: bool
-    ) -> None:
-        receiving.settled()
-        receiving.invited = next_number()
-        receiving.overdue = asyncio.get_running_loop().call_later(
-            ANSWER_SECONDS, lambda: self._keep(self._uninvite(place, one, receiving))
-        )
-        described = named(sdp, {line.mid: line.place for line in receiving.lines})
-        invitation = Invitation(number=receiving.invited, sdp=described, fresh=fresh)
-        self._keep(self._tell(MediaEventKind.INVITED, place, one, invitation))
-
-    async def _uninvite(self, place: JanusRoom, one: JanusMember, receiving: Receiving) -> None:
-        """Nobody answered: begin again with a connection of its own."""
-        if one.receiving is receiving and receiving.invited and place.members.get(one.member) is one:
-            async with place.busy:
-                await self._drop_receiving(one)
-            await self._settle(place)
-
-    async def _restart(self, place: JanusRoom, one: JanusMember) -> None:
-        """The browser looks for a new way: so does the connection it receives on."""
-        async with place.busy:
-            receiving = one.receiving
-            if receiving is None or receiving.invited:
-                return
-            try:
-                told = await self._said(receiving.handle, {"request": "configure", "restart": True})
-            except CloudWindowError:
-                await self._drop_receiving(one)
-                return
-            if told.sdp:
-                self._send_invitation(place, one, receiving, told.sdp, fresh=False)
-
-    async def _switch(self, place: JanusRoom, one: JanusMember, receiving: Receiving) -> None:
-        """Give a place that shows another member the new feed on the lines it has."""
-        streams, moved = [], []
-        for line in receiving.lines:
-            feed = self._feed_at(place, one, line.place)
-            source = self._mid_of(place, one, line)
-            if feed and feed != line.feed and source:
-                streams.append({"feed": feed, "mid": source, "sub_mid": line.mid})
-                moved.append((line, feed))
-        if streams:
-            told = await self._said(receiving.handle, {"request": "switch", "streams": streams})
-            for line, feed in moved:
-                line.feed = feed
-            if told.sdp:  # whoever was shown there has left: Janus wakes the lines by an exchange
-                self._send_invitation(place, one, receiving, told.sdp, fresh=False)
-
-    @staticmethod
-    def _mid_of(place: JanusRoom, one: JanusMember, line: Line) -> str:
-        """The sender's mid of the kind of ``line``."""
-        name = one.places[line.place] if line.place < len(one.places) else None
-        other = place.members.get(name or "")
-        lines = other.offer.lines if other is not None else ()
-        return next((sent.mid for sent in lines if sent.kind == line.kind), "")
-
-    async def _stop_what_must(self, place: JanusRoom, one: JanusMember, receiving: Receiving) -> None:
-        stopped = [line for line in receiving.lines if line.flows and not self._may_flow(place, one, line)]
-        await self._configure(receiving, stopped, flows=False)
-
-    async def _start_what_may(self, place: JanusRoom, one: JanusMember, receiving: Receiving) -> None:
-        begun = [line for line in receiving.lines if not line.flows and self._may_flow(place, one, line)]
-        await self._configure(receiving, begun, flows=True)
-
-    def _may_flow(self, place: JanusRoom, one: JanusMember, line: Line) -> bool:
-        name = one.places[line.place] if line.place < len(one.places) else None
-        return place.flows(one, name)
-
-    async def _configure(self, receiving: Receiving, lines: list[Line], *, flows: bool) -> None:
-        if not lines:
-            return
-        streams = [{"mid": line.mid, "send": flows} for line in lines]
-        await self._said(receiving.handle, {"request": "configure", "streams": streams})
-        for line in lines:
-            line.flows = flows
-
-    async def _drop_receiving(self, one: JanusMember) -> None:
-        receiving, one.receiving = one.receiving, None
-        if receiving is not None:
-            receiving.settled()
-            await self._dropped(receiving.handle)
-
     # --- what Janus tells ---------------------------------------------------------------------------
 
     def _hear(self, handle: int, message: Message) -> None:
-        found = self._by_handle.get(handle)
+        found = self._handles.owners.get(handle)
         if found is None:
             return
         place, one = found
@@ -625,16 +374,16 @@ class JanusMediaPlane:
         if handle == one.handle:
             self._hear_sending(place, one, message)
         elif kind in {"hangup", "detached"} and one.receiving is not None:
-            self._keep(self._receiving_ended(place, one, handle))
+            self._duties.keep(self._receiving_ended(place, one, handle))
 
     def _hear_sending(self, place: JanusRoom, one: JanusMember, message: Message) -> None:
         match message.get("janus"):
             case "webrtcup":
-                self._keep(self._came_up(place, one))
+                self._duties.keep(self._came_up(place, one))
             case "hangup" | "detached":
-                self._keep(self._gone(place, one))
+                self._duties.keep(self._gone(place, one))
             case "media":
-                self._keep(self._heard_of(place, one, message))
+                self._duties.keep(self._heard_of(place, one, message))
 
     async def _came_up(self, place: JanusRoom, one: JanusMember) -> None:
         if one.up or place.members.get(one.member) is not one:
@@ -646,7 +395,7 @@ class JanusMediaPlane:
         await self._settle(place)
         if one.before:
             before, one.before = one.before, 0
-            await self._dropped(before)
+            await self._handles.drop(before)
 
     async def _heard_of(self, place: JanusRoom, one: JanusMember, message: Message) -> None:
         mid = str(message.get("mid"))
@@ -663,7 +412,7 @@ class JanusMediaPlane:
         async with place.busy:
             if one.receiving is None or one.receiving.handle != handle:
                 return
-            await self._drop_receiving(one)
+            await self._receptions.drop(one)
         await self._settle(place)
 
     def _lose_all(self) -> None:
@@ -671,76 +420,26 @@ class JanusMediaPlane:
         gone = [(place, one) for place in self.rooms.values() for one in place.members.values()]
         for _, one in gone:
             self._forget(one)
-            if one.receiving is not None:
-                one.receiving.settled()
         self.rooms.clear()
-        self._by_handle.clear()
+        self._handles.owners.clear()
         for place, one in gone:
-            self._keep(self._tell(MediaEventKind.GONE, place, one))
+            self._duties.keep(self._tell(MediaEventKind.GONE, place, one))
 
-    async def _tell(
-        self,
-        kind: MediaEventKind,
-        place: JanusRoom,
-        one: JanusMember,
-        invitation: Invitation | None = None,
-    ) -> None:
+    # --- telling ------------------------------------------------------------------------------------
+
+    async def _tell(self, kind: MediaEventKind, place: JanusRoom, one: JanusMember) -> None:
+        await self._on_event(MediaEvent(kind=kind, room=place.name, member=one.member))
+
+    def _invite(self, place: JanusRoom, one: JanusMember, invitation: Invitation) -> None:
+        kind = MediaEventKind.INVITED
         event = MediaEvent(kind=kind, room=place.name, member=one.member, invitation=invitation)
-        await self._on_event(event)
 
-    def _keep(self, duty: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._quietly(duty))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        async def told() -> None:
+            await self._on_event(event)
 
-    @staticmethod
-    async def _quietly(duty: Coroutine[Any, Any, None]) -> None:
-        try:
-            await duty
-        except CloudWindowError as error:
-            log.warning("Janus did not follow: %s", error.code)
-
-    # --- asking -------------------------------------------------------------------------------------
-
-    async def _attached(self, plugin: str) -> int:
-        try:
-            return await self.janus.attach(plugin)
-        except JanusRefused as exc:
-            raise Unavailable("media_unavailable") from exc
-
-    async def _said(self, handle: int, body: Message, *, offer: str = "", answer: str = "") -> Told:
-        """Ask. Raises BadInput ``bad_sdp`` or Unavailable ``media_unavailable``."""
-        try:
-            return await self.janus.ask(handle, body, offer=offer, answer=answer)
-        except JanusRefused as exc:
-            if exc.code in BAD_SDP and (offer or answer):
-                raise BadInput("bad_sdp") from exc
-            log.warning("Janus refused %s: %s", body.get("request"), exc)
-            raise Unavailable("media_unavailable") from exc
-
-    async def _dropped(self, handle: int) -> None:
-        """Detach; where Janus does not answer, as soon as it does: media may flow meanwhile."""
-        self._by_handle.pop(handle, None)
-        try:
-            await self.janus.detach(handle)
-        except Unavailable:
-            self._keep(self._drop_later(handle))
-
-    async def _drop_later(self, handle: int) -> None:
-        for _ in range(DROP_ATTEMPTS):
-            with suppress(Unavailable):
-                await self.janus.detach(handle)
-                return
+        self._duties.keep(told())
 
 
-def _stats(place: JanusRoom, one: JanusMember, now: float) -> MemberStats:
-    return MemberStats(
-        member=one.member,
-        role=one.role,
-        connected=one.up,
-        slots=tuple(name if name in place.members else None for name in one.places),
-        mode=mode_of(one.seat, place.arrangement),
-        held=hold_of(one.seat, place.arrangement),
-        held_seconds=now - one.held_since if one.held_since is not None else None,
-        in_side_room=in_side_room(one.seat, place.arrangement),
-    )
+def _answered(one: JanusMember, told: Told) -> str:
+    """Janus' answer; who tries the echo receives on it."""
+    return named(told.sdp, {line.mid: 0 for line in one.offer.lines}) if one.echo else told.sdp

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from benchmarks.calls.load import Load
+from cloudwindow.config import ConfigError, from_env
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unavailable
 from cloudwindow.media.janus import JanusSettings
 from cloudwindow.media.janus_member import named, without_candidates
@@ -290,6 +291,34 @@ async def test_a_web_process_notices_no_difference_but_that_nothing_is_recorded(
         assert refused.value.code == "recording_unavailable"
         await plane.close(ROOM)
         await company.close()
+
+
+# --- settings --------------------------------------------------------------------------------------------
+
+SETTINGS = {
+    "CW_MEDIA_BACKEND": "janus",
+    "CW_JANUS_URL": "ws://127.0.0.1:8188/",
+    "CW_JANUS_API_SECRET": "a",
+    "CW_JANUS_ADMIN_KEY": "b",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named_in_it"),
+    [
+        ({"CW_MEDIA_BACKEND": "galene"}, "CW_MEDIA_BACKEND"),
+        ({"CW_JANUS_URL": ""}, "CW_JANUS_URL"),
+        ({"CW_JANUS_URL": "ws://10.0.0.5:8188/"}, "loopback"),
+        ({"CW_JANUS_API_SECRET": ""}, "CW_JANUS_API_SECRET"),
+        ({"CW_JANUS_ADMIN_KEY": ""}, "CW_JANUS_ADMIN_KEY"),
+    ],
+)
+def test_settings_that_would_not_reach_janus_safely_stop_the_start(
+    changed: dict[str, str], named_in_it: str
+) -> None:
+    assert from_env(SETTINGS).media_backend == "janus"
+    with pytest.raises(ConfigError, match=named_in_it):
+        from_env(SETTINGS | changed)
 
 
 # --- session descriptions --------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ async def test_an_invitation_reaches_its_page_and_the_answer_the_room_of_that_ca
     visitor, desk = await town.in_call()
     session = await town.session(visitor.ticket)
     offered = Invitation(number=7, sdp="v=0 of Janus", fresh=True)
-    await town.journey.calls.invite_media(session.room, "citizen", offered)
+    await town.made.calls.invite_media(session.room, "citizen", offered)
     assert visitor.page is not None
     told = visitor.page.last("call.receive")
     assert (told["number"], told["sdp"], told["fresh"]) == (7, "v=0 of Janus", True)

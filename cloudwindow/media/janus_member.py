@@ -7,7 +7,7 @@ Janus numbers a subscription's lines by mid; ``Receiving`` knows which of them s
 import asyncio
 import re
 from dataclasses import dataclass, field
-from itertools import count
+from secrets import randbits
 from typing import Final
 
 from cloudwindow.media.meeting import Seat, hold_of, in_side_room, meets, mode_of, receives, seated
@@ -17,8 +17,6 @@ from cloudwindow.media.sdp import Offer
 KINDS: Final = ("audio", "video")
 ANSWER_SECONDS: Final = 10.0
 """An invitation that was not answered by then is made anew."""
-
-_NUMBERS: Final = count(1)
 
 
 @dataclass(slots=True)
@@ -91,8 +89,8 @@ class JanusMember:
 
 
 def next_number() -> int:
-    """Number an invitation."""
-    return next(_NUMBERS)
+    """Number an invitation as no other is, also of another worker's."""
+    return randbits(50) | 1
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ export class CallView extends EventTarget {
   /** @type {CallState} */ #state = "connecting";
   #peerSends = { camera: true, microphone: true };
   /** @type {"user" | "environment"} */ #facing = "user";
+  /** The invitations heard: several web nodes may pass the same one on. @type {Set<number>} */ #invited = new Set();
   reason = "ok";
 
   /**
@@ -197,6 +198,8 @@ export class CallView extends EventTarget {
 
   /** What the others send comes on a connection that the server offers. @param {import("../lib/messages.js").CallReceive} offer */
   async #receive({ number, sdp, fresh, session }) {
+    if (this.#invited.has(number)) return;
+    this.#invited.add(number);
     try {
       const answer = await this.#call?.receive({ sdp, fresh });
       if (answer) this.socket.say("call.receiving", { session: session ?? "", number, sdp: answer });

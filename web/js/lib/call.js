@@ -194,8 +194,7 @@ export class Call extends EventTarget {
    * @returns {Promise<string>} our answer
    */
   async receive({ sdp, fresh }) {
-    if (fresh) await this.#openReceiving();
-    const receiving = this.#receiving;
+    const receiving = fresh ? await this.#openReceiving() : this.#receiving;
     if (!receiving) throw new Error("nothing to receive on");
     await receiving.setRemoteDescription({ type: "offer", sdp });
     await receiving.setLocalDescription(await receiving.createAnswer());
@@ -269,6 +268,7 @@ export class Call extends EventTarget {
     this.#before = null;
   }
 
+  /** @returns {Promise<RTCPeerConnection>} a later call closes it */
   async #openReceiving() {
     const making = this.#making;
     const ways = await this.#findWays();
@@ -279,6 +279,7 @@ export class Call extends EventTarget {
     this.#receiving = receiving;
     receiving.addEventListener("track", (event) => this.#onTrack(receiving, event));
     receiving.addEventListener("connectionstatechange", () => this.#onChange(receiving));
+    return receiving;
   }
 
   /** @param {RTCPeerConnection} connection */

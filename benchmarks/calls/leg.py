@@ -94,12 +94,6 @@ class Leg:
         mark = next(mark for mark in self.certificate.getFingerprints() if mark.algorithm == "sha-256")
         return f"{mark.algorithm} {mark.value}"
 
-    @property
-    def remote_fragment(self) -> str:
-        """The other side's ICE name; a new one is a new or restarted transport."""
-        assert self._remote
-        return self._remote.fragment
-
     # --- SDP ----------------------------------------------------------------------------------------
 
     def offer(self, direction: str) -> str:

@@ -123,7 +123,7 @@ def flows(sender: End, receiver: End, *, seconds: float) -> set[int]:
 def settle(receiver: End) -> None:
     """Read what is still on its way until nothing comes any more, and forget it."""
     load = Load([receiver], chance=Random(1))
-    while load.run(0.3).received:
+    while load.run(0.2).received:
         continue
     load.close()
     receiver.arrived.clear()

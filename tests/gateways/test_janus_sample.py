@@ -1,4 +1,4 @@
-"""The files of ``deploy/janus`` in Debian's Janus: who may speak to it, and what a transfer would rest on."""
+"""The files of ``deploy/janus`` in Debian's Janus: who may speak to it, and how long a session is kept."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,14 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from benchmarks.calls.leg import Leg
-from benchmarks.calls.load import End
-from benchmarks.calls.stream import Stream, recorded
-from tests.gateways.janus_ends import flows
 from tests.gateways.janus_server import NEEDS_JANUS, running_janus
 
 LIMIT_SECONDS = 20.0
-UNAUTHORIZED, WRONG_KEY, KEY_MISSING, NO_SUCH_FEED = 403, 433, 429, 428
+UNAUTHORIZED, WRONG_KEY, KEY_MISSING = 403, 433, 429
 ROOM: dict[str, Any] = {
     "room": 1,
     "admin_key": "replace-me-too",
@@ -126,75 +122,3 @@ async def test_a_session_is_claimed_over_a_new_line_and_its_room_is_still_there(
     again = await server.line()
     assert (await again.ask("claim", session_id=handle.session))["janus"] == "success"
     assert (await Handle(again, handle.session, handle.number).ask("exists", room=1))["exists"]
-
-
-# --- what a transfer would rest on -----------------------------------------------------------------------
-
-
-async def publisher(api: Api, session: int, number: int, stream: Stream) -> End:
-    """Somebody who sends into the room."""
-    handle = await another(api, session)
-    await handle.ask("join", ptype="publisher", room=1, id=number)
-    leg = Leg()
-    told = await handle.ask("publish", {"type": "offer", "sdp": leg.offer("sendonly")})
-    leg.take(told["jsep"]["sdp"])
-    await leg.connect()
-    return End(leg, stream, sends=True, receives=False, measures=False)
-
-
-async def subscriber(handle: Handle, feed: int, stream: Stream) -> End:
-    """Somebody who receives ``feed``, asked for until Janus has it."""
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while True:
-            told = await handle.ask("join", ptype="subscriber", room=1, streams=[{"feed": feed}])
-            if told.get("error_code") != NO_SUCH_FEED:
-                break
-            await asyncio.sleep(0.05)
-    leg = Leg()
-    answer = leg.answer(told["jsep"]["sdp"])
-    await handle.ask("start", {"type": "answer", "sdp": answer})
-    await leg.connect()
-    return End(leg, stream, sends=False, receives=True, measures=False)
-
-
-async def test_a_subscriber_is_switched_to_another_sender_on_the_same_connection(server: Server) -> None:
-    """Neither SDP nor SSRC changes: the browser of a citizen would notice nothing."""
-    api = await server.line()
-    owner = await attached(api)
-    await owner.ask("create", **ROOM)
-    stream = recorded(1)
-    first, second = [await publisher(api, owner.session, number, stream) for number in (1, 2)]
-    handle = await another(api, owner.session)
-    citizen = await subscriber(handle, 1, stream)
-    before = flows(first, citizen, seconds=LIMIT_SECONDS)
-    assert len(before) == 2
-    assert flows(second, citizen, seconds=1.0) == set()
-    switched = await handle.ask(
-        "switch", streams=[{"feed": 2, "mid": mid, "sub_mid": mid} for mid in ("0", "1")]
-    )
-    assert (switched["switched"], switched["jsep"]) == ("ok", None)
-    assert flows(second, citizen, seconds=LIMIT_SECONDS) == before
-    for end in (first, second, citizen):
-        await end.leg.close()
-
-
-async def test_a_third_person_is_received_on_the_same_connection(server: Server) -> None:
-    """Janus offers more lines with the ICE words it had; the citizen's transport is not made anew."""
-    api = await server.line()
-    owner = await attached(api)
-    await owner.ask("create", **ROOM)
-    stream = recorded(1)
-    first, second = [await publisher(api, owner.session, number, stream) for number in (1, 2)]
-    handle = await another(api, owner.session)
-    citizen = await subscriber(handle, 1, stream)
-    before = flows(first, citizen, seconds=LIMIT_SECONDS)
-    words = citizen.leg.remote_fragment
-    told = await handle.ask("update", subscribe=[{"feed": 2}])
-    answer = citizen.leg.answer(told["jsep"]["sdp"])
-    await handle.ask("start", {"type": "answer", "sdp": answer})
-    assert citizen.leg.remote_fragment == words
-    added = flows(second, citizen, seconds=LIMIT_SECONDS)
-    assert (len(added), added & before) == (2, set())
-    assert flows(first, citizen, seconds=LIMIT_SECONDS) == before
-    for end in (first, second, citizen):
-        await end.leg.close()

@@ -55,13 +55,15 @@ from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
+from cloudwindow.media.janus import JanusSettings
+from cloudwindow.media.janus_worker import janus_start
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
 from cloudwindow.media.recorder import RecorderSettings
 from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_remote import RemoteRecorder
 from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
-from cloudwindow.media.worker import MediaSettings, run_worker
+from cloudwindow.media.worker import MediaSettings, Start, run_worker, start_worker
 from cloudwindow.notices import Press
 from cloudwindow.papers import Papers
 from cloudwindow.queue import Line, connect
@@ -314,6 +316,8 @@ def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None
             await heard[0].calls.media_gone(event.room, event.member, more=more)
         elif event.kind is MediaEventKind.SLOTS:
             await heard[0].company.slots(event.room, event.member)
+        elif event.invitation is not None:
+            await heard[0].calls.invite_media(event.room, event.member, event.invitation)
 
     return on_event
 
@@ -474,6 +478,10 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         recordings=int(config.recordings) or "0",
         recordings_dir=config.recordings_path.resolve(),
         recordings_min_free_mb=config.recordings_min_free_mb or "0",
+        media_backend=config.media_backend,
+        janus_url=config.janus_url,
+        janus_api_secret=config.janus_api_secret,
+        janus_admin_key=config.janus_admin_key,
         log_level=config.log_level,
     )
     return await asyncio.create_subprocess_exec(
@@ -531,6 +539,17 @@ def _recorder(config: Config) -> RecorderSettings | None:
     )
 
 
+def _media_start(config: Config) -> Start:
+    """Who moves the packets: our forwarder, or the Janus beside this worker."""
+    if config.media_backend == "workers":
+        return start_worker
+    return janus_start(
+        JanusSettings(
+            url=config.janus_url, api_secret=config.janus_api_secret, admin_key=config.janus_admin_key
+        )
+    )
+
+
 async def media_only(config: Config, drain: asyncio.Event | None = None) -> None:
     """One media worker, until cancelled, or empty after ``drain`` was set; registers itself with its load."""
     if not config.redis_url or not config.media_token:
@@ -557,7 +576,11 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
     settle()
     try:
         await run_worker(
-            settings, register=register, withdraw=lambda: workers.withdraw(config.media_name), drain=drain
+            settings,
+            register=register,
+            withdraw=lambda: workers.withdraw(config.media_name),
+            drain=drain,
+            start=_media_start(config),
         )
     finally:
         await redis.aclose()

@@ -42,6 +42,10 @@ class Config:
     media_udp_port: int = 0
     media_advertised_hosts: tuple[str, ...] = ()
     media_drain_seconds: float = 3600.0
+    media_backend: str = "workers"
+    janus_url: str = ""
+    janus_api_secret: str = ""
+    janus_admin_key: str = ""
     recordings: bool = True
     recordings_dir: str = ""
     recordings_min_free_mb: int = 1024
@@ -148,4 +152,19 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
     if config.turn_only and not config.turn_urls:
         raise ConfigError("CW_TURN_ONLY needs CW_TURN_URLS: browsers would have no way to the workers")
+    _check_backend(config)
     return config
+
+
+LOOPBACK = ("ws://127.0.0.1:", "ws://localhost:", "ws://[::1]:")
+
+
+def _check_backend(config: Config) -> None:
+    if config.media_backend not in {"workers", "janus"}:
+        raise ConfigError("CW_MEDIA_BACKEND must be workers or janus")
+    if config.media_backend == "workers":
+        return
+    if not config.janus_url.startswith(LOOPBACK):
+        raise ConfigError("CW_JANUS_URL must be a ws:// address on loopback: Janus runs beside its worker")
+    if not config.janus_api_secret or not config.janus_admin_key:
+        raise ConfigError("CW_JANUS_API_SECRET and CW_JANUS_ADMIN_KEY are needed with CW_MEDIA_BACKEND=janus")

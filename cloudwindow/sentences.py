@@ -183,6 +183,7 @@ SENTENCES: dict[str, str] = {
     "not_allowed": N_("Your role does not include this page."),
     "not_an_image": N_("Please send a photo (JPEG, PNG or WebP)."),
     "not_found": N_("This page does not exist."),
+    "not_invited": N_("The page answered what nobody asked. Please reload it."),
     "not_read_back": N_("The form has to be read back first; it may have just been changed."),
     "not_signed": N_("The citizen has not signed yet."),
     "not_signed_in": N_("Please sign in."),

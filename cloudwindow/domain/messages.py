@@ -84,6 +84,15 @@ class CallOffer(FromBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallReceiving(FromBoth):
+    """The browser's SDP answer to the `call.receive` with the same `number`."""
+
+    type: ClassVar[str] = "call.receiving"
+    number: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallPrepare(FromBoth):
     """Please name the ways to the media server: sent before the first offer and when they have grown old."""
 
@@ -449,6 +458,19 @@ class CallAnswer(OfCall):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallReceive(OfCall):
+    """
+    The media server's SDP offer of the connection on which the call is received; only Janus has one apart.
+    With `fresh` a new one, else the one there is. Answer with `call.receiving`.
+    """
+
+    type: ClassVar[str] = "call.receive"
+    number: int
+    sdp: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallWays(ToBoth):
     """
     The ways to the media server: ``servers`` as the browser's ``iceServers`` take them, good for new ways
@@ -586,7 +608,7 @@ MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
 FROM_THIRD_PARTY = frozenset(
-    {CallPrepare.type, CallOffer.type, CallDevices.type, CallHangUp.type, ChatSay.type}
+    {CallPrepare.type, CallOffer.type, CallReceiving.type, CallDevices.type, CallHangUp.type, ChatSay.type}
 )
 """A third party talks and writes; of form and papers they have nothing here."""
 

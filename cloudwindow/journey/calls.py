@@ -19,6 +19,8 @@ from cloudwindow.domain.match import FULL, MODES, WEIGHTS, fits
 from cloudwindow.domain.messages import (
     CallAnswer,
     CallOffer,
+    CallReceive,
+    CallReceiving,
     CallRenegotiate,
     CallWays,
     PanelChanged,
@@ -33,7 +35,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
 from cloudwindow.journey.standing import arrangement
 from cloudwindow.journey.texts import Ready, Texts
-from cloudwindow.media.plane import Arrangement
+from cloudwindow.media.plane import Arrangement, Invitation
 from cloudwindow.media.relay import LIFE_SECONDS
 from cloudwindow.records import Connection, duties, matters, promises
 from cloudwindow.records.people import Staff
@@ -251,6 +253,34 @@ class Calls:
         call = message.session or None
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp, session=call)
         await self._house.hub.tell(topic, answer)
+
+    async def invite_media(self, room: str, member: str, invitation: Invitation) -> None:
+        """The media server offers a member's browser the connection it receives on."""
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_room(conn, room)
+        if session is None or session.state not in sessions.OPEN:
+            return
+        offered = CallReceive(
+            number=invitation.number, sdp=invitation.sdp, fresh=invitation.fresh, session=session.id
+        )
+        await self._house.hub.tell(topic_of(session, member), offered)
+
+    async def receive_media(self, message: CallReceiving, *, ticket: str, member: str) -> None:
+        """
+        The browser's answer to an invitation, from citizen or agent.
+
+        Raises Conflict("no_call") when there is none, and else as ``MediaPlane.receive``.
+        """
+        async with self._house.ledger.read() as conn:
+            session = (await self.live(conn, ticket)).session
+        if session is None or session.state not in sessions.OPEN:
+            raise Conflict("no_call")
+        await self.take_receiving(session.room, member, message)
+
+    async def take_receiving(self, room: str, member: str, message: CallReceiving) -> None:
+        """Hand a browser's answer to the media server of ``room``."""
+        await self.place_room(room)
+        await self._house.media.receive(room, member, number=message.number, answer=message.sdp)
 
     async def _stands(self, session: Session) -> Arrangement:
         async with self._house.ledger.read() as conn:

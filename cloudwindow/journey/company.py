@@ -22,6 +22,7 @@ from cloudwindow.domain.messages import (
     CallHangUp,
     CallOffer,
     CallPrepare,
+    CallReceiving,
     CallSlots,
     ChatSay,
     Message,
@@ -275,6 +276,8 @@ class Company:
                 await self._calls.name_ways(third_topic(id))
             case CallOffer():
                 await self._offer(id, message)
+            case CallReceiving():
+                await self._receive(id, message)
             case CallDevices():
                 await self._devices(id, message)
             case CallHangUp():
@@ -369,6 +372,13 @@ class Company:
         )
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
         await self._house.hub.tell(third_topic(id), answer)
+
+    async def _receive(self, id: str, message: CallReceiving) -> None:
+        async with self._house.ledger.read() as conn:
+            party = await self._house.third_parties.one(conn, id)
+            session = await self._house.visits.session(conn, party.session)
+        if party.state is State.PRESENT:
+            await self._calls.take_receiving(session.room, party.member, message)
 
     async def _joined(self, id: str) -> tuple[ThirdParty, Session, Sequence[ThirdParty]]:
         """Let them into the room. Raises Conflict no_call or third_party_waits."""

@@ -27,6 +27,7 @@ from cloudwindow.domain.messages import (
     CallOffer,
     CallPrepare,
     CallQuality,
+    CallReceiving,
     CallSetup,
     ChatSay,
     ChatType,
@@ -470,6 +471,8 @@ class Desks:
                 await self._calls.offer_media(
                     message, ticket=filler.ticket, role="agent", topic=agent_topic(agent.id), agent=agent.id
                 )
+            case CallReceiving():
+                await self._calls.receive_media(message, ticket=filler.ticket, member="agent")
             case FormSet():
                 await self._filling.set_value(filler, message.field, message.value, message.base)
             case FormFocus():

@@ -20,6 +20,7 @@ from cloudwindow.domain.messages import (
     CallOffer,
     CallPrepare,
     CallQuality,
+    CallReceiving,
     CallSetup,
     ChatSay,
     ChatType,
@@ -337,6 +338,8 @@ class Visits:
                 await self._calls.offer_media(
                     message, ticket=filler.ticket, role="citizen", topic=citizen_topic(filler.ticket)
                 )
+            case CallReceiving():
+                await self._calls.receive_media(message, ticket=filler.ticket, member="citizen")
             case FormSet():
                 await self._filling.set_value(filler, message.field, message.value, message.base)
             case FormConfirm():

@@ -1,6 +1,6 @@
 """Who receives whom in a room, by role and by how the room stands: pure rules, no packets."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -55,6 +55,45 @@ def receives(listener: Seat, speaker: Seat, arrangement: Arrangement) -> bool:
     ):
         return False
     return meets(listener, speaker, arrangement)
+
+
+def seated(
+    before: Sequence[str | None],
+    met: Sequence[str],
+    present: Mapping[str, str],
+    kept: Mapping[str, str],
+) -> list[str | None]:
+    """
+    Give everybody ``met`` a place at one listener's page, so that nobody's picture moves.
+
+    A place stays its member's while they are met, or while they are away and it is ``kept`` for them;
+    ``present`` and ``kept`` name roles by member. Who comes takes the place kept for their role, else a
+    free or a new one.
+    """
+    places = [
+        name if name in met or (name is not None and name in kept and name not in present) else None
+        for name in before
+    ]
+    for name in met:
+        if name in places:
+            continue
+        place = _place_for(present[name], places, present, kept)
+        if place == len(places):
+            places.append(name)
+        else:
+            places[place] = name
+    while places and places[-1] is None:
+        places.pop()
+    return places
+
+
+def _place_for(
+    role: str, places: Sequence[str | None], present: Mapping[str, str], kept: Mapping[str, str]
+) -> int:
+    for place, holder in enumerate(places):
+        if holder is not None and holder not in present and kept.get(holder) == role:
+            return place
+    return places.index(None) if None in places else len(places)
 
 
 # --- changing one thing ----------------------------------------------------------------------------------

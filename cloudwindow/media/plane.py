@@ -26,6 +26,8 @@ class MediaEventKind(StrEnum):
     """Somebody joined for whom this member's browser must offer another receiving pair of lines."""
     SLOTS = "slots"
     """Whom this member receives has changed; ``MemberStats.slots`` names them in the order of streams."""
+    INVITED = "invited"
+    """This member's browser is offered the connection it receives on; ``invitation`` goes to ``receive``."""
     CLOSED = "closed"
     """Nobody is in the room any more and nothing of it is remembered; ``member`` is empty."""
     RECORDING_RUNS = "recording_runs"
@@ -35,13 +37,31 @@ class MediaEventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """
+    A plane that cannot send on the member's own connection offers another: ``sdp`` wants an answer.
+
+    ``fresh`` makes a new receiving connection; else the offer is for the one there is. The answer names
+    ``number``.
+    """
+
+    number: int
+    sdp: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaEvent:
-    """Something happened to ``member`` in ``room``; the recorder's kinds may carry a ``reason``."""
+    """
+    Something happened to ``member`` in ``room``; the recorder's kinds may carry a ``reason``, ``invited``
+    always an ``invitation``.
+    """
 
     kind: MediaEventKind
     room: str
     member: str
     reason: str = ""
+    invitation: Invitation | None = None
 
 
 EventHandler = Callable[[MediaEvent], Awaitable[None]]
@@ -173,6 +193,14 @@ class MediaPlane(Protocol):
         the room stays as it is, and one that had to be placed anew is as this process last arranged it.
         Raises BadInput ``bad_sdp`` or ``unknown_role``, Conflict ``room_full``, or ``role_changed`` for a
         member who is in the room with another role; Unavailable ``media_unavailable``.
+        """
+
+    async def receive(self, room: str, member: str, *, number: int, answer: str) -> None:
+        """
+        Take the browser's ``answer`` to the invitation ``number``; one to an older invitation is ignored.
+
+        Raises BadInput ``bad_sdp``, Conflict ``not_invited`` for whom this plane never invites, Unavailable
+        ``media_unavailable``.
         """
 
     async def remove(self, room: str, member: str) -> None:

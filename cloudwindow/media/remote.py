@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from cloudwindow.domain.errors import Unavailable
+from cloudwindow.domain.errors import Conflict, Unavailable
 from cloudwindow.media.meeting import checked, with_hold, with_mode, with_side_room
 from cloudwindow.media.plane import (
     Arrangement,
@@ -223,6 +223,13 @@ class RemoteMediaPlane:
         await self._bury(worker)
         if self._rooms.get(room) == worker:
             del self._rooms[room]
+
+    async def receive(self, room: str, member: str, *, number: int, answer: str) -> None:
+        """See ``MediaPlane.receive``."""
+        if room not in self._rooms:
+            raise Conflict("not_invited")
+        values = {"room": room, "member": member, "number": number, "answer": answer}
+        await (await self._line_to(self._rooms[room])).call("receive", values)
 
     async def remove(self, room: str, member: str) -> None:
         """See ``MediaPlane.remove``. Raises Unavailable if the worker does not answer."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from cloudwindow.media.meeting import Seat, hold_of, in_side_room, meets, mode_of, receives
+from cloudwindow.media.meeting import Seat, hold_of, in_side_room, meets, mode_of, receives, seated
 from cloudwindow.media.peer import Peer
 from cloudwindow.media.plane import Arrangement, MemberStats, RoomStats, Traffic
 from cloudwindow.media.tap import MarkKind, Tap, TapMark, TapSource
@@ -71,33 +71,11 @@ class Room:
 
     def _connect_one(self, peer: Peer, now: float) -> bool:
         met = [other.member for other in self._met_by(peer)]
-        slots = [self._holder(name, met) for name in peer.slots]
-        for name in met:
-            if name in slots:
-                continue
-            place = self._place_for(name, slots)
-            if place == len(slots):
-                slots.append(name)
-            else:
-                slots[place] = name
-        while slots and slots[-1] is None:
-            slots.pop()
-        peer.slots = slots
+        present = {name: other.role for name, other in self.members.items()}
+        peer.slots = seated(peer.slots, met, present, self._kept)
         for kind in KINDS:
             self._fill(peer, kind, now)
         return self._must_ask(peer)
-
-    def _holder(self, name: str | None, met: list[str]) -> str | None:
-        """Who has a slot: whoever had it, if still met or if it is kept for them."""
-        return name if name in met or (name in self._kept and name not in self.members) else None
-
-    def _place_for(self, name: str, slots: list[str | None]) -> int:
-        """The slot kept for the role if its last member is away, else the first free one, else a new one."""
-        role = self.members[name].role
-        for place, holder in enumerate(slots):
-            if holder is not None and holder not in self.members and self._kept.get(holder) == role:
-                return place
-        return slots.index(None) if None in slots else len(slots)
 
     def _met_by(self, peer: Peer) -> Iterator[Peer]:
         if peer.echo:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from cloudwindow.domain import errors
 from cloudwindow.media.plane import (
     Arrangement,
+    Invitation,
     MediaEvent,
     MediaEventKind,
     MemberStats,
@@ -175,16 +176,22 @@ def _are_words(found: object) -> bool:
 
 def event_message(event: MediaEvent) -> Message:
     """Write an event."""
-    said = {"kind": event.kind.value, "room": event.room, "member": event.member}
-    return {"event": said | {"reason": event.reason} if event.reason else said}
+    said: Message = {"kind": event.kind.value, "room": event.room, "member": event.member}
+    if event.reason:
+        said["reason"] = event.reason
+    if event.invitation is not None:
+        said["invitation"] = asdict(event.invitation)
+    return {"event": said}
 
 
 def read_event(message: Message) -> MediaEvent:
-    """Read what ``event_message`` wrote. Raises ValueError or KeyError."""
+    """Read what ``event_message`` wrote. Raises ValueError, TypeError or KeyError."""
     event = message["event"]
+    invited = event.get("invitation")
     return MediaEvent(
         kind=MediaEventKind(event["kind"]),
         room=event["room"],
         member=event["member"],
         reason=str(event.get("reason", "")),
+        invitation=Invitation(**invited) if invited is not None else None,
     )

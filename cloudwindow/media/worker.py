@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from cloudwindow.domain.errors import BadInput, CloudWindowError, NotFound
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
 from cloudwindow.media.plane import Arrangement, MediaEvent, WorkerLoad
@@ -111,13 +111,16 @@ class Desk:
             if len(self._callers) < MAX_CALLERS and await self._admit(line):
                 self._callers.add(line)
                 while True:
-                    line.send(self._reply(await line.receive()))
+                    self._serve_one(line, await line.receive())
         except (Broken, TimeoutError):
             pass
         finally:
             self._callers.discard(line)
             self._lines.discard(line)
             await line.close()
+
+    def _serve_one(self, line: Line, message: Message) -> None:
+        line.send(self._reply(message))
 
     async def hang_up(self) -> None:
         """End every line, after what was said on it."""
@@ -141,8 +144,7 @@ class Desk:
         except CloudWindowError as error:
             return {"id": number, "error": error_message(error)}
         except Exception:
-            log.exception("a call failed")
-            return {"id": number, "error": {"kind": "Unavailable", "code": "media_unavailable"}}
+            return failed_message(number)
 
     def _carry_out(self, message: Message) -> object:
         values = message.get("values")
@@ -151,12 +153,18 @@ class Desk:
         word = str(message.get("call"))
         if word == "close" and self._recorders is not None:
             self._recorders.stop(Values(values).word("room"))
-        if word in _RECORDER_CALLS and self._recorders is not None:
-            return _RECORDER_CALLS[word](self._recorders, Values(values))
+        if word in RECORDER_CALLS and self._recorders is not None:
+            return RECORDER_CALLS[word](self._recorders, Values(values))
         call = _CALLS.get(word)
         if call is None or self._forwarder is None:
             raise NotFound("bad_media_call")
         return call(self._forwarder, Values(values))
+
+
+def failed_message(number: object) -> Message:
+    """Answer a call that failed as none should, and log why."""
+    log.exception("a call failed")
+    return {"id": number, "error": {"kind": "Unavailable", "code": "media_unavailable"}}
 
 
 class Values:
@@ -175,6 +183,13 @@ class Values:
     def maybe_word(self, name: str) -> str | None:
         """A text, or nothing."""
         return None if self._values.get(name) is None else self.word(name)
+
+    def number(self, name: str) -> int:
+        """A whole number."""
+        value = self._values.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise BadInput("bad_media_call")
+        return value
 
     def moment(self, name: str) -> float:
         """A time in seconds since the epoch."""
@@ -218,6 +233,10 @@ def _answer(forwarder: Forwarder, values: Values) -> str:
     )
 
 
+def _receive(_forwarder: Forwarder, _values: Values) -> object:
+    raise Conflict("not_invited")  # everything flows on the member's own connection
+
+
 def _arrange(forwarder: Forwarder, values: Values) -> Message:
     wanted = values.arrangement("arrangement")
     return arrangement_message(forwarder.arrange(values.word("room"), lambda _before: wanted))
@@ -246,6 +265,7 @@ def _mode(forwarder: Forwarder, values: Values) -> Message:
 
 _CALLS: Final[dict[str, Callable[[Forwarder, Values], object]]] = {
     "answer": _answer,
+    "receive": _receive,
     "remove": lambda forwarder, values: forwarder.remove(values.word("room"), values.word("member")),
     "close": lambda forwarder, values: forwarder.close(values.word("room")),
     "stats": lambda forwarder, values: stats_message(forwarder.stats(values.word("room"))),
@@ -259,7 +279,7 @@ _CALLS: Final[dict[str, Callable[[Forwarder, Values], object]]] = {
 """Rule: what a caller may ask of a worker."""
 
 
-_RECORDER_CALLS: Final[dict[str, Callable[[Recorders, Values], object]]] = {
+RECORDER_CALLS: Final[dict[str, Callable[[Recorders, Values], object]]] = {
     "record": lambda recorders, values: recorders.start(
         values.word("room"), values.word("recording"), values.word("key"), values.moment("began_at")
     ),
@@ -288,14 +308,21 @@ class Worker:
         self._tidied = 0
 
     @property
+    def draining(self) -> asyncio.Event:
+        """Set: no new rooms, and the end comes when it is empty."""
+        return self.forwarder.draining
+
+    @property
+    def member_count(self) -> int:
+        """Members in all rooms."""
+        return self.forwarder.member_count
+
+    @property
     def control(self) -> str:
         """Where callers reach this worker, with the real port."""
-        if self.settings.control.startswith("unix:"):
-            return self.settings.control
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return f"{host}:{port}"
+        return control_of(self.settings, self._server)
 
-    def load(self) -> WorkerLoad:
+    def load(self) -> WorkerLoad | None:
         """Say what this worker carries; the packet rate counts since the call before."""
         now, counted = asyncio.get_running_loop().time(), self.forwarder.received
         rate = (counted - self._counted) / max(now - self._counted_at, 0.001)
@@ -326,7 +353,26 @@ class Worker:
         await self.forwarder.close_all()
         await self._desk.hang_up()
         await self._server.wait_closed()
-        _clear(self.settings.control)
+        clear(self.settings.control)
+
+
+class Running(Protocol):
+    """A worker of either kind, as far as its process looks after it."""
+
+    settings: MediaSettings
+
+    @property
+    def draining(self) -> asyncio.Event: ...
+    @property
+    def member_count(self) -> int: ...
+    def load(self) -> WorkerLoad | None:
+        """What it carries; ``None`` while it could take nobody."""
+
+    def tidy(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+Start = Callable[[MediaSettings, asyncio.Event | None], Awaitable[Running]]
 
 
 async def start_worker(settings: MediaSettings, draining: asyncio.Event | None = None) -> Worker:
@@ -336,7 +382,7 @@ async def start_worker(settings: MediaSettings, draining: asyncio.Event | None =
     Raises OSError when an address is taken.
     """
     desk = Desk(settings.name, settings.token)
-    server = await _listen(desk, settings.control)
+    server = await listen(desk, settings.control)
     try:
         forwarder = Forwarder(settings.forwarder(), desk.tell, draining=draining)
     except OSError:
@@ -347,17 +393,27 @@ async def start_worker(settings: MediaSettings, draining: asyncio.Event | None =
     return Worker(settings, forwarder, recorders, desk, server)
 
 
-async def _listen(desk: Desk, control: str) -> asyncio.Server:
+def control_of(settings: MediaSettings, server: asyncio.Server) -> str:
+    """Where callers reach a worker, with the real port."""
+    if settings.control.startswith("unix:"):
+        return settings.control
+    host, port = server.sockets[0].getsockname()[:2]
+    return f"{host}:{port}"
+
+
+async def listen(desk: Desk, control: str) -> asyncio.Server:
+    """Let callers reach ``desk``. Raises OSError when the address is taken."""
     place = split_address(control)
     if not isinstance(place, str):
         return await asyncio.start_server(desk.serve, *place, limit=MAX_LINE_OCTETS)
-    _clear(control)  # left by a worker that was killed
+    clear(control)  # left by a worker that was killed
     server = await asyncio.start_unix_server(desk.serve, place, limit=MAX_LINE_OCTETS)
     _make_private(place)
     return server
 
 
-def _clear(control: str) -> None:
+def clear(control: str) -> None:
+    """Remove a control socket's file, if it has one."""
     place = split_address(control)
     if isinstance(place, str):
         Path(place).unlink(missing_ok=True)
@@ -373,6 +429,7 @@ async def run_worker(
     register: Callable[[WorkerLoad], Awaitable[None]],
     withdraw: Callable[[], Awaitable[None]] | None = None,
     drain: asyncio.Event | None = None,
+    start: Start = start_worker,
 ) -> None:
     """
     Run a worker until cancelled, or until it is drained: empty, or at its limit, after ``drain`` was set.
@@ -380,7 +437,7 @@ async def run_worker(
     ``register`` is told its load at once, every two seconds and when draining begins; ``withdraw`` is
     called before the rooms that are left lose it, so that they are placed elsewhere.
     """
-    worker = await start_worker(settings, drain)
+    worker = await start(settings, drain)
     gc.freeze()  # a full round over what the start built held every call up for 20 to 35 ms
     try:
         await _registered(worker, register)
@@ -390,16 +447,18 @@ async def run_worker(
         await worker.close()
 
 
-async def _registered(worker: Worker, register: Callable[[WorkerLoad], Awaitable[None]]) -> None:
-    draining, clock = worker.forwarder.draining, asyncio.get_running_loop().time
+async def _registered(worker: Running, register: Callable[[WorkerLoad], Awaitable[None]]) -> None:
+    draining, clock = worker.draining, asyncio.get_running_loop().time
     ends_at = float("inf")
     while True:
         if draining.is_set():
             ends_at = min(ends_at, clock() + worker.settings.drain_seconds)
-            if not worker.forwarder.member_count or clock() >= ends_at:
+            if not worker.member_count or clock() >= ends_at:
                 return
         worker.tidy()
-        await _quietly(register(worker.load()))
+        load = worker.load()
+        if load is not None:
+            await _quietly(register(load))
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise asyncio.CancelledError  # a client of the registry has swallowed it
         if draining.is_set():

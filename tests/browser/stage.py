@@ -1,6 +1,7 @@
 """Real browsers with fake cameras before a small web server that puts them through to a media plane."""
 
 import asyncio
+import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,13 +12,16 @@ from typing import Any, Protocol
 
 from aiohttp import web
 from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
+from cloudwindow.media.janus_plane import JanusMediaPlane
 from cloudwindow.media.meeting import with_hold
-from cloudwindow.media.plane import MediaEvent, MediaEventKind
+from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind
 from cloudwindow.media.relay import IceServer
 from tests.browser.lossy_link import LossyLink
 from tests.browser.machine import CHROMIUM
+from tests.gateways.janus_server import running_janus
 
 LIBRARY = Path(__file__).parents[2] / "web" / "js" / "lib"
 ARGUMENTS = [
@@ -82,6 +86,7 @@ class Server(Protocol):
     """The part of the media plane that a call needs."""
 
     async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str: ...
+    async def receive(self, room: str, member: str, *, number: int, answer: str) -> None: ...
     async def remove(self, room: str, member: str) -> None: ...
     async def hold(self, room: str, reason: str | None, *, member: str | None = None) -> None: ...
 
@@ -94,6 +99,9 @@ class Near:
 
     async def answer(self, room: str, member: str, *, role: str, offer: str, echo: bool = False) -> str:
         return self._forwarder.answer(room, member, role=role, offer=offer, echo=echo)
+
+    async def receive(self, room: str, member: str, *, number: int, answer: str) -> None:
+        raise AssertionError("everything flows on the member's own connection")
 
     async def remove(self, room: str, member: str) -> None:
         self._forwarder.remove(room, member)
@@ -136,6 +144,19 @@ class Stage:
             self.left[event.member].set()
         if event.kind is MediaEventKind.RENEGOTIATE and event.member in self.pages:
             await self.pages[event.member].evaluate("call.renegotiate()")
+        if event.invitation is not None and event.member in self.pages:
+            await self._invite(event.member, event.invitation)
+
+    async def _invite(self, member: str, invitation: Invitation) -> None:
+        """Bring the server's offer to the page and its answer back; a page that reloads hears nothing."""
+        sdp = self._through(self.links.get(f"{member}, receiving"), invitation.sdp)
+        offer = json.dumps({"sdp": sdp, "fresh": invitation.fresh})
+        try:
+            answer = await self.pages[member].evaluate(f"window.call?.receive({offer}).catch(() => '')")
+        except PlaywrightError:
+            return
+        if answer and self._server is not None:
+            await self._server.receive(ROOM, member, number=invitation.number, answer=answer)
 
     async def gone(self, member: str) -> None:
         """Return when the plane has told that ``member`` is gone."""
@@ -157,7 +178,8 @@ class Stage:
         Who ``waits`` joins when the page's ``begin`` is called.
         """
         if loss is not None:
-            self.links[member] = LossyLink((self.host, 9), loss=loss, seed=seed, host=self.host)
+            for name in (member, f"{member}, receiving"):
+                self.links[name] = LossyLink((self.host, 9), loss=loss, seed=seed, host=self.host)
         page = self.pages[member] = await self._new_window()
         async with self._in_front:
             asked = f"member={member}&role={role}&echo={'1' if echo else ''}{'&waits' if waits else ''}"
@@ -180,12 +202,20 @@ class Stage:
         """Put an offer through; who has a network of their own is told its end as the server's address."""
         assert self._server is not None
         answer = await self._server.answer(ROOM, member, role=role, offer=offer, echo=echo)
-        link = self.links.get(member)
-        found = CANDIDATE.search(answer)
+        return self._through(self.links.get(member), answer)
+
+    def _through(self, link: LossyLink | None, sdp: str) -> str:
+        """Name the link's end as the server's address."""
+        found = CANDIDATE.search(sdp)
         if link is None or found is None:
-            return answer
+            return sdp
         link.lead_to((found[2], int(found[3])))
-        return CANDIDATE.sub(rf"\1 {self.host} {link.port} typ", answer)
+        return CANDIDATE.sub(rf"\1 {self.host} {link.port} typ", sdp)
+
+    def cut(self, member: str, cut: bool) -> None:
+        """Take a member's network away, or give it back."""
+        for name in (member, f"{member}, receiving"):
+            self.links[name].cut = cut
 
     def application(self) -> web.Application:
         """The page, its library and where it sends its offers."""
@@ -259,6 +289,22 @@ async def forwarding(stage: Stage, **settings: Any) -> AsyncIterator[Forwarder]:
     stage.perform(Near(forwarder))
     yield forwarder
     await forwarder.close_all()
+
+
+@asynccontextmanager
+async def through_janus(stage: Stage, folder: Path) -> AsyncIterator[JanusMediaPlane]:
+    """Let Debian's Janus perform, with our sample files in ``folder``."""
+    with running_janus(folder) as janus:
+        plane = JanusMediaPlane(janus.settings, stage.on_event, name="stage")
+        running = asyncio.create_task(plane.run())
+        await plane.until_ready(within=10)
+        stage.perform(plane)
+        try:
+            yield plane
+        finally:
+            await plane.close_all()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 # --- what is seen ----------------------------------------------------------------------------------------

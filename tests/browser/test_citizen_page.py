@@ -154,6 +154,27 @@ async def test_one_press_starts_the_call_and_both_pictures_are_shown(hall: Hall)
     assert devices["camera"] is True
 
 
+async def test_an_invitation_that_comes_by_two_nodes_is_answered_once(hall: Hall) -> None:
+    page = await hall.enter("in_call")
+    await hall.tell("stage.changed", stage="in_call", version=4, session="s", peer_online=True)
+    await expect(page.locator(".video-stage")).to_have_attribute("data-frames", re.compile("^[1-9]"))
+    offer = await page.evaluate(
+        """async () => {
+          const connection = new RTCPeerConnection();
+          connection.addTransceiver("audio", { direction: "sendonly" });
+          return (await connection.createOffer()).sdp;
+        }"""
+    )
+    for number in (7, 7):
+        await hall.tell("call.receive", session="s", number=number, sdp=offer, fresh=True)
+    await hall.heard("call.receiving")
+    await hall.tell("call.receive", session="s", number=8, sdp=offer, fresh=True)
+    await hall.heard("call.receiving", lambda message: message["number"] == 8)
+    told = [message for message in hall.said if message["type"] == "call.receiving"]
+    assert [message["number"] for message in told] == [7, 8]
+    assert all(message["sdp"].startswith("v=0") for message in told)
+
+
 async def test_hanging_up_asks_first_and_tells_the_server(hall: Hall) -> None:
     page = await hall.enter("in_call")
     await hall.tell("stage.changed", stage="in_call", version=4, session="s", peer_online=True)

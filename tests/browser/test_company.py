@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
+from tests.browser.backends import BACKENDS, backed
 from tests.browser.test_taking import waiting
 from tests.browser.walk import PHONE, Agent, City, chromium, city, frames_advance, person
 
@@ -13,10 +14,17 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
+def backend() -> str:
+    """Who moves the packets, where a test does not say otherwise."""
+    return "workers"
+
+
+@pytest.fixture
+async def town(backend: str, tmp_path: Path) -> AsyncIterator[City]:
     """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
+    with backed(backend, tmp_path / "backend") as settings:
+        async with city(tmp_path / "data", **settings) as running:
+            yield running
 
 
 @pytest.fixture
@@ -35,6 +43,7 @@ async def pictured(page: Page, number: int) -> None:
     )
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_an_interpreter_is_seen_by_both_and_a_held_call_stands_still(
     town: City, browser: Browser
 ) -> None:

@@ -1,19 +1,34 @@
-"""The call as every browser must carry it: one body each, in Chromium and in Firefox."""
+"""
+The call as every browser must carry it: one body each, in Chromium and in Firefox, and in Chromium
+also through Janus.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.browser.firefox import firefox, firefox_session
 from tests.browser.machine import HAS_FIREFOX, own_address
-from tests.browser.stage import Stage, chromium_windows, forwarding, moves_on, opened, stands_still, until
+from tests.browser.stage import (
+    Stage,
+    chromium_windows,
+    forwarding,
+    moves_on,
+    opened,
+    stands_still,
+    through_janus,
+    until,
+)
+from tests.gateways.janus_server import NEEDS_JANUS
 
 pytestmark = pytest.mark.browser
 
 WAYS = [
     pytest.param("chromium", id="chromium"),
+    pytest.param("janus", id="chromium-janus", marks=NEEDS_JANUS),
     pytest.param(
         "firefox",
         id="firefox",
@@ -29,7 +44,7 @@ def firefox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=WAYS)
-async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         if request.param == "firefox":
             address = request.getfixturevalue("firefox_address")
@@ -39,7 +54,10 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
             made = await stack.enter_async_context(
                 opened(await stack.enter_async_context(chromium_windows()))
             )
-        await stack.enter_async_context(forwarding(made))
+        if request.param == "janus":
+            await stack.enter_async_context(through_janus(made, tmp_path))
+        else:
+            await stack.enter_async_context(forwarding(made))
         yield made
 
 
@@ -62,12 +80,12 @@ async def test_a_reloaded_page_is_back_in_the_call_within_five_seconds(stage: St
 async def test_a_call_goes_on_after_the_network_was_cut_and_came_back(stage: Stage) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen", loss=0.0), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))
-    stage.links["c"].cut = True
+    stage.cut("c", True)
     await citizen.evaluate("""() => new Promise((resolve) => {
       if (call.state === "interrupted") resolve();
       call.addEventListener("state", ({ detail }) => detail === "interrupted" && resolve());
     })""")
-    stage.links["c"].cut = False
+    stage.cut("c", False)
     await asyncio.gather(moves_on(citizen, within=15), moves_on(agent, within=15))
 
 

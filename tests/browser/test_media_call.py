@@ -54,7 +54,7 @@ async def test_the_picture_goes_on_under_five_percent_loss_each_way(
     )
     await asyncio.gather(moves_on(citizen), moves_on(agent))
     await asyncio.gather(moves_on(citizen, frames=120), moves_on(agent, frames=120))
-    assert min(link.lost for link in stage.links.values()) > 20
+    assert min(stage.links[member].lost for member in ("c", "a")) > 20
 
 
 async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
+from tests.browser.backends import BACKENDS, backed
 from tests.browser.walk import Agent, Citizen, City, chromium, city, frames_advance, identity_number
 
 pytestmark = pytest.mark.browser
@@ -15,10 +16,17 @@ ABOUT: dict[str, Any] = {"district": "440114", "street": "440114109", "name": "ç
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
+def backend() -> str:
+    """Who moves the packets, where a test does not say otherwise."""
+    return "workers"
+
+
+@pytest.fixture
+async def town(backend: str, tmp_path: Path) -> AsyncIterator[City]:
     """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
+    with backed(backend, tmp_path / "backend") as settings:
+        async with city(tmp_path / "data", **settings) as running:
+            yield running
 
 
 @pytest.fixture
@@ -88,6 +96,7 @@ async def test_a_call_put_aside_tells_the_citizen_when_and_frees_the_agent(
     assert (await citizen.page.locator(".ticket-card__number").first.inner_text()).strip() == number
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_the_next_agent_is_seen_on_the_connection_the_citizen_has(town: City, browser: Browser) -> None:
     citizen, _ = await waiting(town, browser, 7)
     agent = await Agent.signs_in(town, browser, "agent-huadu")

@@ -3,12 +3,21 @@
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict
-from cloudwindow.domain.messages import AgentAvailable, CallDevices, CallHangUp, CallJoin, CallOffer, ChatSay
+from cloudwindow.domain.messages import (
+    AgentAvailable,
+    CallDevices,
+    CallHangUp,
+    CallJoin,
+    CallOffer,
+    CallReceiving,
+    ChatSay,
+)
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome
 from cloudwindow.domain.session import State as Call
 from cloudwindow.domain.ticket import State
 from cloudwindow.journey.calls import KEPT_ROOM_SECONDS, Onward
+from cloudwindow.media.plane import Invitation
 from tests.journeys.town import Desk, Town, Visitor
 
 
@@ -54,6 +63,30 @@ async def test_the_citizen_sees_who_serves_them_and_the_agent_sees_masked_number
     assert shown.applicant == visitor.about["name"]
     assert visitor.about["id_number"] not in repr(shown)
     assert visitor.about["mobile"] not in repr(shown)
+
+
+async def test_an_invitation_reaches_its_page_and_the_answer_the_room_of_that_call(town: Town) -> None:
+    """Where the media server sends on a connection of its own, as Janus does."""
+    visitor, desk = await town.in_call()
+    session = await town.session(visitor.ticket)
+    offered = Invitation(number=7, sdp="v=0 of Janus", fresh=True)
+    await town.made.calls.invite_media(session.room, "citizen", offered)
+    assert visitor.page is not None
+    told = visitor.page.last("call.receive")
+    assert (told["number"], told["sdp"], told["fresh"]) == (7, "v=0 of Janus", True)
+    await visitor.say(CallReceiving(number=7, sdp="v=0 of the citizen"))
+    await desk.say(CallReceiving(number=8, sdp="v=0 of the agent"))
+    assert town.media.received == [
+        (session.room, "citizen", 7, "v=0 of the citizen"),
+        (session.room, "agent", 8, "v=0 of the agent"),
+    ]
+
+
+async def test_who_is_in_no_call_answers_no_invitation(town: Town) -> None:
+    visitor = await town.citizen()
+    with pytest.raises(Conflict, match="no_call"):
+        await visitor.say(CallReceiving(number=1, sdp="v=0"))
+    assert town.media.received == []
 
 
 async def test_an_echo_test_needs_no_call_and_meets_nobody(town: Town) -> None:

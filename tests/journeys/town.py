@@ -134,6 +134,7 @@ class StillMedia:
     def __init__(self) -> None:
         self.rooms: dict[str, set[str]] = {}
         self.arrangements: dict[str, Arrangement] = {}
+        self.received: list[tuple[str, str, int, str]] = []
         self.slots: dict[str, tuple[str | None, ...]] = {}
         """Whom each member receives, as a test wants it told."""
 
@@ -154,6 +155,10 @@ class StillMedia:
             raise BadInput("bad_sdp")
         self.rooms.setdefault(room, set()).add(member)
         return f"v=0 answer to {member}"
+
+    async def receive(self, room: str, member: str, *, number: int, answer: str) -> None:
+        """Remember the answer."""
+        self.received.append((room, member, number, answer))
 
     async def remove(self, room: str, member: str) -> None:
         """Forget ``member``."""

@@ -25,6 +25,7 @@ export class CallView extends EventTarget {
   /** @type {CallState} */ #state = "connecting";
   #peerSends = { camera: true, microphone: true };
   /** @type {"user" | "environment"} */ #facing = "user";
+  /** The invitations heard: several web nodes may pass the same one on. @type {Set<number>} */ #invited = new Set();
   reason = "ok";
 
   /**
@@ -43,6 +44,7 @@ export class CallView extends EventTarget {
     this.#findWays = waysOver(socket);
     this.#wire();
     socket.on("call.renegotiate", ({ purpose, more }) => purpose === "call" && void this.#offerAgain(more));
+    socket.on("call.receive", (message) => void this.#receive(message));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
     socket.addEventListener("state", () => socket.state === "open" && this.#lineBack());
@@ -192,6 +194,18 @@ export class CallView extends EventTarget {
   async #offerAgain(more) {
     const again = more ? this.#call?.renegotiate() : this.#call?.rejoin();
     await again?.catch(() => this.#showState("interrupted"));
+  }
+
+  /** What the others send comes on a connection that the server offers. @param {import("../lib/messages.js").CallReceive} offer */
+  async #receive({ number, sdp, fresh, session }) {
+    if (this.#invited.has(number)) return;
+    this.#invited.add(number);
+    try {
+      const answer = await this.#call?.receive({ sdp, fresh });
+      if (answer) this.socket.say("call.receiving", { session: session ?? "", number, sdp: answer });
+    } catch {
+      return; // the server offers again when no answer comes
+    }
   }
 
   /**

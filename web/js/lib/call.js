@@ -59,6 +59,7 @@ export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
   /** @type {import("./ways.js").FindWays} */ #findWays;
   /** @type {RTCPeerConnection | null} */ #connection = null;
+  /** Where the server sends to us, if not on our own connection. @type {RTCPeerConnection | null} */ #receiving = null;
   /** @type {Map<Kind, MediaStreamTrack>} */ #tracks = new Map();
   /** @type {Map<Kind, RTCRtpSender>} */ #senders = new Map();
   /** @type {Map<string, MediaStream>} */ #streams = new Map();
@@ -157,7 +158,7 @@ export class Call extends EventTarget {
     const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
     const fresh = forgotten || !this.#connection.remoteDescription || this.#connection.connectionState === "failed";
     await (fresh ? this.rejoin() : this.restartIce()).catch(() => undefined);
-    if (this.#connection?.connectionState !== "connected") this.#later(REPAIR_MS);
+    if (!this.#flows()) this.#later(REPAIR_MS);
   }
 
   /**
@@ -185,6 +186,19 @@ export class Call extends EventTarget {
     this.#pairs += 1;
     addReceivingPair(this.#connection);
     await this.#negotiate();
+  }
+
+  /**
+   * The server sends on a connection of its own and offers it: `fresh` for a new one, else for the one there is.
+   * @param {{ sdp: string, fresh: boolean }} offer
+   * @returns {Promise<string>} our answer
+   */
+  async receive({ sdp, fresh }) {
+    const receiving = fresh ? await this.#openReceiving() : this.#receiving;
+    if (!receiving) throw new Error("nothing to receive on");
+    await receiving.setRemoteDescription({ type: "offer", sdp });
+    await receiving.setLocalDescription(await receiving.createAnswer());
+    return receiving.localDescription?.sdp ?? "";
   }
 
   /** Offer once more on the connection as it is: another agent has taken over in the same room. */
@@ -216,8 +230,9 @@ export class Call extends EventTarget {
   /** @returns {Promise<CallStats>} */
   async stats() {
     const sample = emptySample();
-    const report = await this.#connection?.getStats();
-    report?.forEach((entry) => addTo(sample, entry));
+    for (const connection of [this.#receiving, this.#connection]) {
+      (await connection?.getStats())?.forEach((entry) => addTo(sample, entry));
+    }
     const stats = compare(this.#before, sample);
     this.#before = sample;
     return stats;
@@ -229,7 +244,8 @@ export class Call extends EventTarget {
    */
   async #look(connection) {
     if (connection.connectionState !== "connected") return;
-    const octets = arrivedIn(await connection.getStats());
+    const receiving = await this.#receiving?.getStats();
+    const octets = arrivedIn(await connection.getStats()) + (receiving ? arrivedIn(receiving) : 0);
     if (connection !== this.#connection) return;
     const { octets: before, since } = this.#arrived;
     if (octets !== before) this.#arrived = { octets, since: performance.now() };
@@ -245,9 +261,36 @@ export class Call extends EventTarget {
     this.#turn = Promise.resolve(); // a new connection waits for no answer to the old one
     this.#connection?.close();
     this.#connection = null;
+    this.#receiving?.close();
+    this.#receiving = null;
     this.#senders.clear();
     this.#streams.clear();
     this.#before = null;
+  }
+
+  /** @returns {Promise<RTCPeerConnection>} a later call closes it */
+  async #openReceiving() {
+    const making = this.#making;
+    const ways = await this.#findWays();
+    if (making !== this.#making) throw new Error("another connection was begun");
+    this.#receiving?.close();
+    for (const stream of this.#streams.values()) for (const track of stream.getTracks()) stream.removeTrack(track);
+    const receiving = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
+    this.#receiving = receiving;
+    receiving.addEventListener("track", (event) => this.#onTrack(receiving, event));
+    receiving.addEventListener("connectionstatechange", () => this.#onChange(receiving));
+    return receiving;
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  #isOurs(connection) {
+    return connection === this.#connection || connection === this.#receiving;
+  }
+
+  /** Whether every connection of ours is up. */
+  #flows() {
+    const states = [this.#connection, this.#receiving].map((one) => one?.connectionState ?? "connected");
+    return this.#connection !== null && states.every((state) => state === "connected");
   }
 
   /** Offers go one after the other; a later one waits for the answer of the one before. */
@@ -268,7 +311,7 @@ export class Call extends EventTarget {
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
       this.timing.answered ||= performance.now();
       // A restart that finds the old way again changes no state: nothing else would tell.
-      if (connection.connectionState === "connected") this.#settle();
+      if (this.#flows()) this.#settle();
       await this.#shape();
     } catch (error) {
       if (connection !== this.#connection) return;
@@ -283,7 +326,7 @@ export class Call extends EventTarget {
    * @param {RTCTrackEvent} event
    */
   #onTrack(connection, { track, streams: [named] }) {
-    if (connection !== this.#connection) return;
+    if (!this.#isOurs(connection)) return;
     const name = named?.id ?? "slot-0";
     const known = this.#streams.get(name);
     const stream = known ?? new MediaStream();
@@ -295,10 +338,10 @@ export class Call extends EventTarget {
 
   /** @param {RTCPeerConnection} connection */
   #onChange(connection) {
-    if (connection !== this.#connection) return;
+    if (!this.#isOurs(connection)) return;
     const state = connection.connectionState;
     if (state === "connected") {
-      this.#settle();
+      if (this.#flows()) this.#settle();
     } else if (state === "disconnected") {
       this.#silentSince ||= performance.now();
       this.#say("interrupted");
@@ -330,7 +373,7 @@ export class Call extends EventTarget {
 
   async #repair() {
     const connection = this.#connection;
-    if (!connection || connection.connectionState === "connected") return;
+    if (!connection || this.#flows()) return;
     this.#attempts += 1;
     const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
     const restart = this.#attempts <= RESTARTS && !forgotten && connection.remoteDescription;
@@ -339,7 +382,7 @@ export class Call extends EventTarget {
     } catch {
       return; // #exchange has already planned the next attempt
     }
-    if (this.#connection?.connectionState !== "connected") this.#later(REPAIR_MS);
+    if (!this.#flows()) this.#later(REPAIR_MS);
   }
 
   /** Hold what is sent to the step; browsers that cannot shape a sender send as they like. */

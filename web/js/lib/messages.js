@@ -14,6 +14,15 @@
  */
 
 /**
+ * The browser's SDP answer to the `call.receive` with the same `number`.
+ * @typedef {object} CallReceiving
+ * @property {"call.receiving"} type
+ * @property {string} [session]
+ * @property {number} number
+ * @property {string} sdp
+ */
+
+/**
  * Please name the ways to the media server: sent before the first offer and when they have grown old.
  * @typedef {object} CallPrepare
  * @property {"call.prepare"} type
@@ -344,6 +353,17 @@
  * @property {string} purpose
  * @property {number} attempt
  * @property {string} sdp
+ */
+
+/**
+ * The media server's SDP offer of the connection on which the call is received; only Janus has one apart. With
+ * `fresh` a new one, else the one there is. Answer with `call.receiving`.
+ * @typedef {object} CallReceive
+ * @property {"call.receive"} type
+ * @property {string | null} [session]
+ * @property {number} number
+ * @property {string} sdp
+ * @property {boolean} fresh
  */
 
 /**

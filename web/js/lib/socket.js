@@ -98,6 +98,18 @@ export class Socket extends EventTarget {
     this.#attempts = 0;
   }
 
+  /**
+   * Make a new line unless this one still carries a request and its answer.
+   * @param {string} type of the request
+   * @param {number} withinMs
+   */
+  async prove(type, withinMs) {
+    if (this.#state !== "open") return;
+    const overdue = setTimeout(() => this.renew(), withinMs);
+    await this.request(type).catch(() => undefined);
+    clearTimeout(overdue);
+  }
+
   /** End for good. */
   close() {
     clearTimeout(this.#next);

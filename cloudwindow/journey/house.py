@@ -7,6 +7,7 @@ from typing import Protocol
 from cloudwindow.assist import Assist
 from cloudwindow.bus import Buckets, Workers
 from cloudwindow.domain.catalogue import Catalogue, ServiceItem
+from cloudwindow.domain.errors import NotFound
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
@@ -36,6 +37,21 @@ class Media(MediaPlane, Protocol):
 
     def adopt(self, room: str, worker: str) -> None:
         """Use the worker that all nodes agreed on."""
+
+
+class Stills(Protocol):
+    """Photos that came through a call's data channel."""
+
+    async def take(self, room: str, member: str, sha256: str) -> bytes:
+        """Return the photo ``member`` has sent. Raises NotFound("unknown_still"), Unavailable."""
+
+
+class NoStills:
+    """A media plane through which no photos come."""
+
+    async def take(self, room: str, member: str, sha256: str) -> bytes:
+        """Raise NotFound("unknown_still")."""
+        raise NotFound("unknown_still")
 
 
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
@@ -76,6 +92,7 @@ class House:
     demo: bool
     quality_keep_days: float = 30.0
     relay: Relay = NO_RELAY
+    stills: Stills = NoStills()
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

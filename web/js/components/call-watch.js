@@ -13,6 +13,8 @@ const MEASURE_EVERY_MS = 2_000;
 const TELL_EVERY_MS = 5_000;
 /** A line on which an answer is overdue by so much is taken for dead. */
 const ANSWER_WITHIN_MS = 6_000;
+/** The same where there is reason to doubt it: sound and picture have stopped, or the network is another. */
+export const PROVED_WITHIN_MS = 1_500;
 /** How long the first picture may take before the times of joining are told without it. */
 const PICTURE_WITHIN_MS = 15_000;
 /** Loss and round trip above which a person notices; above the second, speech suffers. */
@@ -95,7 +97,10 @@ export class CallWatch extends EventTarget {
 
   /** @param {CallState} state */
   follow(state) {
-    if (state === "interrupted") this.#brokenAt ||= performance.now();
+    if (state === "interrupted") {
+      this.#brokenAt ||= performance.now();
+      void this.socket.prove("call.prepare", PROVED_WITHIN_MS);
+    }
     if (state === "connected" && this.#brokenAt) {
       this.#tellRepair(performance.now() - this.#brokenAt);
       this.#brokenAt = 0;

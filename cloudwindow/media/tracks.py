@@ -24,7 +24,7 @@ from cloudwindow.media.srtp import PacketBuffer
 from cloudwindow.media.tap import Straightener, Tap, TapPacket, TapSource
 
 RING: Final = 512
-"""Outgoing video packets kept for retransmission."""
+"""Outgoing packets kept for retransmission."""
 KEYFRAME_PAUSE_SECONDS: Final = 0.2
 LOST_PAUSE_SECONDS: Final = 0.1
 LOST_TRIES: Final = 8
@@ -237,7 +237,7 @@ class Sink:
         self._floor = -1
         self._shift = self._turn = 0
         self._last_timestamp, self._last_at = 0, -1.0
-        self._ring: list[tuple[int, bytes] | None] = [None] * RING if line.kind == "video" else []
+        self._ring: list[tuple[int, bytes] | None] = [None] * RING
         self._repair_number = first
         self._repeats_left = RING
         self._clocks: deque[int] = deque(maxlen=8)
@@ -250,6 +250,7 @@ class Sink:
         self.line = line
         self._numbers = {codec.name: codec.payload_type for codec in line.codecs}
         self._repair = {codec.payload_type: codec.repair for codec in line.codecs}
+        self._repeats = any("nack" in codec.feedback for codec in line.codecs)
         self._mid = line.mid.encode()
         self._wide = WIDE_SEQUENCE in dict(line.extensions)
         self._rename()
@@ -305,7 +306,7 @@ class Sink:
         _HEAD.pack_into(octets, 1, second, index & 0xFFFF, timestamp, self.ssrc)
         if packet.extensions_end:
             self._rewrite_extensions(packet, octets, wide_index, now)
-        if self._ring:
+        if self._repeats:
             self._ring[index & (RING - 1)] = (index & 0xFFFF, bytes(buffer.view[: packet.length]))
         self.packets += 1
         self.octets += packet.payload_end - packet.payload_start
@@ -349,7 +350,7 @@ class Sink:
     def repeat(self, numbers: list[int], scratch: PacketBuffer, now: float) -> None:
         """Answer a NACK from the ring, as RFC 4588 where negotiated, else the very same packet again."""
         for number in numbers:
-            kept = self._ring[number & (RING - 1)] if self._ring else None
+            kept = self._ring[number & (RING - 1)]
             if kept is None or kept[0] != number or self._repeats_left <= 0:
                 continue
             self._repeats_left -= 1

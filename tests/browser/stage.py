@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from playwright.async_api import Browser, async_playwright
 
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
@@ -222,6 +222,8 @@ class Stage:
         query, line = request.query, web.WebSocketResponse(heartbeat=2)
         await line.prepare(request)
         async for said in line:
+            if said.type is not WSMsgType.TEXT:
+                break
             asked = json.loads(said.data)
             if asked["type"] == "call.offer":
                 sdp = await self.answer(query["member"], query["role"], asked["sdp"], echo=False)

@@ -1,6 +1,7 @@
 // call.js — one person's connection to the video window: offers, restarts and rejoins by itself.
 // Knows neither page nor socket: whoever makes a Call hands in `sendOffer`, which brings back the answer.
 
+import { Smoothing } from "./smoothing.js";
 import { StillChannel } from "./stills.js";
 
 /**
@@ -80,6 +81,7 @@ export class Call extends EventTarget {
   /** @type {ReturnType<typeof setInterval> | undefined} */ #looking;
   /** What had arrived when it was last looked, when that grew last, and whether a way has been looked for since. */
   #arrived = { octets: 0, at: 0, sought: false };
+  #smoothing = new Smoothing();
   #sendsStills;
   /** @type {StillChannel | null} the way for photographs through this connection, if it has one */
   stills = null;
@@ -129,6 +131,7 @@ export class Call extends EventTarget {
     if (this.#sendsStills) this.stills = new StillChannel(connection);
     this.timing = { begun: performance.now(), answered: 0, connected: 0 };
     this.#arrived = { octets: 0, at: 0, sought: false };
+    this.#smoothing = new Smoothing();
     this.#looking = setInterval(() => void this.#look(connection), LOOK_MS);
     this.#say("connecting");
     await this.#negotiate();
@@ -241,13 +244,23 @@ export class Call extends EventTarget {
    * @param {RTCPeerConnection} connection
    */
   async #look(connection) {
-    const octets = arrivedIn(await connection.getStats());
+    const report = await connection.getStats();
     if (connection !== this.#connection) return;
+    this.#smooth(connection, this.#smoothing.waitsMs(report));
+    const octets = arrivedIn(report);
     const { octets: before, at, sought } = this.#arrived;
     if (octets !== before) this.#arrived = { octets, at: performance.now(), sought: false };
     else if (at && !sought && performance.now() - at > STANDSTILL_MS && connection.connectionState === "connected") {
       this.#arrived.sought = true;
       await this.restartIce().catch(() => undefined);
+    }
+  }
+
+  /** @param {RTCPeerConnection} connection @param {number | null} waitsMs */
+  #smooth(connection, waitsMs) {
+    for (const receiver of /** @type {any[]} */ (connection.getReceivers())) {
+      const told = receiver.track.kind === "video" && "jitterBufferTarget" in receiver;
+      if (told && receiver.jitterBufferTarget !== waitsMs) receiver.jitterBufferTarget = waitsMs;
     }
   }
 
@@ -283,7 +296,8 @@ export class Call extends EventTarget {
     const offer = (this.#offers += 1);
     const overtaken = () => connection !== this.#connection || offer !== this.#offers;
     try {
-      await connection.setLocalDescription(await connection.createOffer());
+      const { sdp = "" } = await connection.createOffer();
+      await connection.setLocalDescription({ type: "offer", sdp: withRepeatedSound(sdp) });
       const answer = await within(ANSWER_MS, this.#sendOffer(connection.localDescription?.sdp ?? ""));
       if (overtaken()) return;
       // With another certificate no key fits any more: the server had forgotten us.
@@ -398,6 +412,14 @@ function within(limitMs, promise) {
   /** @type {Promise<never>} */
   const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer in time")), limitMs));
   return Promise.race([promise, late]);
+}
+
+/**
+ * Browsers can ask for lost sound again and send it again, but offer it only when told to.
+ * @param {string} sdp
+ */
+function withRepeatedSound(sdp) {
+  return sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gim, (line, number) => `${line}a=rtcp-fb:${number} nack\r\n`);
 }
 
 /** @param {unknown} error */

@@ -54,6 +54,8 @@ class NoStills:
         raise NotFound("unknown_still")
 
 
+NO_STILLS = NoStills()
+
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
 """(notice, language, address of the check page, photo) → PDF."""
 
@@ -92,7 +94,7 @@ class House:
     demo: bool
     quality_keep_days: float = 30.0
     relay: Relay = NO_RELAY
-    stills: Stills = NoStills()
+    stills: Stills = NO_STILLS
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

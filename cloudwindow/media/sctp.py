@@ -1,5 +1,5 @@
 """
-The receiving end of one data channel over DTLS: SCTP (RFC 9260), as far as a browser that sends us files needs it.
+The receiving end of one data channel over DTLS: SCTP (RFC 9260), as far as a browser that sends files needs.
 
 Pure: datagrams in, datagrams out, time handed in. What may wait is bounded by ``WINDOW`` fragments and
 ``MAX_MESSAGE_OCTETS``; whatever a datagram holds costs a walk over its chunks and no more. We never open the
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
-from aiortc.rtcsctptransport import crc32c
+from google_crc32c import value as crc32c
 
 SCTP_PORT: Final = 5000
 WINDOW: Final = 256
@@ -218,7 +218,7 @@ class Association:
     # --- out ----------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        """Send a short text on the channel; nothing happens before it is open. Raises ValueError if too long."""
+        """Send a short text on the channel, once it is open. Raises ValueError if it is too long."""
         payload = text.encode()
         if len(payload) > MAX_TEXT_OCTETS:
             raise ValueError("too long for a text")

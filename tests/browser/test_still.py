@@ -1,4 +1,4 @@
-"""A paper photographed in the call: it comes through the call's own connection and stands among the papers."""
+"""A paper photographed in the call: it comes through the call itself and stands among the papers."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -43,7 +43,8 @@ async def test_a_still_taken_in_the_call_comes_through_it_and_stands_among_the_p
     rule = await button.get_attribute("data-still")
     await button.dispatch_event("click")
     await page.wait_for_function(
-        "() => document.querySelector('[data-role=still-picture]').getVideoPlaybackQuality().totalVideoFrames > 2"
+        "() => document.querySelector('[data-role=still-picture]')"
+        ".getVideoPlaybackQuality().totalVideoFrames > 2"
     )
     await page.locator("[data-role=still-take]").click()
     await page.wait_for_selector(f"form[action='/visit/materials/{rule}']", state="attached")

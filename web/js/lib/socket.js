@@ -10,6 +10,9 @@ const LONGEST_PAUSE_MS = 15_000;
 /** A line that is not open by then is tried anew: on a network that was away the first try may hang for minutes. */
 const OPEN_WITHIN_MS = 3_000;
 const LONGEST_OPENING_MS = 12_000;
+/** The same while a call hangs on it, in turn: the first tries are for a network that has just come back. */
+const URGENT_OPENING_MS = [1_200, 1_500, 1_500, 4_500];
+const URGENT_PAUSE_MS = 300;
 
 /** The server said no, or no answer came: `code` is stable, `message` a sentence for the person. */
 export class Refused extends Error {
@@ -74,8 +77,8 @@ export class Socket extends EventTarget {
     this.#become("connecting");
     const line = new WebSocket(this.url);
     this.#line = line;
-    const longest = this.urgent ? OPEN_WITHIN_MS * 1.5 : LONGEST_OPENING_MS;
-    const patience = Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, longest);
+    const urgently = URGENT_OPENING_MS[this.#attempts % URGENT_OPENING_MS.length] ?? OPEN_WITHIN_MS;
+    const patience = this.urgent ? urgently : Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, LONGEST_OPENING_MS);
     const limit = setTimeout(() => line.readyState === WebSocket.CONNECTING && this.#giveUp(line), patience);
     line.addEventListener("open", () => clearTimeout(limit));
     line.addEventListener("open", () => this.#opened(line));
@@ -199,7 +202,8 @@ export class Socket extends EventTarget {
     }
     this.#become("lost");
     // The first return is spread over one second, so that a restarted server is not met by everybody at once.
-    const pause = this.urgent ? 1_000 : Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
+    const longest = this.urgent && this.#attempts > 0 ? URGENT_PAUSE_MS : 1_000;
+    const pause = this.urgent ? longest : Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
     this.#attempts += 1;
     this.#next = setTimeout(() => this.open(), Math.random() * pause);
   }

@@ -5,6 +5,7 @@ Losing a web process ends no call; members leave when they are removed or when t
 """
 
 import asyncio
+import gc
 import hmac
 import logging
 from base64 import b64encode
@@ -387,6 +388,7 @@ async def run_worker(
     called before the rooms that are left lose it, so that they are placed elsewhere.
     """
     worker = await start_worker(settings, drain)
+    gc.freeze()  # a full round over what the start built held every call up for 20 to 35 ms
     try:
         await _registered(worker, register)
     finally:

@@ -55,12 +55,13 @@ WIRED = """async () => {
     window.offeredAt = 0;
     void call.networkBack();
   });
-  const prove = () => line.prove("call.prepare", 1500);
+  const prove = () => line.prove("call.prepare", 1200);
   const back = () => { line.hurry(); void prove(); void call.networkBack(); };
   addEventListener("online", back);
   navigator.connection.addEventListener("change", back);
   addEventListener("offline", () => line.renew());
   call.addEventListener("state", ({ detail }) => detail === "interrupted" && void prove());
+  call.addEventListener("standstill", prove);
   line.open();
 }"""
 """The product's own socket, carrying offers and wired to the network's events as the pages of the call do."""

@@ -4,7 +4,7 @@ import { Call } from "../lib/call.js";
 import { openCamera, openDevices } from "../lib/devices.js";
 import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
-import { CallWatch, PROVED_WITHIN_MS } from "./call-watch.js";
+import { CallWatch } from "./call-watch.js";
 import { waysOver } from "../lib/ways.js";
 import { closeDialogue, openDialogue } from "./dialogue.js";
 import { Interruption } from "./interruption.js";
@@ -150,7 +150,7 @@ export class CallView extends EventTarget {
   #networkBack() {
     if (!this.#call) return;
     this.socket.hurry();
-    void this.socket.prove("call.prepare", PROVED_WITHIN_MS);
+    this.watch.prove();
     void this.#call.networkBack();
   }
 

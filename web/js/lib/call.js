@@ -56,8 +56,8 @@ const STRAIGHT = async () => ({ iceServers: [], iceTransportPolicy: "all" });
  * tries again by itself, and the method that caused the offer rejects too; an error with `final: true` (the
  * server will never let this person in) ends the trying. `findWays` is asked before each connection and each restart.
  *
- * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody) and `state`
- * (`detail` is a {@link CallState}). The stream of the one other person is always the first.
+ * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody), `state`
+ * (`detail` is a {@link CallState}) and `standstill`: nothing arrives any more, the line may be dead too. The stream of the one other person is always the first.
  */
 export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
@@ -252,6 +252,7 @@ export class Call extends EventTarget {
     if (octets !== before) this.#arrived = { octets, at: performance.now(), sought: false };
     else if (at && !sought && performance.now() - at > STANDSTILL_MS && connection.connectionState === "connected") {
       this.#arrived.sought = true;
+      this.dispatchEvent(new Event("standstill"));
       await this.restartIce().catch(() => undefined);
     }
   }

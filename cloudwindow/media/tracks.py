@@ -30,6 +30,8 @@ LOST_PAUSE_SECONDS: Final = 0.1
 LOST_TRIES: Final = 8
 REPEATS_PER_TICK: Final = 32
 """Retransmissions one sink may ask for per tenth of a second, saved up to ``RING``."""
+LOSSY: Final = 0.02
+"""Share of lost packets from which on a repair is sent twice: to lose it too costs another round trip."""
 MAX_GAP: Final = 256
 """A jump in sequence numbers wider than this is a new beginning, not a loss."""
 
@@ -349,19 +351,23 @@ class Sink:
 
     def repeat(self, numbers: list[int], scratch: PacketBuffer, now: float) -> None:
         """Answer a NACK from the ring, as RFC 4588 where negotiated, else the very same packet again."""
+        times = 2 if self.wire.downstream.loss > LOSSY else 1
         for number in numbers:
             kept = self._ring[number & (RING - 1)]
-            if kept is None or kept[0] != number or self._repeats_left <= 0:
+            if kept is None or kept[0] != number:
                 continue
-            self._repeats_left -= 1
-            packet = kept[1]
-            repair = self._repair.get(packet[1] & 0x7F)
-            if repair is not None:
-                self._repair_number += 1
-                packet = wrap_retransmission(
-                    packet, payload_type=repair, sequence=self._repair_number & 0xFFFF, ssrc=self.repair_ssrc
-                )
-            self.wire.send_rtp(scratch, self._renumbered(packet, scratch, repair is not None, now))
+            for _ in range(min(times, self._repeats_left)):
+                self._repeats_left -= 1
+                self._send_again(kept[1], scratch, now)
+
+    def _send_again(self, packet: bytes, scratch: PacketBuffer, now: float) -> None:
+        repair = self._repair.get(packet[1] & 0x7F)
+        if repair is not None:
+            self._repair_number += 1
+            packet = wrap_retransmission(
+                packet, payload_type=repair, sequence=self._repair_number & 0xFFFF, ssrc=self.repair_ssrc
+            )
+        self.wire.send_rtp(scratch, self._renumbered(packet, scratch, repair is not None, now))
 
     def _renumbered(self, packet: bytes, scratch: PacketBuffer, repaired: bool, now: float) -> int:
         """A repair is a packet of its own for congestion control; a plain repeat must stay identical."""

@@ -50,12 +50,13 @@ const askWays = async () => (window.ways = await (await fetch("/ways")).json());
 const sendOffer = (sdp) => (window.wired?.sendOffer ?? overHttp)(sdp);
 const findWays = () => (window.wired?.findWays ?? askWays)();
 const lineUp = () => window.wired?.lineUp() ?? true;
+const sendsStills = location.search.includes("role=citizen");
 window.states = [];
 window.streams = [];
 window.devices = await openDevices();
 window.listed = await listDevices();
 window.meter = new LevelMeter(window.devices.stream);
-window.call = new Call({ sendOffer, findWays, lineUp });
+window.call = new Call({ sendOffer, findWays, lineUp, sendsStills });
 call.addEventListener("state", (event) => states.push(event.detail));
 call.addEventListener("remote", (event) => {
   streams.push(event.detail);

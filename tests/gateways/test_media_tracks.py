@@ -184,6 +184,18 @@ def test_a_lost_packet_is_sent_again_as_a_repair() -> None:
     assert repair.payload == struct.pack(">H", lost.sequence_number) + lost.payload
 
 
+def test_where_much_is_lost_a_repair_is_sent_twice_under_two_numbers() -> None:
+    source, receiver, scratch = source_of(Notebook()), Notebook(), PacketBuffer()
+    sink = sink_of(receiver)
+    sink.follow(source, 10)
+    arrive(source, 1, KEY)
+    receiver.downstream.loss = 0.05
+    sink.repeat([receiver.sent[0].sequence_number], scratch, 10)
+    one, other = receiver.sent[1:]
+    assert other.sequence_number == one.sequence_number + 1
+    assert (one.ssrc, one.payload) == (other.ssrc, other.payload)
+
+
 def test_without_repair_streams_the_very_same_packet_is_sent_again() -> None:
     offer = written_offer().replace("a=fmtp:97 apt=96\r\n", "")
     receiver, source = Notebook(), source_of(Notebook())

@@ -62,6 +62,7 @@ WIRED = """async () => {
   addEventListener("offline", () => line.renew());
   call.addEventListener("state", ({ detail }) => detail === "interrupted" && void prove());
   call.addEventListener("standstill", prove);
+  call.addEventListener("moving", () => line.hurry());
   line.open();
 }"""
 """The product's own socket, carrying offers and wired to the network's events as the pages of the call do."""

@@ -24,7 +24,9 @@ from cloudwindow.media.srtp import PacketBuffer
 from cloudwindow.media.tap import Straightener, Tap, TapPacket, TapSource
 
 RING: Final = 512
-"""Outgoing packets kept for retransmission."""
+"""Outgoing packets of a picture kept for retransmission."""
+SOUND_RING: Final = 64
+"""The same of sound: more than a second."""
 KEYFRAME_PAUSE_SECONDS: Final = 0.2
 LOST_PAUSE_SECONDS: Final = 0.1
 LOST_TRIES: Final = 8
@@ -239,7 +241,8 @@ class Sink:
         self._floor = -1
         self._shift = self._turn = 0
         self._last_timestamp, self._last_at = 0, -1.0
-        self._ring: list[tuple[int, bytes] | None] = [None] * RING
+        self._ring: list[tuple[int, bytes] | None] = [None] * (RING if line.kind == "video" else SOUND_RING)
+        self._mask = len(self._ring) - 1
         self._repair_number = first
         self._repeats_left = RING
         self._clocks: deque[int] = deque(maxlen=8)
@@ -309,7 +312,7 @@ class Sink:
         if packet.extensions_end:
             self._rewrite_extensions(packet, octets, wide_index, now)
         if self._repeats:
-            self._ring[index & (RING - 1)] = (index & 0xFFFF, bytes(buffer.view[: packet.length]))
+            self._ring[index & self._mask] = (index & 0xFFFF, bytes(buffer.view[: packet.length]))
         self.packets += 1
         self.octets += packet.payload_end - packet.payload_start
         wire.send_rtp(buffer, packet.length)
@@ -353,7 +356,7 @@ class Sink:
         """Answer a NACK from the ring, as RFC 4588 where negotiated, else the very same packet again."""
         times = 2 if self.wire.downstream.loss > LOSSY else 1
         for number in numbers:
-            kept = self._ring[number & (RING - 1)]
+            kept = self._ring[number & self._mask]
             if kept is None or kept[0] != number:
                 continue
             for _ in range(min(times, self._repeats_left)):

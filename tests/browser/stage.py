@@ -40,7 +40,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>call</title>
 <script type="module">
 import { Call } from "/lib/call.js";
 import { LevelMeter, listDevices, openDevices } from "/lib/devices.js";
-const overHttp = async (sdp) => {
+const overHttp = window.overHttp = async (sdp) => {
   const answer = await fetch("/offer" + location.search, { method: "POST", body: sdp });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.text();

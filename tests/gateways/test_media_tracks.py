@@ -265,3 +265,19 @@ def test_sound_begins_at_once() -> None:
     Sink(receiver, AUDIO, ssrc=7001, repair_ssrc=7002, first=500).follow(source, 10)
     arrive(source, 1, b"sound", type_=111)
     assert [packet.payload for packet in receiver.sent] == [b"sound"]
+
+
+def test_lost_sound_is_asked_for_and_sent_again_between_pages_that_can_both() -> None:
+    offer = written_offer().replace(
+        "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n"
+    )
+    for line, again in ((AUDIO, False), (parse_offer(offer).lines[0], True)):
+        sender, receiver = Notebook(), Notebook()
+        source = Source(sender, line, None)
+        sink = Sink(receiver, line, ssrc=7001, repair_ssrc=7002, first=500)
+        sink.follow(source, 10)
+        for sequence in (1, 3):
+            arrive(source, sequence, b"sound", type_=111)
+        sink.repeat([receiver.sent[0].sequence_number], PacketBuffer(), 10)
+        assert (sender.asked_again() == [[2]]) == again
+        assert (receiver.octets[2:] == receiver.octets[:1]) == again

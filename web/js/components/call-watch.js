@@ -68,6 +68,7 @@ export class CallWatch extends EventTarget {
     this.stop();
     this.#call = call;
     call.addEventListener("standstill", () => this.prove());
+    call.addEventListener("moving", () => this.socket.hurry());
     this.#steps = new Steps();
     this.#devicesAt = performance.now();
     void call.useStep(this.#steps.rung);

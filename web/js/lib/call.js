@@ -57,7 +57,8 @@ const STRAIGHT = async () => ({ iceServers: [], iceTransportPolicy: "all" });
  * server will never let this person in) ends the trying. `findWays` is asked before each connection and each restart.
  *
  * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody), `state`
- * (`detail` is a {@link CallState}) and `standstill`: nothing arrives any more, the line may be dead too. The stream of the one other person is always the first.
+ * (`detail` is a {@link CallState}), `standstill` when nothing arrives any more and the line may be dead too, and
+ * `moving` when something does again. The stream of the one other person is always the first.
  */
 export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
@@ -249,8 +250,10 @@ export class Call extends EventTarget {
     this.#smooth(connection, this.#smoothing.waitsMs(report));
     const octets = arrivedIn(report);
     const { octets: before, at, sought } = this.#arrived;
-    if (octets !== before) this.#arrived = { octets, at: performance.now(), sought: false };
-    else if (at && !sought && performance.now() - at > STANDSTILL_MS && connection.connectionState === "connected") {
+    if (octets !== before) {
+      this.#arrived = { octets, at: performance.now(), sought: false };
+      if (sought) this.dispatchEvent(new Event("moving"));
+    } else if (at && !sought && performance.now() - at > STANDSTILL_MS && connection.connectionState === "connected") {
       this.#arrived.sought = true;
       this.dispatchEvent(new Event("standstill"));
       await this.restartIce().catch(() => undefined);

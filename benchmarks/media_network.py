@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.calls.link import BadNetwork, bad_network, why_not
 from benchmarks.measure import machine, main, median, percentile, report
@@ -26,7 +26,7 @@ CUTS = ((5.0, 6), (60.0, 2))
 """Seconds of a cut, and how many of each kind."""
 MOVES = 5
 BACK_WITHIN = 60.0
-REACH_FROZEN, REACH_CONCEALED, REACH_LINE_S, REACH_MEDIA_S = 0.02, 0.02, 1.0, 5.0
+REACH_FROZEN, REACH_CONCEALED, REACH_LINE_S, REACH_OFFER_S, REACH_MEDIA_S = 0.02, 0.02, 1.0, 0.2, 5.0
 
 TOTALS = """async () => {
   const sum = { frozen: 0, decoded: 0, concealed: 0, samples: 0 };
@@ -41,21 +41,31 @@ TOTALS = """async () => {
 }"""
 WIRED = """async () => {
   const { Socket, socketUrl } = await import("/lib/socket.js");
-  window.line = new Socket(socketUrl("/line"));
+  const { offersOver } = await import("/lib/offers.js");
+  const { waysOver } = await import("/lib/ways.js");
+  window.line = new Socket(socketUrl("/line" + location.search));
   line.urgent = true;
+  window.offeredAt = 0;
+  const offer = offersOver(line, "call");
+  const sendOffer = (sdp) => { window.offeredAt ||= Date.now(); return offer(sdp); };
+  window.wired = { sendOffer, findWays: waysOver(line), lineUp: () => line.state === "open" };
   line.addEventListener("state", () => {
     if (line.state !== "open") return;
     window.openAt = Date.now();
-    if (call.state === "interrupted") void call.networkBack();
+    window.offeredAt = 0;
+    void call.networkBack();
   });
-  const back = () => { line.hurry(); void call.networkBack(); };
+  const prove = () => line.prove("call.prepare", 1200);
+  const back = () => { line.hurry(); void prove(); void call.networkBack(); };
   addEventListener("online", back);
   navigator.connection.addEventListener("change", back);
   addEventListener("offline", () => line.renew());
-  call.addEventListener("state", ({ detail }) => detail === "interrupted" && line.renew());
+  call.addEventListener("state", ({ detail }) => detail === "interrupted" && void prove());
+  call.addEventListener("standstill", prove);
+  call.addEventListener("moving", () => line.hurry());
   line.open();
 }"""
-"""The product's own socket, wired to the network's events as the pages of the call do."""
+"""The product's own socket, carrying offers and wired to the network's events as the pages of the call do."""
 BACK = """async (within) => {
   const end = Date.now() + within * 1000;
   let before = (await call.stats()).framesDecoded;
@@ -145,8 +155,16 @@ async def _under_loss(network: BadNetwork, citizen: Window, agent: Window, secon
     return told
 
 
-async def _cut(network: BadNetwork, citizen: Window, kind: str, seconds: float) -> tuple[float, float]:
-    """Cut the citizen off: seconds from the network's return to an open line, and to a new picture."""
+class Back(NamedTuple):
+    """Seconds from the network's return to an open line and a new picture, and from the line to an offer."""
+
+    line: float
+    offer: float
+    picture: float
+
+
+async def _cut(network: BadNetwork, citizen: Window, kind: str, seconds: float) -> Back:
+    """Cut the citizen off and let the network come back."""
     await _flows(citizen)
     await citizen.wait_for_function("line.state === 'open'", timeout=BACK_WITHIN * 1000)
     await citizen.evaluate("window.openAt = 0")
@@ -158,9 +176,12 @@ async def _cut(network: BadNetwork, citizen: Window, kind: str, seconds: float) 
     network.plug() if kind == "unplugged" else network.say("mend")
     seen = await watching
     await citizen.wait_for_function("line.state === 'open'", timeout=BACK_WITHIN * 1000)
-    opened_at = await citizen.evaluate("openAt")
-    line = max(0.0, opened_at / 1000 - returned) if opened_at else 0.0
-    return line, (seen / 1000 - returned) if seen else BACK_WITHIN
+    opened_at, offered_at = await citizen.evaluate("[openAt, offeredAt]")
+    return Back(
+        line=max(0.0, opened_at / 1000 - returned) if opened_at else 0.0,
+        offer=max(0.0, (offered_at - opened_at) / 1000) if opened_at and offered_at else 0.0,
+        picture=(seen / 1000 - returned) if seen else BACK_WITHIN,
+    )
 
 
 async def _flows(citizen: Window) -> None:
@@ -181,13 +202,15 @@ async def _moved(network: BadNetwork, citizen: Window, old: str, new: str) -> fl
     return (seen / 1000 - returned) if seen else BACK_WITHIN
 
 
-def _told(waits: list[tuple[float, float]]) -> dict[str, Any]:
-    lines, pictures = [wait[0] for wait in waits], [wait[1] for wait in waits]
+def _told(waits: list[Back]) -> dict[str, Any]:
+    pictures = [wait.picture for wait in waits]
     return {
         "cuts": len(waits),
-        "line_p95_s": percentile(lines, 0.95),
+        "line_p95_s": percentile([wait.line for wait in waits], 0.95),
+        "offer_p95_s": percentile([wait.offer for wait in waits], 0.95),
         "media_p50_s": median(pictures),
         "media_p95_s": percentile(pictures, 0.95),
+        "media_max_s": max(pictures),
     }
 
 
@@ -209,12 +232,14 @@ def _report(loss: dict[str, Any], cuts: dict[str, Any], moves: list[float]) -> N
             "frozen": REACH_FROZEN,
             "sound_concealed": REACH_CONCEALED,
             "line_p95_s": REACH_LINE_S,
+            "offer_p95_s": REACH_OFFER_S,
             "media_p95_s": REACH_MEDIA_S,
         },
         reached={
             "frozen": all(side["frozen"] <= REACH_FROZEN for side in sides),
             "sound_concealed": all(side["sound_concealed"] <= REACH_CONCEALED for side in sides),
             "line_p95_s": all(told["line_p95_s"] <= REACH_LINE_S for told in rounds),
+            "offer_p95_s": all(told["offer_p95_s"] <= REACH_OFFER_S for told in rounds),
             "media_p95_s": all(told["media_p95_s"] <= REACH_MEDIA_S for told in rounds)
             and percentile(moves, 0.95) <= REACH_MEDIA_S,
         },

@@ -12,12 +12,16 @@ from cloudwindow.media.forwarder import Forwarder
 from tests.browser.stage import ROOM, Stage, Window, chromium_windows, forwarding, moves_on, opened
 
 ROUNDS = 20
+STEPS = ("ways", "answer", "connected", "frame")
+"""What a call waits for, in seconds since the accept."""
 REACH_SETUP_S, REACH_TRANSFER_S = 1.0, 1.5
 
 FIRST_FRAME = """async () => {
   void begin();
   while ((await call.stats()).framesDecoded < 1) await new Promise((resolve) => setTimeout(resolve, 5));
-  return (performance.now() - begun) / 1000;
+  const since = (at) => (at - begun) / 1000;
+  const { begun: offering, answered, connected } = call.timing;
+  return [offering, answered, connected, performance.now()].map(since);
 }"""
 NEXT_FRAME = """async (before) => {
   const from = performance.now();
@@ -37,7 +41,7 @@ STOOD_STILL = """async () => {
 
 async def bench(quick: bool) -> None:
     """Set up calls, hand each over once, print the line."""
-    setups: list[float] = []
+    setups: list[list[float]] = []
     transfers: list[float] = []
     kept = 0
     rounds = 2 if quick else ROUNDS
@@ -53,13 +57,17 @@ async def bench(quick: bool) -> None:
             transfers.append(seen)
             kept += same
             await _all_leave(stage)
-    p95, handed = percentile(setups, 0.95), percentile(transfers, 0.95)
+    frames = [steps[-1] for steps in setups]
+    p95, handed = percentile(frames, 0.95), percentile(transfers, 0.95)
     report(
         "media_setup",
         measured={
             "first_frames": len(setups),
-            "setup_p50_s": percentile(setups, 0.5),
+            "setup_p50_s": percentile(frames, 0.5),
             "setup_p95_s": p95,
+            "steps_p50_s": dict(
+                zip(STEPS, (percentile(step, 0.5) for step in zip(*setups, strict=True)), strict=True)
+            ),
             "transfers": len(transfers),
             "transfer_p50_s": percentile(transfers, 0.5),
             "transfer_p95_s": handed,

@@ -63,6 +63,7 @@ from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_remote import RemoteRecorder
 from cloudwindow.media.relay import Relay
 from cloudwindow.media.remote import RemoteMediaPlane
+from cloudwindow.media.still_remote import RemoteStills
 from cloudwindow.media.worker import MediaSettings, Start, run_worker, start_worker
 from cloudwindow.notices import Press
 from cloudwindow.papers import Papers
@@ -148,7 +149,8 @@ async def opened(
         stack.callback(press.close)
         catalogue = catalogue_of(config)
         house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue, printer_of(press))
-        house = replace(house, recorder=RemoteRecorder(media) if config.recordings else None)
+        recorder = RemoteRecorder(media) if config.recordings else None
+        house = replace(house, recorder=recorder, stills=RemoteStills(media))
         made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
         heard.append(made)
         for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
@@ -475,6 +477,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         media_udp_host=config.media_udp_host,
         media_udp_port=config.media_udp_port,
         media_advertised_hosts=",".join(config.media_advertised_hosts),
+        media_memory_mb=config.media_memory_mb,
         recordings=int(config.recordings) or "0",
         recordings_dir=config.recordings_path.resolve(),
         recordings_min_free_mb=config.recordings_min_free_mb or "0",
@@ -571,6 +574,7 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
         udp_port=config.media_udp_port,
         advertised_hosts=config.media_advertised_hosts or (config.media_udp_host,),
         drain_seconds=config.media_drain_seconds,
+        memory_octets=config.media_memory_mb * 1024 * 1024,
         recorder=_recorder(config),
     )
     settle()

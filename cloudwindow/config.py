@@ -46,6 +46,7 @@ class Config:
     janus_url: str = ""
     janus_api_secret: str = ""
     janus_admin_key: str = ""
+    media_memory_mb: int = 0
     recordings: bool = True
     recordings_dir: str = ""
     recordings_min_free_mb: int = 1024
@@ -146,6 +147,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_MEDIA_TOKEN is needed to speak to media workers over the network")
     if config.media_drain_seconds < 0:
         raise ConfigError("CW_MEDIA_DRAIN_SECONDS must be a number of seconds, 0 or more")
+    if config.media_memory_mb < 0:
+        raise ConfigError("CW_MEDIA_MEMORY_MB must be a number of MiB, 0 for no limit")
     if config.recordings_min_free_mb < 0:
         raise ConfigError("CW_RECORDINGS_MIN_FREE_MB must be a number of MiB, 0 or more")
     if config.turn_urls and not config.turn_secret:

@@ -304,6 +304,7 @@ SENTENCES: dict[str, str] = {
     ),
     "unknown_role": N_("The page is not up to date. Please reload it."),
     "unknown_session": N_("This call was not found. Reload the page to see where things stand."),
+    "unknown_still": N_("The photo did not come through the call. Please take it once more."),
     "unknown_street": N_("Please choose a subdistrict or town of this district."),
     "unknown_text": N_("This text was not found. Please reload."),
     "ticket_not_found": N_(

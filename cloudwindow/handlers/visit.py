@@ -156,6 +156,16 @@ async def add_material(request: web.Request) -> web.Response:
     return done(request)
 
 
+@route("POST", "/visit/materials/{rule}/still", "visit.fill")
+async def add_still(request: web.Request) -> web.Response:
+    """POST /visit/materials/{rule}/still — the photograph with this ``sha256`` has come through the call."""
+    typed = await read_form(request)
+    await request.app[JOURNEY].filling.add_still(
+        await filler_of(request), request.match_info["rule"], typed.get("sha256", "")
+    )
+    return done(request)
+
+
 @route("POST", "/visit/materials/{material}/remove", "visit.fill")
 async def remove_material(request: web.Request) -> web.Response:
     """POST /visit/materials/{material}/remove — take a page back."""

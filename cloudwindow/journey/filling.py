@@ -126,6 +126,18 @@ class Filling:
         )
         await self._papers_changed(live, changed)
 
+    async def add_still(self, filler: Filler, rule: str, sha256: str) -> None:
+        """
+        Keep a page photographed in the call, which has come through the call's data channel.
+
+        Raises Conflict("no_call"), NotFound("unknown_still"), and as ``add_material``.
+        """
+        live, _ = await self._standing(filler)
+        if live.session is None:
+            raise Conflict("no_call")
+        raw = await self._house.stills.take(live.session.room, "citizen", sha256)
+        await self.add_material(filler, rule, raw)
+
     async def photographed(self, item: ServiceItem, rule: str, raw: bytes, *, by: Actor) -> Material:
         """``raw`` encoded anew and stored, not yet among a case's papers. Raises what papers raise."""
         house, now = self._house, self._house.clock()

@@ -7,6 +7,7 @@ from typing import Protocol
 from cloudwindow.assist import Assist
 from cloudwindow.bus import Buckets, Workers
 from cloudwindow.domain.catalogue import Catalogue, ServiceItem
+from cloudwindow.domain.errors import NotFound
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
@@ -60,6 +61,23 @@ class Recorder(Protocol):
         """How it stands; None when the room is not recorded, or on no worker."""
 
 
+class Stills(Protocol):
+    """Photos that came through a call's data channel."""
+
+    async def take(self, room: str, member: str, sha256: str) -> bytes:
+        """Return the photo ``member`` has sent. Raises NotFound("unknown_still"), Unavailable."""
+
+
+class NoStills:
+    """A media plane through which no photos come."""
+
+    async def take(self, room: str, member: str, sha256: str) -> bytes:
+        """Raise NotFound("unknown_still")."""
+        raise NotFound("unknown_still")
+
+
+NO_STILLS = NoStills()
+
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
 """(notice, language, address of the check page, photo) → PDF."""
 
@@ -102,6 +120,7 @@ class House:
     """None where this site does not record."""
     quality_keep_days: float = 30.0
     relay: Relay = NO_RELAY
+    stills: Stills = NO_STILLS
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cloudwindow.media.sctp import MAX_MESSAGE_OCTETS, SCTP_PORT
 from cloudwindow.media.sdp import OfferedCodec, OfferedLine
 
 VIDEO_LIMIT_BITS = 2_500_000
@@ -24,6 +25,7 @@ class AnsweredLine:
 
     offered: OfferedLine
     receives: bool = False
+    takes_data: bool = False
     ssrc: int | None = None
     repair_ssrc: int | None = None
     stream: str = ""
@@ -31,7 +33,7 @@ class AnsweredLine:
     @property
     def accepted(self) -> bool:
         """Whether the line stays in the bundle."""
-        return self.offered.usable
+        return self.offered.usable or self.takes_data
 
     @property
     def direction(self) -> str:
@@ -67,7 +69,10 @@ def write_answer(answer: Answer) -> str:
         "a=msid-semantic: WMS *",
     ]
     for line in answer.lines:
-        text += _accepted(answer, line) if line.accepted else _refused(line)
+        if line.takes_data:
+            text += _data(answer, line.offered)
+        else:
+            text += _accepted(answer, line) if line.accepted else _refused(line)
     return "\r\n".join(text) + "\r\n"
 
 
@@ -79,6 +84,19 @@ def _refused(line: AnsweredLine) -> list[str]:
         "c=IN IP4 0.0.0.0",
         "a=inactive",
         f"a=mid:{offered.mid}",
+    ]
+
+
+def _data(answer: Answer, offered: OfferedLine) -> list[str]:
+    """RFC 8841: a data channel over the connection's DTLS."""
+    host = answer.hosts[0]
+    return [
+        f"m={offered.media} {answer.port} {offered.profile} webrtc-datachannel",
+        f"c=IN IP{ipaddress.ip_address(host).version} {host}",
+        *_transport(answer),
+        f"a=mid:{offered.mid}",
+        f"a=sctp-port:{SCTP_PORT}",
+        f"a=max-message-size:{MAX_MESSAGE_OCTETS}",
     ]
 
 

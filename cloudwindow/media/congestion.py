@@ -16,7 +16,8 @@ MASK: Final = SIZE - 1
 TICK_US: Final = 250
 REFERENCE_US: Final = 64_000
 PATIENCE_US: Final = 500_000
-"""How long a verdict of the receiver is waited for before the packet is left out of the reports."""
+"""How long a verdict of the receiver is waited for before the packet is left out of the reports; not at all
+once a later packet has been judged: then the verdict itself was lost."""
 MAX_REPORTED: Final = 210
 SKEW_WINDOW_US: Final = 30_000_000
 
@@ -38,6 +39,7 @@ class Upstream:
         self._times = [0] * SIZE
         self._marks = [0] * SIZE
         self._top = -1
+        self._judged = -1
         self._next = -1
         self._count = 0
         self.flushed_at = 0
@@ -69,6 +71,7 @@ class Upstream:
         place = index & MASK
         if self._numbers[place] != index or self._marks[place] != _PASSED_ON:
             return
+        self._judged = max(self._judged, index)
         self._marks[place] = _LOST if arrived_at is None else _ARRIVED
         if arrived_at is not None:
             self._times[place] = arrived_at
@@ -83,7 +86,7 @@ class Upstream:
             place = index & MASK
             known = self._numbers[place] == index
             if known and self._marks[place] == _PASSED_ON:
-                if now - self._times[place] < PATIENCE_US:
+                if index > self._judged and now - self._times[place] < PATIENCE_US:
                     break
                 self._report(start, group)
                 group, start = [], index + 1

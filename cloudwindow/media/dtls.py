@@ -1,19 +1,24 @@
 """
 DTLS-SRTP for one member: aiortc's transport over a carrier that is only a bounded queue.
 
+What a member sends inside DTLS itself, a data channel, goes to whoever asked for it with ``open_data``.
+
 We are always the DTLS server; the member's certificate must match the fingerprints in their offer.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from OpenSSL import SSL
 
 from cloudwindow.media.srtp import InPlaceCipher
 
 MAX_WAITING: Final = 32
-"""Handshake datagrams that may wait; more are dropped, DTLS repeats them."""
+"""Datagrams that may wait; more are dropped, DTLS and SCTP repeat them."""
+MAX_OCTETS: Final = 1500
 
 
 class Carrier:
@@ -45,7 +50,21 @@ class Carrier:
         return datagram
 
     async def _send(self, datagram: bytes) -> None:
+        self.send(datagram)
+
+    def send(self, datagram: bytes) -> None:
+        """Send now or never."""
         self._send_datagram(datagram)
+
+
+class _Inside:
+    """What the DTLS transport hands decrypted datagrams to."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self._take = take
+
+    async def _handle_data(self, datagram: bytes) -> None:
+        self._take(datagram)
 
 
 class SecureChannel:
@@ -77,6 +96,19 @@ class SecureChannel:
     def deliver(self, datagram: bytes) -> None:
         """Hand over a DTLS datagram from a validated address."""
         self._carrier.deliver(datagram)
+
+    def open_data(self, take: Callable[[bytes], None]) -> None:
+        """Hand what the member sends inside DTLS to ``take`` from now on; once."""
+        self._transport._register_data_receiver(_Inside(take))
+
+    def send_data(self, datagram: bytes) -> None:
+        """Send inside DTLS, at most 1,200 octets; dropped before the handshake and after the end."""
+        if self._transport.state != "connected" or self._ended:
+            return
+        ssl = cast(Any, self._transport._ssl)
+        with suppress(SSL.Error):
+            ssl.send(datagram)
+            self._carrier.send(ssl.bio_read(MAX_OCTETS))
 
     async def close(self) -> None:
         """Say goodbye to the member's browser and stop; ``on_down`` is not called for this."""

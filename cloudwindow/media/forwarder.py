@@ -25,6 +25,7 @@ from cloudwindow.media.rights import rights_of
 from cloudwindow.media.room import Room
 from cloudwindow.media.sdp import Offer, parse_offer
 from cloudwindow.media.srtp import MAX_PACKET_OCTETS, PacketBuffer
+from cloudwindow.media.stills import Budget
 from cloudwindow.media.tap import Tap
 
 READS_PER_WAKE: Final = 128
@@ -67,6 +68,7 @@ class Forwarder:
         """Set: no new rooms are placed here, and whoever runs the forwarder ends it when it is empty."""
         self.rooms: dict[str, Room] = {}
         self.scratch = PacketBuffer()
+        self.stills = Budget()
         self.stray = 0
         """Datagrams dropped because their address never passed a check."""
         self.unsent = 0
@@ -195,6 +197,12 @@ class Forwarder:
         """Count what flows in a room."""
         place = self.rooms.get(room)
         return place.stats(self._clock()) if place else RoomStats(room=room)
+
+    def still(self, room: str, member: str, sha256: str, start: int) -> tuple[int, bytes] | None:
+        """Give a piece of the photo that ``member`` has sent; see ``Stills.piece``."""
+        place = self.rooms.get(room)
+        peer = place.members.get(member) if place else None
+        return peer.stills.piece(sha256, start) if peer else None
 
     def drain(self) -> None:
         """Ask for the end, once nobody is here; calls that are on go on."""

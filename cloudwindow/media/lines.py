@@ -20,6 +20,7 @@ class Lines:
         self.sinks: dict[str, Sink] = {}
         self.sources_by_ssrc: dict[int, Source] = {}
         self.sinks_by_ssrc: dict[int, Sink] = {}
+        self.takes_data = False
         self.wide_id = self.mid_id = 0
         """Ids of the two extensions we read; within a bundle they are the same on all lines."""
         self._wire, self._rights, self._upstream, self._random_word = wire, rights, upstream, random_word
@@ -57,6 +58,9 @@ class Lines:
         return None
 
     def _answer(self, line: OfferedLine, now: float) -> AnsweredLine:
+        if line.kind == "data":
+            self.takes_data = self.takes_data or self._rights.stills
+            return AnsweredLine(offered=line, takes_data=self._rights.stills)
         receives = line.usable and line.sends and line.kind in self._rights.sends
         if receives:
             self._expect(line)

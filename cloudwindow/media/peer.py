@@ -15,8 +15,10 @@ from cloudwindow.media.ice import MAX_ADDRESSES, Address
 from cloudwindow.media.lines import Lines
 from cloudwindow.media.rights import Rights
 from cloudwindow.media.rtp import Packet, unwrap_retransmission
+from cloudwindow.media.sctp import Association
 from cloudwindow.media.sdp import Offer, fingerprints_of
 from cloudwindow.media.srtp import Cipher, PacketBuffer
+from cloudwindow.media.stills import CHANNEL, Budget, Stills
 from cloudwindow.media.tracks import Source
 
 SETUP_SECONDS: Final = 15.0
@@ -25,12 +27,15 @@ SILENCE_SECONDS: Final = 2.0
 MAX_OCTETS_PER_SECOND: Final = 750_000
 """Six Mbit/s from one member; what is above is dropped undecrypted."""
 REPORT_SECONDS: Final = 0.1
+DATA_PER_SECOND, DATA_AT_ONCE = 400, 160
+"""Datagrams of handshake and data channel that one member's connection looks into; a photo needs no more."""
 
 
 class Office(Protocol):
     """What the worker does for a member."""
 
     scratch: PacketBuffer
+    stills: Budget
 
     def send(self, datagram: memoryview | bytes, address: Address) -> None: ...
     def invite(self, remote_fragment: str, member: "Peer") -> Credentials: ...
@@ -81,7 +86,10 @@ class Peer:
         self._joined_at = self._checked_at = now
         self._now = now
         self._allowance = MAX_OCTETS_PER_SECOND
+        self._data_allowance = float(DATA_AT_ONCE)
         self._packet = Packet()
+        self.stills = Stills(office.stills, self._say)
+        self._association: Association | None = None
         self._channel = SecureChannel(
             fingerprints=fingerprints_of(offer),
             send=self._send_plain,
@@ -107,7 +115,28 @@ class Peer:
         self._joined_at = now if not self.connected else self._joined_at
         if offer.fragment != self._remote_fragment:
             self.credentials = self._accept_fragment(offer)
-        return self.lines.apply(offer.lines, now)
+        answered = self.lines.apply(offer.lines, now)
+        if self.lines.takes_data and self._association is None:
+            self._open_data()
+        return answered
+
+    def _open_data(self) -> None:
+        def random(count: int) -> bytes:
+            words = (self._office.random_word().to_bytes(4) for _ in range(0, count, 4))
+            return b"".join(words)[:count]
+
+        self._association = Association(
+            CHANNEL,
+            send=self._channel.send_data,
+            opened=self.stills.opened,
+            heard=self.stills.heard,
+            random=random,
+        )
+        self._channel.open_data(self._association.deliver)
+
+    def _say(self, text: str) -> None:
+        if self._association is not None:
+            self._association.say(text)
 
     def _accept_fragment(self, offer: Offer) -> Credentials:
         """ICE restart: new credentials now; the old ones end with the first check under the new."""
@@ -193,6 +222,10 @@ class Peer:
             else:
                 self._on_rtp(buffer, length, now)
         elif 19 < first < 64:
+            self._data_allowance -= 1
+            if self._data_allowance < 0:
+                self.refused += 1
+                return
             self._channel.deliver(bytes(buffer.view[:length]))
 
     def _on_rtp(self, buffer: PacketBuffer, length: int, now: float) -> None:
@@ -293,6 +326,10 @@ class Peer:
         """Housekeeping about ten times a second; ``passed`` seconds since the last."""
         self._now = now
         self._allowance = min(MAX_OCTETS_PER_SECOND, self._allowance + int(passed * MAX_OCTETS_PER_SECOND))
+        self._data_allowance = min(DATA_AT_ONCE, max(0.0, self._data_allowance) + passed * DATA_PER_SECOND)
+        self.stills.tick(now)
+        if self._association is not None:
+            self._association.tick(now)
         for source in self.lines.sources.values():
             source.tick(now)
         for sink in self.lines.sinks.values():
@@ -319,6 +356,9 @@ class Peer:
         self.closed = True
         self.connected = self.ready = False
         self.lines.drop_all(now)
+        self.stills.drop()
+        if self._association is not None:
+            self._association.end()
         for fragment in list(self._fragments):
             self._forget_fragment(fragment)
         for address in list(self._addresses):

@@ -14,7 +14,8 @@ class Rights:
     ``sends``: kinds of media accepted from it; ``meets``: roles whose media it receives; ``side_room``:
     whether it may be taken into a private side room; ``has_modes``: whether it listens, whispers or joins;
     ``keeps_slot``: whether its place at the others' pages stays free for it while it is away;
-    ``devices``: what it may work for the citizen at its end.
+    ``devices``: what it may work for the citizen at its end; ``stills``: whether it may send photographs of
+    papers through the call.
     """
 
     sends: frozenset[str] = frozenset({"audio", "video"})
@@ -23,6 +24,7 @@ class Rights:
     has_modes: bool = False
     keeps_slot: bool = False
     devices: frozenset[str] = frozenset()
+    stills: bool = False
 
 
 _SEEN: Final = frozenset(
@@ -39,7 +41,7 @@ _SEEN: Final = frozenset(
 )
 
 RIGHTS: Final[dict[str, Rights]] = {
-    "citizen": Rights(meets=_SEEN - {"citizen"}, side_room=True),
+    "citizen": Rights(meets=_SEEN - {"citizen"}, side_room=True, stills=True),
     "agent": Rights(meets=_SEEN, side_room=True),
     "principal": Rights(meets=_SEEN - {"principal"}, side_room=True),
     "interpreter": Rights(meets=_SEEN, side_room=True, keeps_slot=True),

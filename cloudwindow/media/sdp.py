@@ -33,6 +33,7 @@ EXTENSIONS: Final[dict[str, frozenset[str]]] = {
 }
 """Rule: the header extensions we keep, per kind of media; all others are not negotiated."""
 
+DATA_PROFILE: Final = "UDP/DTLS/SCTP"
 FEEDBACK: Final = frozenset({"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"})
 
 _CODEC = re.compile(r"^a=rtpmap:(0|[1-9][0-9]{0,2}) ", re.MULTILINE)
@@ -57,7 +58,7 @@ class OfferedCodec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedLine:
     """
-    One m-line. ``kind`` is ``audio``, ``video`` or ``other``; only the first two can be accepted.
+    One m-line. ``kind`` is ``audio``, ``video``, ``data`` (a data channel) or ``other``, which is refused.
 
     ``sends`` and ``receives`` are seen from the browser. ``extensions`` maps URI to id.
     """
@@ -75,7 +76,7 @@ class OfferedLine:
 
     @property
     def usable(self) -> bool:
-        """Whether the line can carry anything through us."""
+        """Whether the line can carry sound or picture through us."""
         return bool(self.codecs)
 
 
@@ -184,6 +185,8 @@ def fingerprints_of(offer: Offer) -> list[RTCDtlsFingerprint]:
 def _line(media: Any, bundled: set[str], feedback: Feedback) -> OfferedLine:
     mid = media.rtp.muxId
     _check(_TOKEN.match(mid) and _TOKEN.match(media.kind) and re.match(r"[A-Z/]{1,32}\Z", media.profile))
+    if media.kind == "application" and media.profile == DATA_PROFILE and mid in bundled:
+        return OfferedLine(mid=mid, kind="data", media=media.kind, profile=media.profile)
     alive = media.kind in EXTENSIONS and mid in bundled and media.rtcp_mux
     if not alive or media.profile != "UDP/TLS/RTP/SAVPF":
         return OfferedLine(mid=mid, kind="other", media=media.kind, profile=media.profile)

@@ -24,12 +24,16 @@ from cloudwindow.media.srtp import PacketBuffer
 from cloudwindow.media.tap import Straightener, Tap, TapPacket, TapSource
 
 RING: Final = 512
-"""Outgoing video packets kept for retransmission."""
+"""Outgoing packets of a picture kept for retransmission."""
+SOUND_RING: Final = 64
+"""The same of sound: more than a second."""
 KEYFRAME_PAUSE_SECONDS: Final = 0.2
 LOST_PAUSE_SECONDS: Final = 0.1
 LOST_TRIES: Final = 8
 REPEATS_PER_TICK: Final = 32
 """Retransmissions one sink may ask for per tenth of a second, saved up to ``RING``."""
+LOSSY: Final = 0.02
+"""Share of lost packets from which on a repair is sent twice: to lose it too costs another round trip."""
 MAX_GAP: Final = 256
 """A jump in sequence numbers wider than this is a new beginning, not a loss."""
 
@@ -237,7 +241,8 @@ class Sink:
         self._floor = -1
         self._shift = self._turn = 0
         self._last_timestamp, self._last_at = 0, -1.0
-        self._ring: list[tuple[int, bytes] | None] = [None] * RING if line.kind == "video" else []
+        self._ring: list[tuple[int, bytes] | None] = [None] * (RING if line.kind == "video" else SOUND_RING)
+        self._mask = len(self._ring) - 1
         self._repair_number = first
         self._repeats_left = RING
         self._clocks: deque[int] = deque(maxlen=8)
@@ -250,6 +255,7 @@ class Sink:
         self.line = line
         self._numbers = {codec.name: codec.payload_type for codec in line.codecs}
         self._repair = {codec.payload_type: codec.repair for codec in line.codecs}
+        self._repeats = any("nack" in codec.feedback for codec in line.codecs)
         self._mid = line.mid.encode()
         self._wide = WIDE_SEQUENCE in dict(line.extensions)
         self._rename()
@@ -305,8 +311,8 @@ class Sink:
         _HEAD.pack_into(octets, 1, second, index & 0xFFFF, timestamp, self.ssrc)
         if packet.extensions_end:
             self._rewrite_extensions(packet, octets, wide_index, now)
-        if self._ring:
-            self._ring[index & (RING - 1)] = (index & 0xFFFF, bytes(buffer.view[: packet.length]))
+        if self._repeats:
+            self._ring[index & self._mask] = (index & 0xFFFF, bytes(buffer.view[: packet.length]))
         self.packets += 1
         self.octets += packet.payload_end - packet.payload_start
         wire.send_rtp(buffer, packet.length)
@@ -348,19 +354,23 @@ class Sink:
 
     def repeat(self, numbers: list[int], scratch: PacketBuffer, now: float) -> None:
         """Answer a NACK from the ring, as RFC 4588 where negotiated, else the very same packet again."""
+        times = 2 if self.wire.downstream.loss > LOSSY else 1
         for number in numbers:
-            kept = self._ring[number & (RING - 1)] if self._ring else None
-            if kept is None or kept[0] != number or self._repeats_left <= 0:
+            kept = self._ring[number & self._mask]
+            if kept is None or kept[0] != number:
                 continue
-            self._repeats_left -= 1
-            packet = kept[1]
-            repair = self._repair.get(packet[1] & 0x7F)
-            if repair is not None:
-                self._repair_number += 1
-                packet = wrap_retransmission(
-                    packet, payload_type=repair, sequence=self._repair_number & 0xFFFF, ssrc=self.repair_ssrc
-                )
-            self.wire.send_rtp(scratch, self._renumbered(packet, scratch, repair is not None, now))
+            for _ in range(min(times, self._repeats_left)):
+                self._repeats_left -= 1
+                self._send_again(kept[1], scratch, now)
+
+    def _send_again(self, packet: bytes, scratch: PacketBuffer, now: float) -> None:
+        repair = self._repair.get(packet[1] & 0x7F)
+        if repair is not None:
+            self._repair_number += 1
+            packet = wrap_retransmission(
+                packet, payload_type=repair, sequence=self._repair_number & 0xFFFF, ssrc=self.repair_ssrc
+            )
+        self.wire.send_rtp(scratch, self._renumbered(packet, scratch, repair is not None, now))
 
     def _renumbered(self, packet: bytes, scratch: PacketBuffer, repaired: bool, now: float) -> int:
         """A repair is a packet of its own for congestion control; a plain repeat must stay identical."""

@@ -5,10 +5,10 @@ Losing a web process ends no call; members leave when they are removed or when t
 """
 
 import asyncio
-import ctypes
 import gc
 import hmac
 import logging
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
+from cloudwindow.media.memory import MemoryWatch, give_back
 from cloudwindow.media.plane import Arrangement, MediaEvent, WorkerLoad
 from cloudwindow.media.recorder import Recorders, RecorderSettings
 from cloudwindow.media.wire import (
@@ -42,9 +43,6 @@ MAX_CALLERS: Final = 64
 TIDY_AFTER: Final = 20
 """Ended connections after which memory is given back."""
 
-_trim: Final[Callable[[int], object]] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _keep: None)
-"""malloc_trim(3); other C libraries than glibc do without."""
-
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +53,8 @@ class MediaSettings:
 
     ``control`` is ``unix:/path`` or ``host:port`` (port 0: any free one); ``udp_port`` 0 is any free one;
     ``advertised_hosts`` are the literal addresses browsers are told, best first; ``token`` is the secret
-    that every caller must know. A worker that is drained ends after ``drain_seconds`` even if calls go on.
+    that every caller must know. A worker that is drained ends after ``drain_seconds`` even if calls go on;
+    one that occupies more than ``memory_octets`` (0: no limit) drains itself.
     """
 
     name: str
@@ -66,6 +65,7 @@ class MediaSettings:
     advertised_hosts: tuple[str, ...] = ("127.0.0.1",)
     max_members_per_room: int = 6
     drain_seconds: float = 3600.0
+    memory_octets: int = 0
     recorder: RecorderSettings | None = None
 
     def forwarder(self) -> ForwarderSettings:
@@ -192,7 +192,7 @@ class Values:
         return value
 
     def moment(self, name: str) -> float:
-        """A time in seconds since the epoch."""
+        """A number, for instance a time in seconds since the epoch."""
         value = self._values.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise BadInput("bad_media_call")
@@ -237,6 +237,12 @@ def _receive(_forwarder: Forwarder, _values: Values) -> object:
     raise Conflict("not_invited")  # everything flows on the member's own connection
 
 
+def _still(forwarder: Forwarder, values: Values) -> Message | None:
+    start = int(values.moment("start"))
+    found = forwarder.still(values.word("room"), values.word("member"), values.word("sha256"), start)
+    return None if found is None else {"octets": found[0], "piece": b64encode(found[1]).decode()}
+
+
 def _arrange(forwarder: Forwarder, values: Values) -> Message:
     wanted = values.arrangement("arrangement")
     return arrangement_message(forwarder.arrange(values.word("room"), lambda _before: wanted))
@@ -269,6 +275,7 @@ _CALLS: Final[dict[str, Callable[[Forwarder, Values], object]]] = {
     "remove": lambda forwarder, values: forwarder.remove(values.word("room"), values.word("member")),
     "close": lambda forwarder, values: forwarder.close(values.word("room")),
     "stats": lambda forwarder, values: stats_message(forwarder.stats(values.word("room"))),
+    "still": _still,
     "arrange": _arrange,
     "hold": _hold,
     "side_room": _side_room,
@@ -306,6 +313,7 @@ class Worker:
         self._desk, self._server = desk, server
         self._counted, self._counted_at = 0, asyncio.get_running_loop().time()
         self._tidied = 0
+        self._memory = MemoryWatch(settings.memory_octets)
 
     @property
     def draining(self) -> asyncio.Event:
@@ -337,14 +345,13 @@ class Worker:
         )
 
     def tidy(self) -> None:
-        """
-        Give the memory of ended connections back to the system, once there are enough of them.
-
-        The C library keeps what OpenSSL has freed in holes of its own; nothing leaks, yet the process grows.
-        """
+        """Give the memory of ended connections back, once there are enough; drain when too much is left."""
         if self.forwarder.parted - self._tidied >= TIDY_AFTER:
             self._tidied = self.forwarder.parted
-            _trim(0)
+            give_back()
+        if not self.forwarder.draining.is_set() and self._memory.is_over():
+            log.warning("above its memory limit: no new rooms", extra={"worker": self.settings.name})
+            self.forwarder.drain()
 
     async def close(self) -> None:
         """Say goodbye to every member and caller, and stop listening."""

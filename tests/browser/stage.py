@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from playwright.async_api import Browser, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
@@ -43,18 +43,23 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>call</title>
 <script type="module">
 import { Call } from "/lib/call.js";
 import { LevelMeter, listDevices, openDevices } from "/lib/devices.js";
-const sendOffer = async (sdp) => {
+const overHttp = window.overHttp = async (sdp) => {
   const answer = await fetch("/offer" + location.search, { method: "POST", body: sdp });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.text();
 };
-const findWays = async () => (window.ways = await (await fetch("/ways")).json());
+const askWays = async () => (window.ways = await (await fetch("/ways")).json());
+// A test may wire the call to a line, as the product's pages do.
+const sendOffer = (sdp) => (window.wired?.sendOffer ?? overHttp)(sdp);
+const findWays = () => (window.wired?.findWays ?? askWays)();
+const lineUp = () => window.wired?.lineUp() ?? true;
+const sendsStills = location.search.includes("role=citizen");
 window.states = [];
 window.streams = [];
 window.devices = await openDevices();
 window.listed = await listDevices();
 window.meter = new LevelMeter(window.devices.stream);
-window.call = new Call({ sendOffer, findWays });
+window.call = new Call({ sendOffer, findWays, lineUp, sendsStills });
 call.addEventListener("state", (event) => states.push(event.detail));
 call.addEventListener("remote", (event) => {
   streams.push(event.detail);
@@ -226,6 +231,9 @@ class Stage:
         async def ways(_: web.Request) -> web.Response:
             return web.json_response(self.ways)
 
+        async def line(request: web.Request) -> web.WebSocketResponse:
+            return await self._line(request)
+
         async def offer(request: web.Request) -> web.Response:
             query, text = request.query, await request.text()
             echo = bool(query["echo"])
@@ -234,19 +242,28 @@ class Stage:
         app = web.Application()
         app.router.add_get("/", page)
         app.router.add_get("/ways", ways)
-        app.router.add_get("/line", _line)
+        app.router.add_get("/line", line)
         app.router.add_post("/offer", offer)
         app.router.add_static("/lib", LIBRARY)
         return app
 
-
-async def _line(request: web.Request) -> web.WebSocketResponse:
-    """A WebSocket on which nothing is said."""
-    line = web.WebSocketResponse(heartbeat=2)
-    await line.prepare(request)
-    async for _ in line:
-        pass
-    return line
+    async def _line(self, request: web.Request) -> web.WebSocketResponse:
+        """A page's socket, as far as the call needs it: ways and offers."""
+        query, line = request.query, web.WebSocketResponse(heartbeat=2)
+        await line.prepare(request)
+        async for said in line:
+            if said.type is not WSMsgType.TEXT:
+                break
+            asked = json.loads(said.data)
+            if asked["type"] == "call.offer":
+                sdp = await self.answer(query["member"], query["role"], asked["sdp"], echo=False)
+                named = {name: asked[name] for name in ("purpose", "attempt")}
+                await line.send_json({"type": "call.answer", **named, "sdp": sdp})
+            elif asked["type"] == "call.prepare":
+                ways = {"servers": self.ways["iceServers"], "relay_only": False, "good_for_seconds": 600}
+                await line.send_json({"type": "call.ways", **ways})
+            await line.send_json({"type": "ack", "re": asked["id"]})
+        return line
 
 
 @asynccontextmanager

@@ -68,6 +68,19 @@ async def test_two_people_see_and_hear_each_other(stage: Stage) -> None:
     assert await citizen.evaluate("[states.at(-1), streams.length, devices.reason]") == ["connected", 1, "ok"]
 
 
+async def test_a_photo_reaches_the_server_whole_beside_sound_and_picture(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    kept = await citizen.evaluate("""async () => {
+      while (!call.stills.ready) await new Promise((resolve) => setTimeout(resolve, 20));
+      const octets = new Uint8Array(300_001).map((_, place) => place * 7);
+      return /^[0-9a-f]{64}$/.test(await call.stills.send(new Blob([octets])) ?? "");
+    }""")
+    assert kept, "the server has not confirmed the photo's hash"
+    assert await agent.evaluate("call.stills === null")
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+
+
 async def test_a_reloaded_page_is_back_in_the_call_within_five_seconds(stage: Stage) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))

@@ -46,6 +46,48 @@ async def test_an_ice_restart_keeps_the_call_and_its_keys(stage: Stage, forwarde
     assert after.credentials != old
 
 
+async def test_an_offer_without_an_answer_holds_up_no_later_one(stage: Stage, forwarder: Forwarder) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    old = forwarder.rooms["r1"].members["c"].credentials
+    waited = await citizen.evaluate("""async () => {
+      const sent = [];
+      const sendOffer = (sdp) => (sent.push(performance.now()) > 1 ? overHttp(sdp) : new Promise(() => {}));
+      const findWays = async () => ({ iceServers: [], iceTransportPolicy: "all" });
+      window.wired = { sendOffer, findWays, lineUp: () => true };
+      const until = async (count) => {
+        while (sent.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+      };
+      void call.restartIce();
+      await until(1);
+      const back = performance.now();
+      void call.networkBack();
+      await until(2);
+      return sent[1] - back;
+    }""")
+    assert waited < 5_000, "only after the first offer's answer was given up"
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    assert forwarder.rooms["r1"].members["c"].credentials != old
+
+
+async def test_without_a_line_no_repair_is_begun(stage: Stage, forwarder: Forwarder) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    offers = await citizen.evaluate("""async () => {
+      let offers = 0;
+      const sendOffer = (sdp) => { offers += 1; return overHttp(sdp); };
+      const findWays = async () => ({ iceServers: [], iceTransportPolicy: "all" });
+      window.wired = { sendOffer, findWays, lineUp: () => false };
+      await call.networkBack();
+      const without = offers;
+      window.wired.lineUp = () => true;
+      await call.networkBack();
+      return [without, offers];
+    }""")
+    assert offers == [0, 1]
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+
+
 async def test_the_picture_goes_on_under_five_percent_loss_each_way(
     stage: Stage, forwarder: Forwarder
 ) -> None:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from cloudwindow.bus import Worker, Workers
 from cloudwindow.domain.errors import CloudWindowError
+from cloudwindow.media.memory import MemoryWatch
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, Mode, WorkerAddress
 from cloudwindow.media.remote import RemoteMediaPlane
 from tests.gateways.media_member import MemberEnd, end_all
@@ -33,7 +34,7 @@ class Site:
         self.gone: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._url, self._folder = server.url, folder
 
-    async def start(self, name: str, *, drain_seconds: float = 600) -> None:
+    async def start(self, name: str, *, drain_seconds: float = 600, memory_mb: int = 0) -> None:
         """Start a worker and wait until it is registered."""
         self.processes[name] = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -46,6 +47,7 @@ class Site:
                 "CW_MEDIA_TOKEN": TOKEN,
                 "CW_MEDIA_NAME": name,
                 "CW_MEDIA_DRAIN_SECONDS": str(drain_seconds),
+                "CW_MEDIA_MEMORY_MB": str(memory_mb),
             },
             cwd=Path(__file__).parents[2],
         )
@@ -145,6 +147,26 @@ async def test_at_its_limit_a_drained_worker_hands_its_members_to_another(site: 
     async with asyncio.timeout(10):
         assert await site.gone.get() == ("r1", "citizen")
     assert await plane.place("r1") == "m2"
+
+
+async def test_a_worker_above_its_memory_limit_takes_no_new_room_and_ends_when_empty(site: Site) -> None:
+    await site.start("m1", memory_mb=1)
+    await site.until("m1", lambda worker: worker is None or worker.load["draining"])
+    assert await site.ended("m1") == 0
+
+
+def test_memory_that_is_given_back_in_time_does_not_count() -> None:
+    occupied, given = [50], [0]
+
+    def give_back() -> None:
+        given[0] += 1
+
+    watch = MemoryWatch(100, resident=lambda: occupied[0], give_back=give_back)
+    seen = []
+    for octets in (50, 101, 99, 101, 102, 103):
+        occupied[0] = octets
+        seen.append(watch.is_over())
+    assert (seen, given) == ([False, False, False, False, True, True], [2])
 
 
 async def test_a_second_sigterm_ends_a_worker_at_once(site: Site) -> None:

@@ -278,6 +278,19 @@ def test_a_verdict_that_never_comes_holds_later_reports_up_for_half_a_second_onl
     assert verdicts(told) == {21: 1_001_000}
 
 
+def test_a_verdict_that_was_lost_holds_nothing_up_once_a_later_one_has_come() -> None:
+    told: list[bytes] = []
+    upstream, downstream, receiver = Upstream(told.append), Downstream(), object()
+    upstream.leader = receiver
+    for number in range(4):
+        now = 1_000_000 + number * 1000
+        downstream.number(upstream, index := upstream.arrived(number, now), now)
+        upstream.passed_on(index)
+    downstream.judge(receiver, wide_body(2, [9_002_000, 9_003_000], 0), 1_050_000)
+    upstream.flush(1_050_000)
+    assert verdicts(told) == {2: 1_002_000, 3: 1_003_000}
+
+
 def test_another_receivers_verdict_does_not_count() -> None:
     told: list[bytes] = []
     upstream, downstream = Upstream(told.append), Downstream()

@@ -184,6 +184,18 @@ def test_a_lost_packet_is_sent_again_as_a_repair() -> None:
     assert repair.payload == struct.pack(">H", lost.sequence_number) + lost.payload
 
 
+def test_where_much_is_lost_a_repair_is_sent_twice_under_two_numbers() -> None:
+    source, receiver, scratch = source_of(Notebook()), Notebook(), PacketBuffer()
+    sink = sink_of(receiver)
+    sink.follow(source, 10)
+    arrive(source, 1, KEY)
+    receiver.downstream.loss = 0.05
+    sink.repeat([receiver.sent[0].sequence_number], scratch, 10)
+    one, other = receiver.sent[1:]
+    assert other.sequence_number == one.sequence_number + 1
+    assert (one.ssrc, one.payload) == (other.ssrc, other.payload)
+
+
 def test_without_repair_streams_the_very_same_packet_is_sent_again() -> None:
     offer = written_offer().replace("a=fmtp:97 apt=96\r\n", "")
     receiver, source = Notebook(), source_of(Notebook())
@@ -253,3 +265,19 @@ def test_sound_begins_at_once() -> None:
     Sink(receiver, AUDIO, ssrc=7001, repair_ssrc=7002, first=500).follow(source, 10)
     arrive(source, 1, b"sound", type_=111)
     assert [packet.payload for packet in receiver.sent] == [b"sound"]
+
+
+def test_lost_sound_is_asked_for_and_sent_again_between_pages_that_can_both() -> None:
+    offer = written_offer().replace(
+        "a=rtpmap:111 opus/48000/2\r\n", "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n"
+    )
+    for line, again in ((AUDIO, False), (parse_offer(offer).lines[0], True)):
+        sender, receiver = Notebook(), Notebook()
+        source = Source(sender, line, None)
+        sink = Sink(receiver, line, ssrc=7001, repair_ssrc=7002, first=500)
+        sink.follow(source, 10)
+        for sequence in (1, 3):
+            arrive(source, sequence, b"sound", type_=111)
+        sink.repeat([receiver.sent[0].sequence_number], PacketBuffer(), 10)
+        assert (sender.asked_again() == [[2]]) == again
+        assert (receiver.octets[2:] == receiver.octets[:1]) == again

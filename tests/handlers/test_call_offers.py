@@ -66,3 +66,17 @@ async def test_an_agent_reaches_no_call_of_a_colleague(fresh_city: City) -> None
 async def _code(page: Live, **fields: Any) -> str:
     answer = await page.ask("call.offer", **fields)
     return str(answer.get("code", answer["type"]))
+
+
+async def test_a_still_that_has_not_come_is_refused_by_name_before_the_call_and_in_it(
+    fresh_city: City,
+) -> None:
+    address, sha256 = "/visit/materials/id_card/still", "0" * 64
+    async with browser(fresh_city) as citizen, staff(fresh_city, "agent-huadu") as agent:
+        await take_ticket(citizen, newcomer())
+        visit, desk = await citizen.live("/ws/visit"), await agent.live("/ws/desk")
+        assert (await citizen.call(address, {"sha256": sha256})).code == "no_call"
+        await accept_next(desk)
+        await join_without_media(visit)
+        for named in (sha256, "", "../" * 9):
+            assert (await citizen.call(address, {"sha256": named})).code == "unknown_still"

@@ -37,6 +37,7 @@ export class CallView extends EventTarget {
     super();
     this.stage = stage;
     this.socket = socket;
+    this.side = side;
     this.watch = new CallWatch(stage, socket, side);
     this.interruption = new Interruption({
       changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.#play(),
@@ -47,7 +48,6 @@ export class CallView extends EventTarget {
     socket.on("call.receive", (message) => void this.#receive(message));
     socket.on("peer.devices", (message) => this.#showPeer(message));
     socket.addEventListener("state", () => socket.state === "open" && this.#call && this.#tellDevices());
-    socket.addEventListener("state", () => socket.state === "open" && this.#lineBack());
     addEventListener("online", () => this.#networkBack());
     addEventListener("offline", () => this.#call && socket.renew());
     /** @type {any} */ (navigator).connection?.addEventListener?.("change", () => this.#networkBack());
@@ -74,7 +74,8 @@ export class CallView extends EventTarget {
   /** Open the devices if need be and join. @param {{ pictured?: boolean }} [wanted] */
   async join({ pictured = true } = {}) {
     if (this.#call) return;
-    const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays });
+    const lineUp = () => this.socket.state === "open";
+    const call = new Call({ sendOffer: offersOver(this.socket, "call"), findWays: this.#findWays, lineUp, sendsStills: this.side === "citizen" });
     void this.#findWays(); // while camera and microphone open
     this.#call = call;
     this.socket.urgent = true;
@@ -148,14 +149,10 @@ export class CallView extends EventTarget {
     this.stage.dataset.facing = this.#facing;
   }
 
-  /** The line found its way again: so will the call. */
-  #lineBack() {
-    if (this.#call?.state === "interrupted") void this.#call.networkBack();
-  }
-
   #networkBack() {
     if (!this.#call) return;
     this.socket.hurry();
+    this.watch.prove();
     void this.#call.networkBack();
   }
 

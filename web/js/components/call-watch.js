@@ -13,6 +13,8 @@ const MEASURE_EVERY_MS = 2_000;
 const TELL_EVERY_MS = 5_000;
 /** A line on which an answer is overdue by so much is taken for dead. */
 const ANSWER_WITHIN_MS = 6_000;
+/** The same where there is reason to doubt it. */
+const PROVED_WITHIN_MS = 1_200;
 /** How long the first picture may take before the times of joining are told without it. */
 const PICTURE_WITHIN_MS = 15_000;
 /** Loss and round trip above which a person notices; above the second, speech suffers. */
@@ -65,6 +67,8 @@ export class CallWatch extends EventTarget {
   start(call, voice) {
     this.stop();
     this.#call = call;
+    call.addEventListener("standstill", () => this.prove());
+    call.addEventListener("moving", () => this.socket.hurry());
     this.#steps = new Steps();
     this.#devicesAt = performance.now();
     void call.useStep(this.#steps.rung);
@@ -93,9 +97,17 @@ export class CallWatch extends EventTarget {
     this.#tellSetup();
   }
 
+  /** There is reason to doubt the line: sound and picture have stopped, or the network is another. */
+  prove() {
+    void this.socket.prove("call.prepare", PROVED_WITHIN_MS);
+  }
+
   /** @param {CallState} state */
   follow(state) {
-    if (state === "interrupted") this.#brokenAt ||= performance.now();
+    if (state === "interrupted") {
+      this.#brokenAt ||= performance.now();
+      this.prove();
+    }
     if (state === "connected" && this.#brokenAt) {
       this.#tellRepair(performance.now() - this.#brokenAt);
       this.#brokenAt = 0;

@@ -1,6 +1,9 @@
 // call.js — one person's connection to the video window: offers, restarts and rejoins by itself.
 // Knows neither page nor socket: whoever makes a Call hands in `sendOffer`, which brings back the answer.
 
+import { Smoothing } from "./smoothing.js";
+import { StillChannel } from "./stills.js";
+
 /**
  * @typedef {"connecting" | "connected" | "interrupted" | "failed"} CallState
  * @typedef {"audio" | "video"} Kind
@@ -36,8 +39,9 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 3_000;
 /** Restarts on the same connection before a new one is made; after a long silence the server has forgotten it. */
 const RESTARTS = 1;
-const FORGOTTEN_MS = 12_000;
-/** How long a repair may take to connect before the next one is tried. */
+const FORGOTTEN_MS = 11_000;
+/** How long a restart, and a new connection with its handshake, may take to connect before the next is tried. */
+const RESTART_MS = 2_000;
 const REPAIR_MS = 4_000;
 /** How long an answer may take before the offer counts as lost. */
 const ANSWER_MS = 10_000;
@@ -52,8 +56,9 @@ const STRAIGHT = async () => ({ iceServers: [], iceTransportPolicy: "all" });
  * tries again by itself, and the method that caused the offer rejects too; an error with `final: true` (the
  * server will never let this person in) ends the trying. `findWays` is asked before each connection and each restart.
  *
- * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody) and `state`
- * (`detail` is a {@link CallState}). The stream of the one other person is always the first.
+ * Events: `remote` (`detail` is a MediaStream, once per stream that may carry somebody), `state`
+ * (`detail` is a {@link CallState}), `standstill` when nothing arrives any more and the line may be dead too, and
+ * `moving` when something does again. The stream of the one other person is always the first.
  */
 export class Call extends EventTarget {
   /** @type {SendOffer} */ #sendOffer;
@@ -71,21 +76,31 @@ export class Call extends EventTarget {
   /** @type {Promise<void>} */ #turn = Promise.resolve();
   /** @type {Sample | null} */ #before = null;
   /** @type {Rung | null} */ #rung = null;
-  #silentSince = 0;
+  /** @type {() => boolean} */ #lineUp;
+  #offers = 0;
+  /** The server's certificate, as the last answer named it. */
+  #known = "";
   /** @type {ReturnType<typeof setInterval> | undefined} */ #looking;
-  /**
-   * What had arrived when it was last looked, and since when it is no more; `null` when a way was looked for.
-   * @type {{ octets: number, since: number | null }}
-   */
-  #arrived = { octets: 0, since: null };
+  /** What had arrived when it was last looked, when that grew last, and whether a way has been looked for since. */
+  #arrived = { octets: 0, at: 0, sought: false };
+  #smoothing = new Smoothing();
+  #sendsStills;
+  /** @type {StillChannel | null} the way for photographs through this connection, if it has one */
+  stills = null;
   /** When the last joining or repair began and what came of it, in ms of `performance.now()`. */
   timing = { begun: 0, answered: 0, connected: 0 };
 
-  /** @param {{ sendOffer: SendOffer, findWays?: import("./ways.js").FindWays }} parts */
-  constructor({ sendOffer, findWays = STRAIGHT }) {
+  /**
+   * `lineUp` says whether offers can be sent now; without a line no repair is begun, `networkBack` comes with it.
+   * `sendsStills` asks for a way for photographs beside sound and picture.
+   * @param {{ sendOffer: SendOffer, findWays?: import("./ways.js").FindWays, lineUp?: () => boolean, sendsStills?: boolean }} parts
+   */
+  constructor({ sendOffer, findWays = STRAIGHT, lineUp = () => true, sendsStills = false }) {
     super();
     this.#sendOffer = sendOffer;
     this.#findWays = findWays;
+    this.#lineUp = lineUp;
+    this.#sendsStills = sendsStills;
   }
 
   /** @returns {CallState} */
@@ -115,8 +130,10 @@ export class Call extends EventTarget {
       this.#senders.set(kind, transceiver.sender);
     }
     for (let pair = 1; pair < this.#pairs; pair += 1) addReceivingPair(connection);
+    if (this.#sendsStills) this.stills = new StillChannel(connection);
     this.timing = { begun: performance.now(), answered: 0, connected: 0 };
-    this.#arrived = { octets: 0, since: null };
+    this.#arrived = { octets: 0, at: 0, sought: false };
+    this.#smoothing = new Smoothing();
     this.#looking = setInterval(() => void this.#look(connection), LOOK_MS);
     this.#say("connecting");
     await this.#negotiate();
@@ -150,15 +167,15 @@ export class Call extends EventTarget {
     await this.#shape();
   }
 
-  /** The network is back, or its signalling is: do not wait for the next attempt. */
+  /** The network is back, or its signalling is: a new offer goes out at once, whatever still waits for an answer. */
   async networkBack() {
-    if (!this.#connection) return;
+    const connection = this.#connection;
+    if (!connection || !this.#lineUp()) return;
     this.#attempts = 0;
     clearTimeout(this.#timer);
-    const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
-    const fresh = forgotten || !this.#connection.remoteDescription || this.#connection.connectionState === "failed";
-    await (fresh ? this.rejoin() : this.restartIce()).catch(() => undefined);
-    if (!this.#flows()) this.#later(REPAIR_MS);
+    this.#turn = Promise.resolve();
+    const fresh = this.#forgotten || !connection.remoteDescription || connection.connectionState === "failed";
+    await this.#try(!fresh).catch(() => undefined);
   }
 
   /**
@@ -243,26 +260,46 @@ export class Call extends EventTarget {
    * @param {RTCPeerConnection} connection
    */
   async #look(connection) {
-    if (connection.connectionState !== "connected") return;
-    const receiving = await this.#receiving?.getStats();
-    const octets = arrivedIn(await connection.getStats()) + (receiving ? arrivedIn(receiving) : 0);
+    const receiving = this.#receiving;
+    const own = await connection.getStats();
+    const shown = receiving ? await receiving.getStats() : own;
     if (connection !== this.#connection) return;
-    const { octets: before, since } = this.#arrived;
-    if (octets !== before) this.#arrived = { octets, since: performance.now() };
-    else if (since !== null && performance.now() - since > STANDSTILL_MS) {
-      this.#arrived = { octets, since: null };
+    this.#smooth(receiving ?? connection, this.#smoothing.waitsMs(shown));
+    const octets = arrivedIn(own) + (receiving ? arrivedIn(shown) : 0);
+    const { octets: before, at, sought } = this.#arrived;
+    if (octets !== before) {
+      this.#arrived = { octets, at: performance.now(), sought: false };
+      if (sought) this.dispatchEvent(new Event("moving"));
+    } else if (at && !sought && performance.now() - at > STANDSTILL_MS && connection.connectionState === "connected") {
+      this.#arrived.sought = true;
+      this.dispatchEvent(new Event("standstill"));
       await this.restartIce().catch(() => undefined);
     }
+  }
+
+  /** @param {RTCPeerConnection} connection @param {number | null} waitsMs */
+  #smooth(connection, waitsMs) {
+    for (const receiver of /** @type {any[]} */ (connection.getReceivers())) {
+      const told = receiver.track.kind === "video" && "jitterBufferTarget" in receiver;
+      if (told && receiver.jitterBufferTarget !== waitsMs) receiver.jitterBufferTarget = waitsMs;
+    }
+  }
+
+  /** Whether the server has heard nothing for so long that it knows the connection no more. */
+  get #forgotten() {
+    return this.#arrived.at > 0 && performance.now() - this.#arrived.at > FORGOTTEN_MS;
   }
 
   #discard() {
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
     this.#turn = Promise.resolve(); // a new connection waits for no answer to the old one
+    this.#known = "";
     this.#connection?.close();
     this.#connection = null;
     this.#receiving?.close();
     this.#receiving = null;
+    this.stills = null;
     this.#senders.clear();
     this.#streams.clear();
     this.#before = null;
@@ -301,20 +338,27 @@ export class Call extends EventTarget {
     return next;
   }
 
-  /** @param {RTCPeerConnection} connection */
+  /** An offer made after this one takes its place: its answer is not used. @param {RTCPeerConnection} connection */
   async #exchange(connection) {
     if (connection !== this.#connection) return;
+    const offer = (this.#offers += 1);
+    const overtaken = () => connection !== this.#connection || offer !== this.#offers;
     try {
-      await connection.setLocalDescription(await connection.createOffer());
+      const { sdp = "" } = await connection.createOffer();
+      await connection.setLocalDescription({ type: "offer", sdp: withRepeatedSound(sdp) });
       const answer = await within(ANSWER_MS, this.#sendOffer(connection.localDescription?.sdp ?? ""));
-      if (connection !== this.#connection) return;
+      if (overtaken()) return;
+      // With another certificate no key fits any more: the server had forgotten us.
+      const certificate = /^a=fingerprint:.*$/m.exec(answer)?.[0] ?? "";
+      if (this.#known && certificate !== this.#known) return await this.rejoin();
+      this.#known = certificate;
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
       this.timing.answered ||= performance.now();
       // A restart that finds the old way again changes no state: nothing else would tell.
       if (this.#flows()) this.#settle();
       await this.#shape();
     } catch (error) {
-      if (connection !== this.#connection) return;
+      if (overtaken()) return;
       if (isFinal(error)) this.#say("failed");
       else this.#retryLater();
       throw error;
@@ -343,11 +387,9 @@ export class Call extends EventTarget {
     if (state === "connected") {
       if (this.#flows()) this.#settle();
     } else if (state === "disconnected") {
-      this.#silentSince ||= performance.now();
       this.#say("interrupted");
       this.#later(PATIENCE_MS);
     } else if (state === "failed") {
-      this.#silentSince ||= performance.now();
       this.#retryLater();
     }
   }
@@ -355,7 +397,7 @@ export class Call extends EventTarget {
   #settle() {
     clearTimeout(this.#timer);
     this.#attempts = 0;
-    this.#silentSince = 0;
+    this.#arrived.at = performance.now();
     this.timing.connected ||= performance.now();
     this.#say("connected");
   }
@@ -375,14 +417,15 @@ export class Call extends EventTarget {
     const connection = this.#connection;
     if (!connection || this.#flows()) return;
     this.#attempts += 1;
-    const forgotten = this.#silentSince > 0 && performance.now() - this.#silentSince > FORGOTTEN_MS;
-    const restart = this.#attempts <= RESTARTS && !forgotten && connection.remoteDescription;
-    try {
-      await (restart ? this.restartIce() : this.rejoin());
-    } catch {
-      return; // #exchange has already planned the next attempt
-    }
-    if (!this.#flows()) this.#later(REPAIR_MS);
+    if (!this.#lineUp()) return this.#retryLater();
+    // When it fails, #exchange has already planned the next attempt.
+    await this.#try(this.#attempts <= RESTARTS && !this.#forgotten && !!connection.remoteDescription).catch(() => undefined);
+  }
+
+  /** Repair, and look after it. @param {boolean} restart on the same connection */
+  async #try(restart) {
+    await (restart ? this.restartIce() : this.rejoin());
+    if (!this.#flows()) this.#later(restart ? RESTART_MS : REPAIR_MS);
   }
 
   /** Hold what is sent to the step; browsers that cannot shape a sender send as they like. */
@@ -417,6 +460,14 @@ function within(limitMs, promise) {
   /** @type {Promise<never>} */
   const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer in time")), limitMs));
   return Promise.race([promise, late]);
+}
+
+/**
+ * Browsers can ask for lost sound again and send it again, but offer it only when told to.
+ * @param {string} sdp
+ */
+function withRepeatedSound(sdp) {
+  return sdp.replace(/^a=rtpmap:(\d+) opus\/48000\/2\r\n/gim, (line, number) => `${line}a=rtcp-fb:${number} nack\r\n`);
 }
 
 /** @param {unknown} error */

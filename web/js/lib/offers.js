@@ -1,4 +1,6 @@
 // offers.js — brings a call's SDP offer to the server and its answer back, over the page's own socket.
+import { Refused } from "./socket.js";
+
 /** @import { CallAnswer } from "./messages.js" */
 
 /** A media worker that has not answered by then will not. */
@@ -13,6 +15,8 @@ const ANSWER_WITHIN_MS = 10_000;
 export function offersOver(socket, purpose) {
   let attempt = 0;
   return async (sdp) => {
+    // Only the first may wait for the line: a later one would be old by then, and is made anew when the line is back.
+    if (attempt > 0 && socket.state !== "open") throw new Refused("connection_lost", "");
     attempt += 1;
     const answered = answerTo(socket, purpose, attempt);
     try {

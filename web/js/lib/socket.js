@@ -10,6 +10,16 @@ const LONGEST_PAUSE_MS = 15_000;
 /** A line that is not open by then is tried anew: on a network that was away the first try may hang for minutes. */
 const OPEN_WITHIN_MS = 3_000;
 const LONGEST_OPENING_MS = 12_000;
+/**
+ * The same while a call hangs on it: the first tries are for a network that has just come back. Not more often:
+ * Chromium holds new sockets back, at last for five seconds, when many before them have failed.
+ */
+const URGENT_OPENING_MS = [1_200, 1_500];
+const URGENT_PAUSE_MS = 300;
+/** Between tries while the browser knows that it is offline; `hurry` comes with the network. */
+const OFFLINE_PAUSE_MS = 5_000;
+/** A try so young is not given up for another one. */
+const YOUNG_MS = 500;
 
 /** The server said no, or no answer came: `code` is stable, `message` a sentence for the person. */
 export class Refused extends Error {
@@ -51,6 +61,7 @@ export class Socket extends EventTarget {
   #pending = new Map();
   #attempts = 0;
   #made = 0;
+  #triedAt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #next;
 
@@ -74,8 +85,9 @@ export class Socket extends EventTarget {
     this.#become("connecting");
     const line = new WebSocket(this.url);
     this.#line = line;
-    const longest = this.urgent ? OPEN_WITHIN_MS * 1.5 : LONGEST_OPENING_MS;
-    const patience = Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, longest);
+    this.#triedAt = performance.now();
+    const urgently = URGENT_OPENING_MS[this.#attempts] ?? OPEN_WITHIN_MS;
+    const patience = this.urgent ? urgently : Math.min(OPEN_WITHIN_MS * 1.5 ** this.#attempts, LONGEST_OPENING_MS);
     const limit = setTimeout(() => line.readyState === WebSocket.CONNECTING && this.#giveUp(line), patience);
     line.addEventListener("open", () => clearTimeout(limit));
     line.addEventListener("open", () => this.#opened(line));
@@ -87,7 +99,7 @@ export class Socket extends EventTarget {
   hurry() {
     if (this.#state !== "lost" && this.#state !== "connecting") return;
     this.#attempts = 0;
-    if (this.#line) this.#giveUp(this.#line);
+    if (this.#line && performance.now() - this.#triedAt > YOUNG_MS) this.#giveUp(this.#line);
     this.open();
   }
 
@@ -96,6 +108,19 @@ export class Socket extends EventTarget {
     if (this.#state !== "open" || !this.#line) return;
     this.#giveUp(this.#line);
     this.#attempts = 0;
+    if (isOnline()) this.open();
+  }
+
+  /**
+   * Make a new line unless this one still carries a request and its answer.
+   * @param {string} type of the request
+   * @param {number} withinMs
+   */
+  async prove(type, withinMs) {
+    if (this.#state !== "open") return;
+    const overdue = setTimeout(() => this.renew(), withinMs);
+    await this.request(type).catch(() => undefined);
+    clearTimeout(overdue);
   }
 
   /** End for good. */
@@ -187,9 +212,14 @@ export class Socket extends EventTarget {
     }
     this.#become("lost");
     // The first return is spread over one second, so that a restarted server is not met by everybody at once.
-    const pause = this.urgent ? 1_000 : Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
+    const pause = Math.random() * this.#longestPause();
     this.#attempts += 1;
-    this.#next = setTimeout(() => this.open(), Math.random() * pause);
+    this.#next = setTimeout(() => this.open(), isOnline() ? pause : OFFLINE_PAUSE_MS);
+  }
+
+  #longestPause() {
+    if (!this.urgent) return Math.min(1_000 * 2 ** this.#attempts, LONGEST_PAUSE_MS);
+    return this.#attempts > 0 ? URGENT_PAUSE_MS : 1_000;
   }
 
   /** @param {string} id */
@@ -211,6 +241,11 @@ export class Socket extends EventTarget {
     this.#state = state;
     this.dispatchEvent(new CustomEvent("state", { detail: state }));
   }
+}
+
+/** Whether the browser sees a network at all; that it does promises nothing. */
+function isOnline() {
+  return globalThis.navigator?.onLine !== false;
 }
 
 /**

@@ -8,8 +8,8 @@
 const WITHIN_MS = 5_000;
 
 /**
- * Makes the function that `Call` asks before each new connection. An answer is kept for half of the time it is good
- * for; when none comes, the last one stands.
+ * Makes the function that `Call` asks before each new connection and each restart. An answer is used as long as it is
+ * good; from half of that time on the next one is asked for meanwhile. When none comes, the last one stands.
  * @param {import("./socket.js").Socket} socket
  * @returns {FindWays}
  */
@@ -17,6 +17,7 @@ export function waysOver(socket) {
   /** @type {Ways} */
   let known = { iceServers: [], iceTransportPolicy: "all" };
   let freshUntil = 0;
+  let goodUntil = 0;
   /** @type {Promise<Ways> | null} */
   let asking = null;
   const ask = async () => {
@@ -24,13 +25,15 @@ export function waysOver(socket) {
     const told = await answerTo(socket).catch(() => null);
     if (!told) return known;
     freshUntil = asked + told.good_for_seconds * 500;
+    goodUntil = asked + told.good_for_seconds * 1_000;
     known = { iceServers: told.servers, iceTransportPolicy: told.relay_only ? "relay" : "all" };
     return known;
   };
   return async () => {
-    if (performance.now() < freshUntil) return known;
+    const now = performance.now();
+    if (now < freshUntil) return known;
     asking ??= ask().finally(() => (asking = null));
-    return asking;
+    return now < goodUntil ? known : asking;
   };
 }
 

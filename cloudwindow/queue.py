@@ -85,7 +85,7 @@ CONNECTIONS = 64
 TURN_SECONDS = 10.0
 """How long a command waits for its turn when thousands of pages come back at once."""
 POOLS = 16
-"""So many sets of skills of a district have one list of their idle agents; others stand in one for each skill."""
+"""For so many sets of skills a district keeps one list of the idle; others stand in a list of each skill."""
 REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0

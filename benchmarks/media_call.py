@@ -6,6 +6,7 @@ generator the other; the sides take turns in rounds.
 """
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -112,6 +113,8 @@ async def _round(
     async with side() as server:
         ends = await _connected(server, calls, stream)
         load = Load(ends, chance=Random(calls))
+        gc.collect()
+        gc.disable()  # the generator's own rounds would pass for delay
         try:
             load.run(WARM_SECONDS)
             if speed != 1:
@@ -119,6 +122,7 @@ async def _round(
             load.reset()
             return _measured(load, server.pid, calls, seconds, speed)
         finally:
+            gc.enable()
             load.close()
             for end in ends:
                 await end.leg.close()

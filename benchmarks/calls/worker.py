@@ -18,7 +18,8 @@ async def main(name: str, control: str, token: str) -> None:
     worker = await start_worker(MediaSettings(name=name, control=control, token=token))
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _tell, worker)
     print(f"{name} {worker.control}", flush=True)
-    while True:  # as run_worker does
+    gc.freeze()
+    while True:  # both as run_worker does
         worker.tidy()
         await asyncio.sleep(REGISTER_SECONDS)
 

@@ -6,6 +6,7 @@ Losing a web process ends no call; members leave when they are removed or when t
 
 import asyncio
 import ctypes
+import gc
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
@@ -380,6 +381,7 @@ async def run_worker(
     called before the rooms that are left lose it, so that they are placed elsewhere.
     """
     worker = await start_worker(settings, drain)
+    gc.freeze()  # a full round over what the start built held every call up for 20 to 35 ms
     try:
         await _registered(worker, register)
     finally:

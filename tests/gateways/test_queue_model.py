@@ -678,7 +678,7 @@ class Machine(RuleBasedStateMachine):
         assert sum(map(len, found)) == len(set().union(*found))
         return {agent: since for each in found for agent, since in each.items()}
 
-    async def _compare_pools(self, idle: Collection[str]) -> None:
+    async def _compare_pools(self, idle: Collection[StaffId]) -> None:
         pooled = {
             agent: f"{PROFILES[agent].district}|{skills}"
             for agent in self.truth.agents

@@ -72,6 +72,6 @@ class Gathering(Generic[K, V]):
             if not isinstance(error, Exception):
                 raise
             return
-        for question, answer in asked.items():
-            if answer is not None:
-                answer.set_result(found.get(question))
+        for question, expected in asked.items():
+            if expected is not None:
+                expected.set_result(found.get(question))

@@ -152,7 +152,8 @@ async def test_what_is_gathered_for_a_page_goes_out_in_order_once_it_is_released
         assert mine.outbox is not None
         assert len(mine.outbox) == 3
         mine.release()
-        assert (mine.outbox, mine.outbox_bytes, mine.writer) == (None, 0, None)
+        assert waiting_bytes(mine) == 0
+        assert mine.writer is None
         house.hub.deliver("new", sent[3])
         assert await read(page, 4) == sent
 

@@ -11,19 +11,19 @@ import socket
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from benchmarks import measure, wire
 from benchmarks.waiting_room import HUADU
 from cloudwindow import catalogue_files
 from cloudwindow.config import Config, for_child
 from cloudwindow.domain.application import Application
-from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.ids import ApplicationId, CitizenId, ItemId, StaffId, TicketId
 from cloudwindow.domain.match import AgentProfile
-from cloudwindow.domain.ticket import Ticket
+from cloudwindow.domain.ticket import State, Ticket
 from cloudwindow.embedded import start_embedded
 from cloudwindow.handlers.door import CITIZEN_COOKIE
 from cloudwindow.journey.openings import lane_at
@@ -34,7 +34,7 @@ from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.people import People
 from cloudwindow.records.visits import Visits
-from cloudwindow.vault import Vault
+from cloudwindow.vault import Vault, place
 
 PER_SECOND = 20
 ITEM = "HR01"
@@ -66,9 +66,11 @@ async def bench(quick: bool, folder: Path) -> None:
     server = await start_embedded(folder)
     config = replace(config, redis_url=server.url)
     try:
-        tokens = await citizens(config, max(pages, returning))
-        measured = await one_node(config, tools, tokens[:pages], seconds)
-        measured |= await two_nodes(config, tools, tokens[:returning])
+        early = PER_SECOND * (WARM_SECONDS + seconds) + 2 * AGENTS
+        tokens = await citizens(config, max(pages, returning), early=early)
+        measured = await one_node(config, tools, tokens[:pages], seconds, len(tokens) + early)
+        assert server.pid
+        measured |= await two_nodes(config, tools, tokens[:returning], server.pid)
     finally:
         await server.stop()
     figures = {
@@ -89,8 +91,12 @@ async def bench(quick: bool, folder: Path) -> None:
 # --- people ----------------------------------------------------------------------------------------------
 
 
-async def citizens(config: Config, count: int) -> list[str]:
-    """Waiting tickets in the ledger, each with a browser of its own; the browsers' tokens in order."""
+async def citizens(config: Config, count: int, *, early: int = 0) -> list[str]:
+    """
+    Waiting tickets in the ledger, each with a browser of its own; the browsers' tokens in order.
+
+    ``early`` others came before them, and have no page.
+    """
     await migrate(config.ledger_url)
     vault = Vault.open_at(config.data_dir)
     people, visits, cases = People(vault), Visits(vault), Cases(vault)
@@ -135,25 +141,64 @@ async def citizens(config: Config, count: int) -> list[str]:
     await ledger.write(first)
     await ledger.close()
     tokens = [f"token{number}" for number in range(count)]
-    with closing(sqlite3.connect(config.ledger_url.split("///")[1])) as database:
+    with Book(config) as book:
+        for number in range(early):
+            book.come(f"early{number}", ticket.joined_at - (early - number) / PER_SECOND)
         for number, token in enumerate(tokens[1:], start=1):
-            changed = {"id": f"t{number}", "joined_at": now - (count - number) / PER_SECOND}
-            changed |= {"resume_hash": f"r{number}"}
-            _copy(database, "ticket", "t0", changed)
-            bound = {"token_hash": vault.hash_token(token), "ticket": f"t{number}"}
-            _copy(database, "web_session", vault.hash_token("token0"), bound)
-        database.commit()
+            book.come(f"t{number}", now - (count - number) / PER_SECOND)
+            book.bind(token, f"t{number}")
     return tokens
 
 
-def _copy(database: sqlite3.Connection, table: str, key: str, changed: Mapping[str, object]) -> None:
-    names = [row[1] for row in database.execute(f"pragma table_info({table})")]
-    own = {name: value for name, value in changed.items() if name in names}
-    first = "token_hash" if table == "web_session" else "id"
-    chosen = ", ".join("?" if name in own else name for name in names)
-    given = [own[name] for name in names if name in own]
-    query = f"insert into {table} ({', '.join(names)}) select {chosen} from {table} where {first} = ?"  # noqa: S608
-    database.execute(query, [*given, key])
+class Book:
+    """What other nodes write into the ledger, so that this one finds there what the line tells of."""
+
+    def __init__(self, config: Config) -> None:
+        self._vault = Vault.open_at(config.data_dir)
+        self._database = sqlite3.connect(config.ledger_url.split("///")[1], timeout=60)
+        self._names = {
+            table: [row[1] for row in self._database.execute(f"pragma table_info({table})")]
+            for table in ("ticket", "web_session")
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.commit()
+        self._database.close()
+
+    def come(self, ticket: str, joined_at: float) -> None:
+        """Somebody takes a number."""
+        secret = f"secret of {ticket}"
+        changed = {
+            "id": ticket,
+            "joined_at": joined_at,
+            "resume_hash": self._vault.hash_token(secret),
+            "resume_sealed": self._vault.seal(secret, place=place("ticket", "resume", ticket)),
+        }
+        self._copy("ticket", "id", "t0", changed)
+
+    def bind(self, token: str, ticket: str) -> None:
+        """The browser with ``token`` holds ``ticket``."""
+        changed = {"token_hash": self._vault.hash_token(token), "ticket": ticket}
+        self._copy("web_session", "token_hash", self._vault.hash_token("token0"), changed)
+
+    def move(self, ticket: str, state: State) -> None:
+        """The ticket is in ``state`` from now on."""
+        query = "update ticket set state = ?, version = version + 1 where id = ?"
+        self._database.execute(query, [state.value, ticket])
+
+    def commit(self) -> None:
+        """What was written counts."""
+        self._database.commit()
+
+    def _copy(self, table: str, key: str, original: str, changed: Mapping[str, object]) -> None:
+        names = self._names[table]
+        chosen = ", ".join("?" if name in changed else name for name in names)
+        given = [changed[name] for name in names if name in changed]
+        query = f"insert into {table} ({', '.join(names)}) select {chosen} from {table} where {key} = ?"  # noqa: S608
+        self._database.execute(query, [*given, original])
 
 
 def lines_for(file: Path, tokens: Sequence[str], ports: Sequence[int]) -> Path:
@@ -198,15 +243,18 @@ async def node(stack: AsyncExitStack, config: Config, port: int) -> wire.Process
             return process
 
 
-async def one_node(config: Config, tools: Path, tokens: Sequence[str], seconds: int) -> dict[str, float]:
-    """Memory of a socket at rest; CPU of the node at rest and at a city's pace."""
+async def one_node(
+    config: Config, tools: Path, tokens: Sequence[str], seconds: int, waiting: int
+) -> dict[str, float]:
+    """Memory of a socket at rest; CPU of the node at rest and at a city's pace, with all who wait."""
     async with AsyncExitStack() as stack:
         port = free_port()
         web = await node(stack, config, port)
         redis = connect(config.redis_url)
         stack.push_async_callback(redis.aclose)
         line = Line(redis, lease_seconds=NO_BEAT_SECONDS)
-        await until_waiting(line, len(tokens))
+        book = stack.enter_context(Book(config))
+        await until_waiting(line, waiting)
         await asyncio.sleep(3)
         empty = web.rss_bytes()
         lines = lines_for(tools / "lines", tokens, [port])
@@ -218,20 +266,23 @@ async def one_node(config: Config, tools: Path, tokens: Sequence[str], seconds: 
         begun, spent = time.monotonic(), web.cpu_seconds()
         await asyncio.sleep(seconds)
         resting = (web.cpu_seconds() - spent) / (time.monotonic() - begun)
-        await open_counter(line, PER_SECOND * (WARM_SECONDS + seconds) + 2 * AGENTS)
-        await pair(line, WARM_SECONDS)
+        counter = Counter(line, book)
+        await counter.open()
+        await counter.pair(WARM_SECONDS)
         frames = int((await reader.ask("count"))[1])
         begun, spent = time.monotonic(), web.cpu_seconds()
-        pairings = await pair(line, seconds)
+        pairings = await counter.pair(seconds)
         pairing = (web.cpu_seconds() - spent) / (time.monotonic() - begun)
+        lasted = time.monotonic() - begun
         told = int((await reader.ask("count"))[1]) - frames
+        await counter.close()
         return {
             "sockets": len(tokens),
             "bytes_per_socket": (full - empty) / len(tokens),
             "opening_seconds": took,
             "share_at_rest": resting,
             "share_pairing": pairing,
-            "pairings_per_second": pairings / (time.monotonic() - begun),
+            "pairings_per_second": pairings / lasted,
             "frames_per_pairing": told / max(1, pairings),
         }
 
@@ -243,56 +294,71 @@ async def until_waiting(line: Line, count: int) -> None:
             await asyncio.sleep(0.2)
 
 
-async def open_counter(line: Line, count: int) -> None:
-    """``AGENTS`` on duty, each in a call with one of ``count`` citizens who came before everybody else."""
-    now = time.time()
-    begun = min(load.longest_since for load in await line.load())
-    for number in range(count):
-        joined_at = begun - (count - number) / PER_SECOND
-        await line.join(TicketId(f"early{number}"), LANE, joined_at=joined_at, now=now)
-    read = await line.latest()
-    for number in range(AGENTS):
-        agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({LANE.skill}))
-        await line.sign_in(agent, now=now)
-        await line.set_available(agent.agent, now=now)
-    await accept_all(line, read)
+class Counter:
+    """``AGENTS`` of other nodes, on duty all the time; the first of the line are theirs."""
 
+    def __init__(self, line: Line, book: Book) -> None:
+        self._line = line
+        self._book = book
+        self._calls: dict[StaffId, TicketId] = {}
+        self._read = ""
+        self._served = 0
 
-async def accept_all(line: Line, read: str) -> str:
-    """Accept every offer announced after ``read``; the latest announcement."""
-    for one in await line.since(read) or []:
-        read = one.id
-        if one.kind == "offer.made" and one.agent and one.offer:
-            with suppress(CloudWindowError):
-                await line.accept(one.agent, one.offer, now=time.time())
-    return read
+    async def open(self) -> None:
+        """All come to work and take a call."""
+        self._read = await self._line.latest()
+        for number in range(AGENTS):
+            agent = AgentProfile(agent=StaffId(f"g{number}"), district=HUADU, skills=frozenset({LANE.skill}))
+            await self._line.sign_in(agent, now=time.time())
+            await self._line.set_available(agent.agent, now=time.time())
+        await self._accept()
+        assert len(self._calls) == AGENTS, f"{len(self._calls)} of {AGENTS} have a call"
 
+    async def pair(self, seconds: int) -> int:
+        """20 times a second an agent ends a call and takes the next, and somebody joins."""
+        begun, done = time.monotonic(), 0
+        while (passed := time.monotonic() - begun) < seconds:
+            if done >= passed * PER_SECOND:
+                await asyncio.sleep(0.005)
+                continue
+            agent = StaffId(f"g{self._served % AGENTS}")
+            self._book.move(self._calls[agent], State.DONE)
+            await self._line.wrap_up(agent, self._calls[agent], now=time.time())
+            await self._line.finish(agent, now=time.time())
+            await self._accept()
+            now, late = time.time(), TicketId(f"late{self._served}")
+            self._book.come(late, now)
+            self._book.commit()
+            await self._line.join(late, LANE, joined_at=now, now=now)
+            self._served += 1
+            done += 1
+        return done
 
-async def pair(line: Line, seconds: int) -> int:
-    """20 times a second an agent ends a call and takes the next, and somebody joins."""
-    calls = {one.agent: one.ticket for one in await line.agents()}
-    begun, done, read = time.monotonic(), 0, await line.latest()
-    while (passed := time.monotonic() - begun) < seconds:
-        if done >= passed * PER_SECOND:
-            await asyncio.sleep(0.005)
-            continue
-        agent = StaffId(f"g{done % AGENTS}")
-        ticket = calls[agent]
-        assert ticket, f"{agent} has no call"
-        await line.wrap_up(agent, ticket, now=time.time())
-        await line.finish(agent, now=time.time())
-        for one in await line.since(read) or []:
-            read = one.id
+    async def close(self) -> None:
+        """All go home."""
+        for agent, ticket in self._calls.items():
+            self._book.move(ticket, State.DONE)
+            await self._line.wrap_up(agent, ticket, now=time.time())
+            await self._line.finish(agent, then="away", now=time.time())
+            await self._line.sign_out(agent, now=time.time())
+        self._book.commit()
+
+    async def _accept(self) -> None:
+        for one in await self._line.since(self._read) or []:
+            self._read = one.id
             if one.kind == "offer.made" and one.agent and one.offer and one.ticket:
-                await line.accept(one.agent, one.offer, now=time.time())
-                calls[one.agent] = one.ticket
-        await line.join(TicketId(f"late{begun}-{done}"), LANE, joined_at=time.time(), now=time.time())
-        done += 1
-    return done
+                await self._line.accept(one.agent, one.offer, now=time.time())
+                self._book.move(one.ticket, State.SERVING)
+                self._calls[one.agent] = one.ticket
+        self._book.commit()
 
 
-async def two_nodes(config: Config, tools: Path, tokens: Sequence[str]) -> dict[str, float]:
-    """Both nodes are killed and started again; everybody comes back within a second, as socket.js does."""
+async def two_nodes(config: Config, tools: Path, tokens: Sequence[str], line_pid: int) -> dict[str, float]:
+    """
+    Both nodes are killed and started again; everybody comes back within a second, as socket.js does.
+
+    Readers and line share the cores with the nodes: their CPU is told beside the nodes' own.
+    """
     ports = [free_port(), free_port()]
     half = len(tokens) // 2
     async with AsyncExitStack() as readers:
@@ -310,15 +376,20 @@ async def two_nodes(config: Config, tools: Path, tokens: Sequence[str]) -> dict[
         async with AsyncExitStack() as stack:
             nodes = [await node(stack, config, port) for port in ports]
             await asyncio.sleep(2)
-            spent = sum(one.cpu_seconds() for one in nodes)
+            others = {"readers": [one.pid for one, _ in pages], "line": [line_pid]}
+            before = [one.cpu_seconds() for one in nodes]
+            aside = {name: sum(map(measure.cpu_ns, pids)) for name, pids in others.items()}
             took = await asyncio.gather(
                 *(wire.opened(reader, count, within_ms=1000) for reader, count in pages)
             )
-            spent = sum(one.cpu_seconds() for one in nodes) - spent
+            spent = [one.cpu_seconds() - begun for one, begun in zip(nodes, before, strict=True)]
+            aside = {name: sum(map(measure.cpu_ns, pids)) - aside[name] for name, pids in others.items()}
     return {
         "returning": len(tokens),
         "reconnect_seconds": max(took),
-        "reconnect_cpu_ms_per_socket": spent * 1000 / len(tokens),
+        "reconnect_cpu_ms_per_socket": sum(spent) * 1000 / len(tokens),
+        "reconnect_busiest_node_cpu_seconds": max(spent),
+        **{f"reconnect_{name}_cpu_ms_per_socket": ns / 1e6 / len(tokens) for name, ns in aside.items()},
     }
 
 

@@ -33,13 +33,18 @@ class Attendance:
         self._step = 0
         self._mine: set[str] = set()
         self._others: dict[str, _Node] = {}
+        self._taken: list[str] = []
 
-    def opened(self, topic: str) -> str | None:
-        """A page of ``topic`` is open here; what to tell the others, if that is news."""
+    def opened(self, topic: str, *, alone: bool = False) -> str | None:
+        """
+        A page of ``topic`` is open here; what to tell the others, if that is news.
+
+        ``alone``: in place of theirs, which they find in ``taken``.
+        """
         if topic in self._mine:
             return None
         self._mine.add(topic)
-        return self._stepped("opened", topic)
+        return self._stepped("took" if alone else "opened", topic)
 
     def closed(self, topic: str) -> str | None:
         """The last page of ``topic`` here has closed; what to tell the others, if that is news."""
@@ -56,9 +61,16 @@ class Attendance:
         """Whether another node that is alive has a page of ``topic`` open."""
         return any(topic in other.topics for other in self._others.values() if other.until > now)
 
+    def taken(self) -> list[str]:
+        """The topics whose page another node has taken over since this was last asked."""
+        taken, self._taken = self._taken, []
+        return taken
+
     def heard(self, text: str, now: float) -> str | None:
         """Take in what another node told; what to answer, if anything."""
         told = json.loads(text)
+        if told["does"] == "took":
+            self._taken.append(told["topic"])
         if told["does"] == "ask":
             return self._said("all", topics=sorted(self._mine)) if told["whom"] == self._node else None
         self._others = {name: other for name, other in self._others.items() if other.until > now}
@@ -71,7 +83,7 @@ class Attendance:
             known = self._others[name] = _Node(step, set(told["topics"]), now)
         elif known is None or step != known.step + (does != "alive"):
             return self._said("ask", whom=name)
-        elif does == "opened":
+        elif does in {"opened", "took"}:
             known.topics.add(told["topic"])
         elif does == "closed":
             known.topics.discard(told["topic"])

@@ -84,6 +84,8 @@ CONNECTIONS = 64
 """Of one process to Redis; one of them listens to the other nodes all the time."""
 TURN_SECONDS = 10.0
 """How long a command waits for its turn when thousands of pages come back at once."""
+POOLS = 16
+"""For so many sets of skills a district keeps one list of the idle; others stand in a list of each skill."""
 REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
@@ -170,6 +172,7 @@ class Line:
         pass_seconds: float = PASS_SECONDS,
         stream_length: int = STREAM_LENGTH,
         snapshot_seconds: float = 0.0,
+        pools: int = POOLS,
     ) -> None:
         self._redis = redis
         self._key = "{" + prefix + "}"
@@ -186,6 +189,7 @@ class Line:
             counts={
                 "misses": misses_before_away,
                 "stream": stream_length,
+                "pools": pools,
                 "full": FULL,
                 "lightest": min(WEIGHTS.values()),
             },

@@ -137,6 +137,7 @@ class Connection:
     ended: bool = False
     outbox: deque[bytes] | None = None
     outbox_bytes: int = 0
+    gathering: bool = False
     writer: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -186,8 +187,23 @@ class Connection:
             return
         self.outbox.append(frame)
         self.outbox_bytes += len(frame)
-        if self.writer is None:
+        if self.writer is None and not self.gathering:
             self.writer = asyncio.get_running_loop().create_task(self._write(), name=f"writer {self.topic}")
+
+    def gather(self) -> None:
+        """Let what is said from now on wait, to send it in one go with ``release``."""
+        self.gathering, self.outbox = True, deque()
+
+    def release(self) -> None:
+        """Send what was gathered, if anything was."""
+        if not self.gathering:
+            return
+        gathered, transport = self.outbox, self.transport
+        self.gathering, self.outbox, self.outbox_bytes = False, None, 0
+        if gathered and transport is not None and not transport.is_closing():
+            frames = b"".join(gathered)
+            if not self._written(transport, frames):
+                self._queue(frames)
 
     def say(self, message: Message) -> None:
         """Send a message to this page alone."""
@@ -264,16 +280,18 @@ class Hub:
 
     async def stay(self) -> None:
         """Tell the other nodes, again and again, that this one is alive with its pages."""
-        await self._attend(self._attendance.alive())
+        self._attend(self._attendance.alive())
 
     async def attended(self, text: str) -> None:
         """Take in what another node told of its pages, a piece of news a line."""
         for news in text.splitlines():
-            await self._attend(self._attendance.heard(news, self._clock()))
+            self._attend(self._attendance.heard(news, self._clock()))
+        for topic in self._attendance.taken():
+            self._replace(topic)
 
-    async def _attend(self, news: str | None) -> None:
+    def _attend(self, news: str | None) -> None:
         if news is not None:
-            await self._news.ask(news)
+            self._news.leave(news)
 
     async def _tell_nodes(self, news: Sequence[str]) -> Mapping[str, bool]:
         await self._relay(ATTENDANCE, "\n".join(news))
@@ -358,13 +376,20 @@ class Hub:
         page = Connection(
             topic=topic, socket=socket, sentence=sentence, transport=socket.transport, calm=calm
         )
-        if exclusive:
+        news = self._attendance.opened(topic, alone=exclusive)
+        if exclusive and news is None:
             await self.replace(topic)
+        elif exclusive:
+            self._replace(topic)
         self._list(page)
         self._awake.add(page)
-        await self._attend(self._attendance.opened(topic))
+        self._attend(news)
         try:
-            await opened(page)
+            page.gather()
+            try:
+                await opened(page)
+            finally:
+                page.release()
             await self._listen(page, permitted, heard)
         finally:
             page.drop_outbox()
@@ -377,7 +402,7 @@ class Hub:
                     await closed()
             finally:
                 if not self.here(topic):
-                    await self._attend(self._attendance.closed(topic))
+                    self._attend(self._attendance.closed(topic))
         return socket
 
     def _replace(self, topic: str) -> None:
@@ -418,6 +443,7 @@ class Hub:
         self.closing = True
         pages = [page for pages in self._pages.values() for page in pages]
         await asyncio.gather(*(_close(page, WSCloseCode.GOING_AWAY) for page in pages))
+        await self._news.settled()
 
     async def _listen(self, page: Connection, permitted: frozenset[str], heard: Heard) -> None:
         budget = FrameBudget()
@@ -501,11 +527,13 @@ def _ask(page: Connection) -> None:
 
 async def _bid_farewell(page: Connection) -> None:
     page.say(Replaced())
+    page.release()
     await asyncio.sleep(0)
     await _close(page, REPLACED)
 
 
 async def _close(page: Connection, code: int) -> None:
+    page.release()
     page.ended = True
     try:
         async with asyncio.timeout(SEND_SECONDS):

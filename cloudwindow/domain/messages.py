@@ -13,6 +13,7 @@ import dataclasses
 import json
 import types
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from cloudwindow.domain.errors import Malformed
@@ -616,10 +617,18 @@ TEXT_LIMIT = 2_000
 SDP_LIMIT = 32_768
 
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dataclasses.asdict).encode
+
+
+@cache
+def _names_of(kind: type[Message]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def encode(message: Message) -> str:
     """One line of JSON."""
-    body = {"type": message.type} | dataclasses.asdict(message)
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    kind = type(message)
+    return _compact({"type": kind.type} | {name: getattr(message, name) for name in _names_of(kind)})  # type: ignore[arg-type]  # types hash
 
 
 def decode(raw: Any, permitted: frozenset[str]) -> tuple[Message, str | None]:

@@ -14,11 +14,17 @@ if t.state == "held" then
   announce("ticket.held", ticket, nil, nil, tonumber(t.epoch), {lane = lane, until_ms = tonumber(t.not_before)})
   return 1
 end
-local where = stand(ticket, t)
+-- Who finds an empty lane and a free agent goes past the lane, which would be entered only to be left.
+local past = not t.preferred and free_for(lane) and call("EXISTS", K .. "lane:" .. lane) == 0
+local where = past and "nowhere" or stand(ticket, t)
 if where == "behind" and not free_for(lane) then return 1 end
 -- Parts: rings lanes.
+if past then learn(lane) end
 if where == "head" then new_head(lane) end
-if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then return 1 end
+if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then
+  if past then push(ticket, t) end
+  return 1
+end
 -- Parts: states agents offers choosing.
 if where == "mine" then
   -- Parts: seeking.
@@ -26,5 +32,14 @@ if where == "mine" then
   return 1
 end
 -- Parts: matching.
-match_lane(lane)
+if not past then
+  match_lane(lane)
+  return 1
+end
+local id, ring, opening, seen = free_agent(lane, ticket, tonumber(t.score))
+if id then
+  offer_to(id, ring, opening, seen, ticket, "never")
+else
+  push(ticket, t)
+end
 return 1

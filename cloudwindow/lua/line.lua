@@ -26,11 +26,14 @@
 --   presence, passes, shifts  zset  agent -> end of lease, of the pass on a declined ticket, of the shift (ms)
 --   agent:<agent>         hash    district skills languages modes serves capacity pull; state since reason free_from;
 --                                 ticket offer (what rings); calls (ticket>state>accepted ms>skill>weight, ...);
---                                 leaving; lost; passed passed_lane passed_until ...
+--                                 leaving; lost; pool; passed passed_lane passed_until ...
 --   profiles              hash    agent -> ",skill,skill,|languages|modes|serves", as a match reads it
 --   agents                set     everybody signed in
 --   idle                  zset    agent who holds nothing and may be offered anything -> free since (ms)
---   idle:<district>|<skill>  zset the same by district and each of their skills
+--   pools:<district>      hash    "CA,HR", the skills of a pool -> agents signed in with exactly these
+--   pools:<district>|<skill> set  the skills of those pools that have this one
+--   pool:<district>|<skills> zset the idle of a pool -> free since (ms)
+--   idle:<district>|<skill>  zset the idle who are in no pool, by each of their skills
 --   room, room:<district> zset    agent with calls and room for another -> load * 1e13 + free since (ms)
 --   duty                  hash    "<district>|<skill>|<language>|<mode>" -> agents at work who help every district;
 --                                 "<district>><home>|..." -> those who help only some

@@ -1,16 +1,15 @@
 -- Matching: a ticket looks for a free agent. Needs tickets, rings, lanes, agents, offers, choosing.
 
--- The longest idle agent of one district who may serve the lane, better than best if there is one already; of
+-- The longest idle agent of one list who may serve the lane, better than best if there is one already; of
 -- those with calls the least loaded. Second answer: somebody passes on this ticket.
--- free: "idle:" or "room:".
 -- shunned: agents it is not offered to.
-local function idle_in(free, district, ring, lane, ticket, best, seen, shunned)
+local function idle_in(list, district, ring, lane, ticket, best, seen, shunned)
   local home, skill, language, mode = parts(lane)
   local first = string.match(skill, "^[^+]+")
-  local word, key = "," .. first .. ",", free .. district .. (free == "idle:" and "|" .. first or "")
+  local word = "," .. first .. ","
   local from, page, more, passed = 0, 6, true, false
   while more do
-    local found = call("ZRANGE", K .. key, from, from + page - 1, "WITHSCORES")
+    local found = call("ZRANGE", list, from, from + page - 1, "WITHSCORES")
     more, from, page = #found == 2 * page, from + page, 16
     local ids = {}
     for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
@@ -73,7 +72,8 @@ end
 -- Whoever may serve the ticket and is free: nearest open ring first; there who holds nothing, longest idle first;
 -- then who holds least, if the ticket fits beside it.
 local function free_agent(lane, ticket, score)
-  local opens, home, around, passed = openings(lane), parts(lane), nil, false
+  local opens, around, passed = openings(lane), nil, false
+  local home, first = string.match(lane, "^([^|]+)|([^|+]+)")
   local passed_by = call("HGET", K .. "ticket:" .. ticket, "passed_by")
   local shunned = shunned_by(lane, passed_by) and passed_by
   local beside = light(lane) and call("EXISTS", K .. "room") == 1
@@ -81,16 +81,24 @@ local function free_agent(lane, ticket, score)
     if score + opens[ring] > now then break end
     if ring > 1 then around = around or (beside and all_around or idle_around)(home) end
     local best, seen = nil, {}
-    for _, free in ipairs(beside and {"idle:", "room:"} or {"idle:"}) do
+    for _, room in ipairs(beside and {false, true} or {false}) do
       for _, district in ipairs(ring == 1 and {home} or around[ring]) do
-        local skipped
-        best, skipped = idle_in(free, district, ring, lane, ticket, best, seen, shunned)
-        passed = passed or skipped
+        for _, list in ipairs(room and {K .. "room:" .. district} or idle_lists(district, first)) do
+          local skipped
+          best, skipped = idle_in(list, district, ring, lane, ticket, best, seen, shunned)
+          passed = passed or skipped
+        end
       end
       if best then return best.id, ring, opens[ring], seen end
     end
   end
   return nil, passed
+end
+
+-- Offer a ticket to the free agent who was found for it. stood: how it stands in its lane, as make_offer wants it.
+local function offer_to(id, ring, opening, seen, ticket, stood)
+  make_offer(ticket, id, agent_of(id), {rule = "longest_idle", ring = ring, opened_ms = opening,
+    considered = others(seen, "agent", id)}, stood)
 end
 
 -- Offer the lane's tickets, oldest first, to free agents until none fits. Answers how many were offered.
@@ -102,8 +110,7 @@ local function match_lane(lane)
     local id, ring, opening, seen = free_agent(lane, head[1], tonumber(head[2]))
     if id then
       if skip == 0 then call("ZREM", K .. "lane:" .. lane, head[1]) end
-      make_offer(head[1], id, agent_of(id),
-        {rule = "longest_idle", ring = ring, opened_ms = opening, considered = others(seen, "agent", id)}, skip == 0)
+      offer_to(id, ring, opening, seen, head[1], skip == 0 and "popped")
       offered = offered + 1
     elseif ring then
       skip = skip + 1

@@ -1,10 +1,11 @@
 -- Offers: how one begins and how its ticket comes back. Needs tickets, rings, lanes, agents.
 
-local function make_offer(ticket, id, a, why, popped)
+-- stood: "popped" when the ticket was taken from the head of its lane, "never" when it is new and stood in none.
+local function make_offer(ticket, id, a, why, stood)
   local key = K .. "ticket:" .. ticket
   local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
   local lane, ring = t[1], why.ring - 1
-  pull(ticket, {lane = lane, reserved = t[6] or nil}, popped)
+  if stood ~= "never" then pull(ticket, {lane = lane, reserved = t[6] or nil}, stood == "popped") end
   local epoch = call("HINCRBY", key, "epoch", 1)
   local name, expires = ticket .. "/" .. epoch, now + RULES.accept
   why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])

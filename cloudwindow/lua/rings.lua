@@ -53,12 +53,21 @@ local function openings(lane)
   return openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
 end
 
+-- The lists with everybody idle in a district who has a skill.
+local function idle_lists(district, skill)
+  local lists = {K .. "idle:" .. district .. "|" .. skill}
+  for _, skills in ipairs(call("SMEMBERS", K .. "pools:" .. district .. "|" .. skill)) do
+    lists[#lists + 1] = K .. "pool:" .. district .. "|" .. skills
+  end
+  return lists
+end
+
 -- Whether somebody may be free for a ticket of this score: in the own district, if only that is open yet.
 local function free_at_once(lane, score)
   if not free_for(lane) then return false end
   if score + openings(lane)[2] <= now or light(lane) then return true end
   local home, first = string.match(lane, "^([^|]+)|([^|+]+)")
-  return call("EXISTS", K .. "idle:" .. home .. "|" .. first) == 1
+  return call("EXISTS", unpack(idle_lists(home, first))) > 0
 end
 
 -- Look at the lane again when its head's next ring opens.

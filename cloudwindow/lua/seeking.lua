@@ -176,7 +176,7 @@ local function seek(id, rule, known)
   local ticket = head and call("ZPOPMIN", K .. "lane:" .. best.lane)[1]
     or call("ZRANGE", K .. "lane:" .. best.lane, best.skip, best.skip)[1]
   make_offer(ticket, id, a, {rule = rule or "longest_waiting", ring = best.ring, opened_ms = best.opening,
-    considered = others(seen, "lane", best.lane)}, head)
+    considered = others(seen, "lane", best.lane)}, head and "popped")
   return true
 end
 

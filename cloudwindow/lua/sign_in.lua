@@ -20,12 +20,14 @@ end
 local state, working = a.state, AT_WORK[a.state]
 if state == "idle" then rouse(id, a) end
 if a.calls then call("ZREM", K .. "room:" .. a.district, id) end
+leave_pool(a)
 if state then count_staff(a, state, -1) end
 if working then duty(a, -1) end
 for i, name in ipairs(names) do
   a[name] = ARGV[2 + i]
   call("HSET", key, name, a[name])
 end
+enter_pool(id, a)
 call("HSET", K .. "profiles", id, "," .. table.concat({a.skills .. ",", a.languages, a.modes, a.serves}, "|"))
 call("SADD", K .. "agents", id)
 local function tell_profile()

@@ -88,6 +88,7 @@ end
 local function forget(id, a, reason)
   a.calls = nil
   move(id, a, "offline")
+  leave_pool(a)
   call("DEL", K .. "agent:" .. id, K .. "mine:" .. id)
   call("HDEL", K .. "profiles", id)
   call("SREM", K .. "agents", id)

@@ -98,3 +98,22 @@ def test_only_the_first_page_and_the_last_are_news() -> None:
     assert one.opened(TOPIC) is None
     assert one.closed(TOPIC)
     assert one.closed(TOPIC) is None
+
+
+def test_a_page_that_takes_over_is_open_there_and_told_once_to_whoever_had_it() -> None:
+    wire = Wire()
+    wire.say(wire.a.opened(TOPIC, alone=True))
+    assert wire.b_sees()
+    assert wire.b.taken() == [TOPIC]
+    assert wire.b.taken() == []
+    wire.say(wire.a.opened("board:440114"))
+    assert wire.b.taken() == []
+
+
+def test_a_takeover_counts_also_when_an_earlier_step_was_lost() -> None:
+    wire = Wire()
+    wire.say(wire.a.alive())
+    wire.a.opened("agent:x")
+    wire.say(wire.a.opened(TOPIC, alone=True))
+    assert wire.b.taken() == [TOPIC]
+    assert wire.b_sees()

@@ -76,3 +76,26 @@ async def test_somebody_who_leaves_does_not_take_the_answer_away_from_others(led
     leaving.cancel()
     ledger.open.set()
     assert await staying == "aa"
+
+
+async def test_what_nobody_waits_for_is_looked_at_in_its_turn(ledger: Ledger) -> None:
+    ledger.open.set()
+    gathering = Gathering(ledger.look)
+    for word in "abc":
+        gathering.leave(word)
+    await gathering.settled()
+    assert ledger.looks == [("a", "b", "c")]
+
+
+async def test_what_nobody_waits_for_may_fail_beside_a_question(ledger: Ledger) -> None:
+    ledger.away = True
+    gathering = Gathering(ledger.look)
+    gathering.leave("a")
+    asking = asyncio.create_task(gathering.ask("b"))
+    await asyncio.sleep(0)
+    ledger.open.set()
+    with pytest.raises(Unavailable):
+        await asking
+    await gathering.settled()
+    ledger.away = False
+    assert await gathering.ask("a") == "aa"

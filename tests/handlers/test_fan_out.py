@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, web
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from cloudwindow import signaling
 from cloudwindow.attendance import Attendance
-from cloudwindow.domain.messages import Message, PanelChanged, encode
-from cloudwindow.signaling import Connection, Hub, Text, framed
+from cloudwindow.domain.messages import Message, PanelChanged, Replaced, encode
+from cloudwindow.signaling import REPLACED, Connection, Hub, Text, framed
 
 LIMIT_SECONDS = 20.0
 MOST_BYTES = 256 * 1024
@@ -138,6 +138,37 @@ async def test_what_waits_for_a_page_waits_for_a_few_seconds_only(monkeypatch: p
         await house.until(False, "deaf")
         assert page.writer is None
         raw.close()
+
+
+async def test_what_is_gathered_for_a_page_goes_out_in_order_once_it_is_released() -> None:
+    async with running() as (house, client):
+        page = await client.ws_connect("/new")
+        await house.until(True, "new")
+        mine = house.page("new")
+        mine.gather()
+        sent = [encode(PanelChanged(panels=(f"{number}",))) for number in range(4)]
+        for text in sent[:3]:
+            house.hub.deliver("new", text)
+        assert mine.outbox is not None
+        assert len(mine.outbox) == 3
+        mine.release()
+        assert waiting_bytes(mine) == 0
+        assert mine.writer is None
+        house.hub.deliver("new", sent[3])
+        assert await read(page, 4) == sent
+
+
+async def test_a_page_that_another_node_takes_over_is_told_and_closed() -> None:
+    async with running() as (house, client):
+        page = await client.ws_connect("/mine")
+        await house.until(True, "mine")
+        other = Attendance("there").opened("mine", alone=True)
+        assert other
+        await house.hub.attended(other)
+        assert await read(page, 1) == [encode(Replaced())]
+        async with asyncio.timeout(LIMIT_SECONDS):
+            assert (await page.receive()).type is WSMsgType.CLOSE
+        assert page.close_code == REPLACED
 
 
 async def test_a_page_that_reads_again_gets_everything_that_waited_in_order() -> None:

@@ -119,7 +119,7 @@ function lookAgain() {
 /** @param {string} next */
 function panelsOf(next) {
   if (next === "in_call") return IN_CALL;
-  return next === "wrap_up" ? ["status", "outcome", "decision"] : [...LOBBY, "outcome"];
+  return next === "wrap_up" ? ["status", "outcome", "decision", "recording"] : [...LOBBY, "outcome"];
 }
 
 function enterCall() {

@@ -322,11 +322,12 @@ class Counter:
                 await asyncio.sleep(0.005)
                 continue
             agent = StaffId(f"g{self._served % AGENTS}")
-            self._book.move(self._calls[agent], State.DONE)
-            await self._line.wrap_up(agent, self._calls[agent], now=time.time())
+            ended = self._calls[agent]
+            await self._line.wrap_up(agent, ended, now=time.time())
             await self._line.finish(agent, now=time.time())
             await self._accept()
             now, late = time.time(), TicketId(f"late{self._served}")
+            self._book.move(ended, State.DONE)
             self._book.come(late, now)
             self._book.commit()
             await self._line.join(late, LANE, joined_at=now, now=now)
@@ -338,10 +339,10 @@ class Counter:
         """All go home."""
         for agent, ticket in self._calls.items():
             self._book.move(ticket, State.DONE)
+            self._book.commit()
             await self._line.wrap_up(agent, ticket, now=time.time())
             await self._line.finish(agent, then="away", now=time.time())
             await self._line.sign_out(agent, now=time.time())
-        self._book.commit()
 
     async def _accept(self) -> None:
         for one in await self._line.since(self._read) or []:
@@ -349,8 +350,8 @@ class Counter:
             if one.kind == "offer.made" and one.agent and one.offer and one.ticket:
                 await self._line.accept(one.agent, one.offer, now=time.time())
                 self._book.move(one.ticket, State.SERVING)
+                self._book.commit()
                 self._calls[one.agent] = one.ticket
-        self._book.commit()
 
 
 async def two_nodes(config: Config, tools: Path, tokens: Sequence[str], line_pid: int) -> dict[str, float]:

@@ -26,15 +26,19 @@ from tests.gateways.janus_server import NEEDS_JANUS
 
 pytestmark = pytest.mark.browser
 
-WAYS = [
-    pytest.param("chromium", id="chromium"),
-    pytest.param("janus", id="chromium-janus", marks=NEEDS_JANUS),
-    pytest.param(
-        "firefox",
-        id="firefox",
-        marks=pytest.mark.skipif(not HAS_FIREFOX, reason="Firefox is not installed: scripts/setup test"),
-    ),
-]
+CHROMIUM = pytest.param("chromium", id="chromium")
+JANUS = pytest.param("janus", id="chromium-janus", marks=NEEDS_JANUS)
+FIREFOX = pytest.param(
+    "firefox",
+    id="firefox",
+    marks=pytest.mark.skipif(not HAS_FIREFOX, reason="Firefox is not installed: scripts/setup test"),
+)
+READY = """async () => {
+  const end = Date.now() + 5_000;
+  while (!call.stills.ready && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  return call.stills.ready;
+}"""
+"""Whether photos can go through the call, within five seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +47,7 @@ def firefox_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=[CHROMIUM, JANUS, FIREFOX])
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         if request.param == "firefox":
@@ -68,16 +72,26 @@ async def test_two_people_see_and_hear_each_other(stage: Stage) -> None:
     assert await citizen.evaluate("[states.at(-1), streams.length, devices.reason]") == ["connected", 1, "ok"]
 
 
+@pytest.mark.parametrize("stage", [CHROMIUM, FIREFOX], indirect=True)
 async def test_a_photo_reaches_the_server_whole_beside_sound_and_picture(stage: Stage) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))
+    assert await citizen.evaluate(f"({READY})()"), "the server has not said what it takes"
     kept = await citizen.evaluate("""async () => {
-      while (!call.stills.ready) await new Promise((resolve) => setTimeout(resolve, 20));
       const octets = new Uint8Array(300_001).map((_, place) => place * 7);
       return /^[0-9a-f]{64}$/.test(await call.stills.send(new Blob([octets])) ?? "");
     }""")
     assert kept, "the server has not confirmed the photo's hash"
     assert await agent.evaluate("call.stills === null")
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+
+
+@pytest.mark.parametrize("stage", [JANUS], indirect=True)
+async def test_a_photo_takes_the_other_way_where_the_call_has_none_for_it(stage: Stage) -> None:
+    citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+    await asyncio.gather(moves_on(citizen), moves_on(agent))
+    assert not await citizen.evaluate(f"({READY})()")
+    assert await citizen.evaluate("async () => (await call.stills.send(new Blob(['photo']))) === null")
     await asyncio.gather(moves_on(citizen), moves_on(agent))
 
 

@@ -21,7 +21,7 @@ from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind
 from cloudwindow.media.relay import IceServer
 from tests.browser.lossy_link import LossyLink
 from tests.browser.machine import CHROMIUM
-from tests.gateways.janus_server import running_janus
+from tests.gateways.janus_server import planed, running_janus
 
 LIBRARY = Path(__file__).parents[2] / "web" / "js" / "lib"
 ARGUMENTS = [
@@ -312,16 +312,9 @@ async def forwarding(stage: Stage, **settings: Any) -> AsyncIterator[Forwarder]:
 async def through_janus(stage: Stage, folder: Path) -> AsyncIterator[JanusMediaPlane]:
     """Let Debian's Janus perform, with our sample files in ``folder``."""
     with running_janus(folder) as janus:
-        plane = JanusMediaPlane(janus.settings, stage.on_event, name="stage")
-        running = asyncio.create_task(plane.run())
-        await plane.until_ready(within=10)
-        stage.perform(plane)
-        try:
+        async with planed(janus.settings, stage.on_event, name="stage") as plane:
+            stage.perform(plane)
             yield plane
-        finally:
-            await plane.close_all()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
 
 # --- what is seen ----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.test_walk import TENANT, WORKER, meet
-from tests.browser.walk import DESKTOP, Agent, Citizen, City, chromium, city, frames_advance, person
+from tests.browser.walk import DESKTOP, Agent, Citizen, City, frames_advance, person
 
 pytestmark = pytest.mark.browser
 
@@ -20,20 +19,6 @@ const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = (wanted) =>
   wanted.video ? Promise.reject(new DOMException("", "NotFoundError")) : real(wanted);
 """
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 def rows(town: City, question: str) -> list[tuple[Any, ...]]:

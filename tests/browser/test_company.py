@@ -1,37 +1,12 @@
 """A third person in a call, for real: invited by link, agreed to, seen by both; a supervisor who listens."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.browser.backends import BACKENDS, backed
-from tests.browser.test_taking import waiting
-from tests.browser.walk import PHONE, Agent, City, chromium, city, frames_advance, person
+from tests.browser.backends import BACKENDS
+from tests.browser.walk import PHONE, Agent, City, frames_advance, in_call, person
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def backend() -> str:
-    """Who moves the packets, where a test does not say otherwise."""
-    return "workers"
-
-
-@pytest.fixture
-async def town(backend: str, tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    with backed(backend, tmp_path / "backend") as settings:
-        async with city(tmp_path / "data", **settings) as running:
-            yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def pictured(page: Page, number: int) -> None:
@@ -47,13 +22,7 @@ async def pictured(page: Page, number: int) -> None:
 async def test_an_interpreter_is_seen_by_both_and_a_held_call_stands_still(
     town: City, browser: Browser
 ) -> None:
-    citizen, _ = await waiting(town, browser, 1)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(agent.page)
+    citizen, agent = await in_call(town, browser, 1)
 
     await agent.page.locator(".company summary", has_text="邀请第三方").click()
     await agent.page.fill("#company-name", "陈手语")
@@ -89,13 +58,7 @@ async def test_an_interpreter_is_seen_by_both_and_a_held_call_stands_still(
 async def test_a_supervisor_listens_unheard_and_is_shown_to_agent_and_citizen(
     town: City, browser: Browser
 ) -> None:
-    citizen, _ = await waiting(town, browser, 3)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(agent.page)
+    citizen, agent = await in_call(town, browser, 3)
     admin = await Agent.signs_in(town, browser, "admin-huadu")
     row = admin.page.locator(".wall__agents li", has=admin.page.locator("summary", has_text="旁听"))
     await row.locator("summary").click()

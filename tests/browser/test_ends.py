@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page
 
 from cloudwindow.config import Config
 from cloudwindow.domain.calendar import SHANGHAI
-from tests.browser.walk import DESKTOP, PHONE, chromium, person
+from tests.browser.walk import DESKTOP, PHONE, person
 from tests.gateways.redis_server import RedisServer
 from tests.handlers.conftest import line_server, new_city, seeded, staff
 from tests.handlers.people import City, Submitted, applicant, hand_in
@@ -27,13 +27,6 @@ WHY = "未达到在穗居住满半年的条件，可补齐证明后重新申请"
 async def town(line_server: RedisServer, seeded: Path, tmp_path: Path) -> AsyncIterator[City]:
     """The running product."""
     async with new_city(line_server.url, seeded, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
         yield running
 
 

@@ -1,34 +1,17 @@
 """A recorded call is played afterwards, for real: film, mark, moments, and the list of who looked."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.test_taking import waiting
-from tests.browser.walk import Agent, City, chromium, city, frames_advance
+from tests.browser.walk import City, frames_advance, in_call
 
 pytestmark = pytest.mark.browser
 PLAYS = "() => document.querySelector('video').currentTime > {seconds}"
 REASON = "复核身份核验过程"
 LIMIT_MS = 60_000
 SHAPE = "() => ((v) => [v.videoWidth, v.videoHeight, v.duration])(document.querySelector('video'))"
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def filmed(page: Page) -> None:
@@ -43,13 +26,7 @@ async def filmed(page: Page) -> None:
 
 
 async def test_the_agent_plays_their_call_with_their_name_over_it(town: City, browser: Browser) -> None:
-    citizen, _ = await waiting(town, browser, 1)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(agent.page)
+    citizen, agent = await in_call(town, browser, 1)
     await citizen.page.locator("form[action='/visit/recording'] button[value='1']").first.click()
     await agent.page.locator(".recording-sign[data-recording=running]").wait_for()
     await agent.compares()

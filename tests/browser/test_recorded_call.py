@@ -6,33 +6,17 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.browser.test_taking import waiting
-from tests.browser.walk import ROOT, Agent, Citizen, City, chromium, city, frames_advance
+from tests.browser.walk import ROOT, Agent, Citizen, City, frames_advance, in_call
 
 pytestmark = pytest.mark.browser
 WARNED_WITHIN_SECONDS = 3.0
 ACTIVE = {"starting", "running", "paused"}
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def sign(page: Page, state: str, words: str) -> None:
@@ -79,13 +63,7 @@ async def verified(town: City) -> str:
 async def test_a_citizen_agrees_and_a_break_is_told_at_once_and_followed(
     town: City, browser: Browser
 ) -> None:
-    citizen, _ = await waiting(town, browser, 1)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(agent.page)
+    citizen, agent = await in_call(town, browser, 1)
 
     await sign(agent.page, "asking", "还没有问是否录音录像")
     assert written(town) == []

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.test_walk import account_number, browser, fill_the_rest, give_all_papers, meet, town
+from tests.browser.test_walk import account_number, fill_the_rest, give_all_papers, meet
 from tests.browser.walk import Agent, Citizen, City, fill_field, identity_number, in_order, photo, told_story
-
-__all__ = ["browser", "town"]
 
 pytestmark = pytest.mark.browser
 

@@ -1,41 +1,17 @@
 """A paper photographed in the call: it comes through the call itself and stands among the papers."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Response
 
-from tests.browser.test_taking import waiting
-from tests.browser.walk import Agent, City, chromium, city, frames_advance
+from tests.browser.walk import City, frames_advance, in_call
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def test_a_still_taken_in_the_call_comes_through_it_and_stands_among_the_papers(
     town: City, browser: Browser
 ) -> None:
-    citizen, _ = await waiting(town, browser, 1)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(citizen.page)
+    citizen, agent = await in_call(town, browser, 1)
 
     page, sent = citizen.page, list[Response]()
     page.on("response", lambda got: sent.append(got) if got.request.method == "POST" else None)

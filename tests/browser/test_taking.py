@@ -1,52 +1,12 @@
 """Taking by hand and putting aside, for real: two browsers, the product in its own process."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.backends import BACKENDS, backed
-from tests.browser.walk import Agent, Citizen, City, chromium, city, frames_advance, identity_number
+from tests.browser.backends import BACKENDS
+from tests.browser.walk import Agent, City, frames_advance, in_call, waiting
 
 pytestmark = pytest.mark.browser
-
-ABOUT: dict[str, Any] = {"district": "440114", "street": "440114109", "name": "王小明"}
-
-
-@pytest.fixture
-def backend() -> str:
-    """Who moves the packets, where a test does not say otherwise."""
-    return "workers"
-
-
-@pytest.fixture
-async def town(backend: str, tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    with backed(backend, tmp_path / "backend") as settings:
-        async with city(tmp_path / "data", **settings) as running:
-            yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
-
-
-async def waiting(town: City, browser: Browser, serial: int) -> tuple[Citizen, str]:
-    """A citizen with a number."""
-    citizen = await Citizen.arrives(town, browser)
-    number = await citizen.takes_number(
-        "HR01",
-        words="登记工作",
-        id_number=identity_number(f"44011419900307{serial:03}"),
-        mobile=f"13800138{serial:03}",
-        **ABOUT,
-    )
-    return citizen, number
 
 
 async def test_an_agent_picks_one_from_the_list_and_is_rung_with_it(town: City, browser: Browser) -> None:
@@ -98,13 +58,7 @@ async def test_a_call_put_aside_tells_the_citizen_when_and_frees_the_agent(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_the_next_agent_is_seen_on_the_connection_the_citizen_has(town: City, browser: Browser) -> None:
-    citizen, _ = await waiting(town, browser, 7)
-    agent = await Agent.signs_in(town, browser, "agent-huadu")
-    await agent.starts()
-    await agent.page.wait_for_selector("[data-role=accept]")
-    await agent.accepts()
-    await citizen.joins()
-    await frames_advance(citizen.page)
+    citizen, agent = await in_call(town, browser, 7)
     await citizen.page.evaluate(
         "() => { window.made = 0; const Real = RTCPeerConnection;"
         " window.RTCPeerConnection = class extends Real {"

@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from tests.browser.walk import (
     Approver,
     Citizen,
     City,
-    chromium,
-    city,
     fill_field,
     frames_advance,
     identity_number,
@@ -70,20 +67,6 @@ MIDDLE = (
     "declaration.confirmed",
     "signature.made",
 )
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def meet(citizen: Citizen, agent: Agent) -> None:

@@ -1,30 +1,13 @@
 """One agent, three citizens who write: the product in its own process, a browser for each."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.browser.walk import Agent, Citizen, City, chromium, city, identity_number
+from tests.browser.walk import Agent, Citizen, City, identity_number
 
 pytestmark = pytest.mark.browser
 
 NAMES = ("王小明", "李秀兰", "张建华")
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[City]:
-    """The running product."""
-    async with city(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium; each person gets a profile of their own."""
-    async with chromium() as running:
-        yield running
 
 
 async def writes(town: City, browser: Browser, serial: int) -> Citizen:

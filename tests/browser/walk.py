@@ -456,3 +456,31 @@ def in_order(story: list[str], *expected: str) -> bool:
     """Whether ``expected`` happened in this order, whatever else did."""
     rest = iter(story)
     return all(any(kind == wanted for kind in rest) for wanted in expected)
+
+
+async def waiting(town: City, browser: Browser, serial: int) -> tuple[Citizen, str]:
+    """A citizen with a number."""
+    citizen = await Citizen.arrives(town, browser)
+    number = await citizen.takes_number(
+        "HR01",
+        words="登记工作",
+        id_number=identity_number(f"44011419900307{serial:03}"),
+        mobile=f"13800138{serial:03}",
+        district="440114",
+        street="440114109",
+        name="王小明",
+    )
+    return citizen, number
+
+
+async def in_call(town: City, browser: Browser, serial: int) -> tuple[Citizen, Agent]:
+    """A citizen and the agent who answered them; each sees the other move."""
+    citizen, _ = await waiting(town, browser, serial)
+    agent = await Agent.signs_in(town, browser, "agent-huadu")
+    await agent.starts()
+    await agent.page.wait_for_selector("[data-role=accept]")
+    await agent.accepts()
+    await citizen.joins()
+    await frames_advance(agent.page)
+    await frames_advance(citizen.page)
+    return citizen, agent

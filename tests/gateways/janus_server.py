@@ -1,9 +1,10 @@
 """Debian's Janus with the files of ``deploy/janus``, their folder and port moved."""
 
+import asyncio
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from socket import create_connection, socket
 from time import monotonic, sleep
@@ -11,10 +12,13 @@ from time import monotonic, sleep
 import pytest
 
 from cloudwindow.media.janus import JanusSettings
+from cloudwindow.media.janus_plane import JanusMediaPlane
+from cloudwindow.media.plane import EventHandler
 
 SAMPLES = Path(__file__).parents[2] / "deploy" / "janus"
 HOST = "127.0.0.1"
 LIMIT_SECONDS = 20.0
+READY_SECONDS = 10.0
 NEEDS_JANUS = pytest.mark.skipif(
     shutil.which("janus") is None, reason="Debian's janus is not installed: scripts/setup test"
 )
@@ -68,6 +72,22 @@ def running_janus(folder: Path) -> Iterator[RunningJanus]:
         yield running
     finally:
         running.stop()
+
+
+@asynccontextmanager
+async def planed(
+    settings: JanusSettings, on_event: EventHandler, *, name: str = "test"
+) -> AsyncIterator[JanusMediaPlane]:
+    """A plane on that Janus."""
+    plane = JanusMediaPlane(settings, on_event, name=name)
+    running = asyncio.create_task(plane.run())
+    await plane.until_ready(within=READY_SECONDS)
+    try:
+        yield plane
+    finally:
+        await plane.close_all()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def put_samples(folder: Path) -> int:

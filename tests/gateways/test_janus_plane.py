@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
@@ -12,37 +12,20 @@ import pytest
 from benchmarks.calls.load import Load
 from cloudwindow.config import ConfigError, from_env
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Unavailable
-from cloudwindow.media.janus import JanusSettings
 from cloudwindow.media.janus_member import named, without_candidates
 from cloudwindow.media.janus_plane import MAX_MEMBERS, JanusMediaPlane
 from cloudwindow.media.janus_worker import janus_start
-from cloudwindow.media.plane import EventHandler, MediaEventKind, Mode, WorkerAddress
+from cloudwindow.media.plane import MediaEventKind, Mode, WorkerAddress
 from cloudwindow.media.recorder_remote import RemoteRecorder
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings
 from tests.gateways.janus_ends import ROOM, Company, flows
-from tests.gateways.janus_server import NEEDS_JANUS, RunningJanus, running_janus
+from tests.gateways.janus_server import NEEDS_JANUS, RunningJanus, planed, running_janus
 
 TOKEN = "a-token-for-tests"
 SECONDS = 10.0
 STILL_SECONDS = 0.5
 """Forty packets of sound and picture that do not arrive."""
-
-
-@asynccontextmanager
-async def planed(
-    settings: JanusSettings, on_event: EventHandler, *, name: str = "test"
-) -> AsyncIterator[JanusMediaPlane]:
-    """A plane on that Janus."""
-    plane = JanusMediaPlane(settings, on_event, name=name)
-    running = asyncio.create_task(plane.run())
-    await plane.until_ready(within=SECONDS)
-    try:
-        yield plane
-    finally:
-        await plane.close_all()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture(scope="module")

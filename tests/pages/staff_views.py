@@ -329,6 +329,16 @@ def desk(
     )
 
 
+SIGNED_SESSION = replace(
+    SESSION,
+    state_of_case="signed",
+    identity_checked=True,
+    identity_result="confirmed",
+    read_back=SIGNED,
+    missing_fields=(),
+    unconfirmed_fields=(),
+    materials=tuple(replace(material, settled=True) for material in MATERIALS),
+)
 DESKS = {
     "away": replace(desk("away"), choices=CHOICES),
     "missed": replace(desk("away"), away_reason="missed"),
@@ -370,19 +380,7 @@ DESKS = {
             unconfirmed_fields=(),
         ),
     ),
-    "signed": desk(
-        "in_call",
-        session=replace(
-            SESSION,
-            state_of_case="signed",
-            identity_checked=True,
-            identity_result="confirmed",
-            read_back=SIGNED,
-            missing_fields=(),
-            unconfirmed_fields=(),
-            materials=tuple(replace(material, settled=True) for material in MATERIALS),
-        ),
-    ),
+    "signed": desk("in_call", session=SIGNED_SESSION),
     "received": desk(
         "in_call",
         session=replace(
@@ -438,18 +436,7 @@ DESKS |= {
 }
 DESKS["recording_missed"] = desk(
     "in_call",
-    session=replace(
-        SESSION,
-        state_of_case="signed",
-        identity_checked=True,
-        identity_result="confirmed",
-        read_back=SIGNED,
-        missing_fields=(),
-        unconfirmed_fields=(),
-        materials=tuple(replace(material, settled=True) for material in MATERIALS),
-        recording=replace(RUNNING, may_decline=False),
-        covered=False,
-    ),
+    session=replace(SIGNED_SESSION, recording=replace(RUNNING, may_decline=False), covered=False),
 )
 
 

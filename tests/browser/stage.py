@@ -320,11 +320,12 @@ async def through_janus(stage: Stage, folder: Path) -> AsyncIterator[JanusMediaP
 # --- what is seen ----------------------------------------------------------------------------------------
 
 
-async def until(page: Window, question: str, *, within: float) -> None:
-    """Return when ``question`` about the page's ``stats`` is true; fail after ``within`` seconds."""
+async def until(page: Window, question: str, *, within: float, given: str = "") -> None:
+    """Return when ``question`` about the page's ``stats`` (given more names) is true, ``within`` seconds."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
     answered = await page.evaluate(
         f"""async () => {{
+          {given}
           const end = performance.now() + {within * 1000};
           while (performance.now() < end) {{
             const stats = await call.stats();
@@ -344,10 +345,10 @@ async def totals(page: Window) -> dict[str, float]:
 
 
 async def moves_on(page: Window, *, frames: int = 10, within: float = 10) -> dict[str, float]:
-    """Return when ``frames`` more pictures have been decoded and a voice is heard."""
+    """Return when ``frames`` more pictures were decoded, also on a new connection, and a voice is heard."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
-    goal = (await totals(page))["framesDecoded"] + frames
-    await until(page, f"stats.framesDecoded >= {goal} && stats.audioLevel > 0.01", within=within)
+    counting = f"let from = Infinity; const grew = (n) => n >= (from = Math.min(from, n)) + {frames};"
+    await until(page, "grew(stats.framesDecoded) && stats.audioLevel > 0.01", within=within, given=counting)
     return await totals(page)
 
 

@@ -116,6 +116,17 @@ async def test_a_call_goes_on_after_the_network_was_cut_and_came_back(stage: Sta
     await asyncio.gather(moves_on(citizen, within=15), moves_on(agent, within=15))
 
 
+async def test_statistics_are_answered_though_the_connection_is_closed_meanwhile(stage: Stage) -> None:
+    citizen = await stage.enter("c", "citizen")
+    counted = await citizen.evaluate("""async () => {
+      const asked = call.stats();
+      call.stop();
+      const limit = new Promise((resolve) => setTimeout(resolve, 5_000));
+      return (await Promise.race([asked, limit]))?.framesDecoded;
+    }""")
+    assert counted is not None
+
+
 async def test_a_transfer_shows_the_new_agent_on_the_same_connection(stage: Stage) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))

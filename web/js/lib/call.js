@@ -45,6 +45,8 @@ const RESTART_MS = 2_000;
 const REPAIR_MS = 4_000;
 /** How long an answer may take before the offer counts as lost. */
 const ANSWER_MS = 10_000;
+/** How often it is looked whether a connection that owes its statistics is closed. */
+const CLOSED_MS = 1_000;
 /** Attempts without success before the call says `failed`; it still goes on trying. */
 const ATTEMPTS = 6;
 
@@ -241,14 +243,14 @@ export class Call extends EventTarget {
 
   /** @returns {Promise<RTCStatsReport | undefined>} all that the browser knows, for who diagnoses */
   async report() {
-    return this.#connection?.getStats();
+    return this.#connection ? reportOf(this.#connection) : undefined;
   }
 
   /** @returns {Promise<CallStats>} */
   async stats() {
     const sample = emptySample();
     for (const connection of [this.#receiving, this.#connection]) {
-      (await connection?.getStats())?.forEach((entry) => addTo(sample, entry));
+      if (connection) (await reportOf(connection)).forEach((entry) => addTo(sample, entry));
     }
     const stats = compare(this.#before, sample);
     this.#before = sample;
@@ -261,8 +263,8 @@ export class Call extends EventTarget {
    */
   async #look(connection) {
     const receiving = this.#receiving;
-    const own = await connection.getStats();
-    const shown = receiving ? await receiving.getStats() : own;
+    const own = await reportOf(connection);
+    const shown = receiving ? await reportOf(receiving) : own;
     if (connection !== this.#connection) return;
     this.#smooth(receiving ?? connection, this.#smoothing.waitsMs(shown));
     const octets = arrivedIn(own) + (receiving ? arrivedIn(shown) : 0);
@@ -561,6 +563,20 @@ function addTo(sample, entry) {
     if (entry.availableOutgoingBitrate) sample.availableKbit = Math.round(entry.availableOutgoingBitrate / 1_000);
   } else if (entry.type === "local-candidate") {
     sample.candidates.set(entry.id, entry);
+  }
+}
+
+/**
+ * What the browser knows. Firefox never answers who asked before the connection was closed: they get an empty report.
+ * @param {RTCPeerConnection} connection
+ * @returns {Promise<RTCStatsReport>}
+ */
+async function reportOf(connection) {
+  const report = connection.getStats().catch(() => new Map());
+  for (;;) {
+    const answered = await within(CLOSED_MS, report).catch(() => null);
+    if (answered) return answered;
+    if (connection.connectionState === "closed") return new Map();
   }
 }
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from math import inf, nextafter
 
 from cloudwindow.domain import ticket as tickets
@@ -38,6 +39,7 @@ from cloudwindow.queue import Announcement
 from cloudwindow.records import Connection, assignments
 from cloudwindow.records.story import SYSTEM, note
 from cloudwindow.signaling import PULSE_SECONDS, Text
+from cloudwindow.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,8 @@ RETENTION_SECONDS = 60.0
 TEXTS_SECONDS = 0.5
 
 WITHDRAWN = {"offer.missed": "missed", "offer.declined": "declined", "offer.withdrawn": "withdrawn"}
+OF_AGENTS = {"agent.away", "agent.lost", "agent.returned"}
+HEARD = {"offer.made", *WITHDRAWN, "ticket.expired", "ticket.ready", *OF_AGENTS}
 SAID = {"offer.missed": "ticket.missed_offer", "offer.declined": "ticket.declined"}
 
 
@@ -156,7 +160,7 @@ class Watch:
             "forget texts": (FORGET_SECONDS, self._texts.forget),
         }
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(), name="watch listen")
+            group.create_task(self._listen(Turns(group)), name="watch listen")
             for name, (seconds, duty) in duties.items():
                 group.create_task(self._again(name, seconds, duty), name=f"watch {name}")
 
@@ -185,7 +189,7 @@ class Watch:
     async def _pulse(self) -> None:
         self._house.hub.pulse()
 
-    async def _listen(self) -> None:
+    async def _listen(self, turns: Turns) -> None:
         """Tell desks, tickets and boards what the line announces; begin again after a loss."""
         last: str | None = None
         while not ending():
@@ -195,14 +199,24 @@ class Watch:
                 async for news in self._house.line.announcements(last, rest_seconds=self._rest_seconds):
                     last = news.id
                     self._moved = True
-                    await self._hear(news)
+                    if news.kind in HEARD:
+                        await turns.take(news.agent or news.ticket or "", partial(self._hear_safely, news))
                     if ending():
                         break
             except Unavailable:
                 await asyncio.sleep(0.5)
             except Exception:
-                log.exception("news not handled")
+                log.exception("news not heard")
                 await asyncio.sleep(0.5)
+
+    async def _hear_safely(self, news: Announcement) -> None:
+        """Sweeps and deadlines mend later what could not be done now."""
+        try:
+            await self._hear(news)
+        except Unavailable as error:
+            log.warning("news not handled", extra={"news": news.kind, "code": error.code})
+        except Exception:
+            log.exception("news not handled", extra={"news": news.kind})
 
     def _rest_seconds(self) -> float:
         return 0.0 if self._house.hub.topics_of("agent") else GATHER_SECONDS
@@ -217,7 +231,7 @@ class Watch:
                 await self._expired(news.ticket)
             elif news.kind == "ticket.ready" and news.ticket:
                 await self._visits.ready(news.ticket)
-            elif news.kind in {"agent.away", "agent.lost", "agent.returned"}:
+            elif news.kind in OF_AGENTS:
                 await self._agent_changed(news)
 
     async def _offered(self, news: Announcement) -> None:

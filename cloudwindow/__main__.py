@@ -7,9 +7,11 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from cloudwindow import app, catalogue_files, demo, journal
 from cloudwindow.config import Config, ConfigError, from_env
@@ -72,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(config: Config, given: argparse.Namespace) -> int:
     """Everything, until Ctrl-C."""
-    return _until_stopped(_run(config))
+    return _until_stopped(_run(config), loop=uvloop.new_event_loop)
 
 
 async def _run(config: Config) -> None:
@@ -83,7 +85,7 @@ async def _run(config: Config) -> None:
 
 def run_web(config: Config, given: argparse.Namespace) -> int:
     """One web node, until stopped."""
-    return _until_stopped(_web(config))
+    return _until_stopped(_web(config), loop=uvloop.new_event_loop)
 
 
 async def _web(config: Config) -> None:
@@ -166,16 +168,22 @@ def run_explain(config: Config, given: argparse.Namespace) -> int:
     return 0
 
 
-def _until_stopped(work: Coroutine[Any, Any, None], *, drain: asyncio.Event | None = None) -> int:
+def _until_stopped(
+    work: Coroutine[Any, Any, None],
+    *,
+    drain: asyncio.Event | None = None,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
     """
     Run ``work`` until it ends or somebody says stop; Ctrl-C is a good end.
 
-    With ``drain`` the first SIGTERM only sets it, and ``work`` ends when it is ready to.
+    With ``drain`` the first SIGTERM only sets it, and ``work`` ends when it is ready to. ``loop`` makes
+    another event loop than Python's own.
     """
 
     async def guarded() -> None:
         task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
+        here = asyncio.get_running_loop()
 
         def asked_to_end() -> None:
             if drain is None or drain.is_set():
@@ -183,12 +191,13 @@ def _until_stopped(work: Coroutine[Any, Any, None], *, drain: asyncio.Event | No
             else:
                 drain.set()
 
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
-        loop.add_signal_handler(signal.SIGTERM, asked_to_end)
+        here.add_signal_handler(signal.SIGINT, task.cancel)
+        here.add_signal_handler(signal.SIGTERM, asked_to_end)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(guarded())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(guarded())
     return 0
 
 

@@ -12,12 +12,13 @@ Rule 4: a page at rest costs little: no task but its reader, no timer; ``Hub.pul
 
 import asyncio
 import logging
+import os
 import socket as sockets
 import struct
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
@@ -142,11 +143,11 @@ class Connection:
 
     def __post_init__(self) -> None:
         if self.transport is not None:
-            # The transport's own `write` does the same with twice the overhead of the system call; the socket
-            # is asked only while nothing waits before it. Another loop or TLS may not have one to give.
-            raw = getattr(self.transport.get_extra_info("socket"), "_sock", None)
-            if isinstance(raw, sockets.socket) and self.transport.get_extra_info("sslcontext") is None:
-                self.put = raw.send
+            # The transport's own `write` does the same with twice the overhead of the system call; the file
+            # is asked only while nothing waits before it and the transport is open. TLS has none to give.
+            raw = self.transport.get_extra_info("socket")
+            if raw is not None and self.transport.get_extra_info("sslcontext") is None:
+                self.put = partial(os.write, raw.fileno())
 
     def send(self, text: str) -> None:
         """Send ``text``, or queue it behind what waits; a page that does not read is cut off."""
@@ -158,7 +159,7 @@ class Connection:
             self._queue(frame)
 
     def _written(self, transport: asyncio.Transport, frame: bytes) -> bool:
-        """Whether ``frame`` was sent, or lies in the transport's own buffer."""
+        """Whether ``frame`` was sent, or lies in the transport's own buffer; only while that is open."""
         waiting = transport.get_write_buffer_size()
         if waiting:
             if waiting <= BUFFER_BYTES:

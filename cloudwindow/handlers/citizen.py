@@ -161,14 +161,14 @@ async def confirm_page(
     journey = request.app[JOURNEY]
     session, _ = await citizen_session(request)
     intake = journey.intakes.of(await journey.door.again(session), item.id)
-    instead = await journey.bookings.instead(intake)
+    instead = await journey.bookings.beside(intake)
     basket = await journey.matters.basket(intake)
     shown = await confirm_values(request, item, session)
     return render(
         request,
         "citizen/confirm.html",
         status=status,
-        **shown | {"instead": instead if instead.verdict == "unstaffed" else None},
+        **shown | {"instead": instead},
         base=f"/items/{item.id}",
         booking=None,
         basket=basket,

@@ -21,6 +21,7 @@ from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotFound, TooOft
 from cloudwindow.domain.fields import mask_mobile
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ItemId, TicketId, normal_code, with_check, word
+from cloudwindow.domain.intake_rule import Verdict
 from cloudwindow.domain.left_form import look_by
 from cloudwindow.domain.showings import mask_name
 from cloudwindow.domain.ticket import Ticket
@@ -78,8 +79,8 @@ class Bookings:
         """The days and times of ``district``; ``besides`` is an appointment whose own seat counts as free."""
         window = self._house.catalogue.district(district)
         spoken = language if language in item.languages else item.languages[0]
-        every = await self._slots(item, window, spoken, besides=besides)
         days = rules.bookable_days(window, self._house.clock())
+        every = await self._slots(item, window, spoken, days, besides=besides)
         chosen = _chosen(day, days, every)
         return SlotsView(
             item=item,
@@ -93,20 +94,21 @@ class Bookings:
     async def next_free(
         self, item: ServiceItem, district: District, language: str, *, most: int = NEXT_FREE
     ) -> list[SlotView]:
-        """The next free times of ``district``."""
-        every = await self._slots(item, district, language)
-        free = [slot for slots in every.values() for slot in slots if slot.free]
+        """The next free times of ``district``; looks no further ahead than it must."""
+        free: list[SlotView] = []
+        for day in rules.bookable_days(district, self._house.clock()):
+            slots = await self._slots(item, district, language, [day])
+            free += [slot for slot in slots.get(day, ()) if slot.free]
+            if len(free) >= most:
+                break
         return free[:most]
 
     async def _slots(
-        self, item: ServiceItem, district: District, language: str, *, besides: str = ""
+        self, item: ServiceItem, district: District, language: str, days: Sequence[date], *, besides: str = ""
     ) -> dict[date, list[SlotView]]:
         now = self._house.clock()
         length = rules.slot_seconds(item.avg_minutes)
-        by_day = {
-            day: rules.bookable_slots(district, day, length, now)
-            for day in rules.bookable_days(district, now)
-        }
+        by_day = {day: rules.bookable_slots(district, day, length, now) for day in days}
         slots = [slot for day in by_day.values() for slot in day]
         if not slots:
             return {}
@@ -526,6 +528,14 @@ class Bookings:
         )
 
     # --- instead of a number -----------------------------------------------------------------------------
+
+    async def beside(self, intake: Intake) -> InsteadView | None:
+        """The same beside a number that can be had, while nobody who could serve it is there."""
+        item = self._house.item_of(intake.item, intake.item_version)
+        district = self._house.catalogue.district(intake.window)
+        language, mode = intake.call_language, intake.mode
+        verdict = await self._openings.verdict(item, district, language=language, mode=mode)
+        return await self.instead(intake) if verdict is Verdict.UNSTAFFED else None
 
     async def instead(self, intake: Intake) -> InsteadView:
         """What can truly be had by whoever cannot have a number now, or would wait for nobody."""

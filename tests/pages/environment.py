@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment
 
 from cloudwindow import i18n
-from cloudwindow.handlers.pages import Pages
+from cloudwindow.handlers.pages import Pages, Speaking, Worded
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = tuple(i18n.LANGUAGES.items())
@@ -15,7 +15,7 @@ LANGUAGES = tuple(i18n.LANGUAGES.items())
 class HeardPages(Pages):
     """The house's pages, with an ear for sentences that are not translated."""
 
-    def environment(self, language: str, unknown: set[str] | None) -> Environment:
+    def environment(self, language: str, unknown: set[str] | None) -> Speaking:
         """The strict templates in ``language``; msgids without a translation are collected in ``unknown``."""
         env = self._environment(language)
         if unknown is None or language == "en":
@@ -33,6 +33,7 @@ class HeardPages(Pages):
             return spoken.ngettext(one, many, number)
 
         env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+        env.worded, env.bytecode_cache = Worded(gettext), None
         return env
 
 

@@ -9,6 +9,8 @@ import asyncio
 import json
 import re
 import subprocess
+import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from tests.browser.machine import FIREFOX
+from tests.pace import PATIENCE_SECONDS
 
 PREFERENCES = {
     "media.navigator.streams.fake": True,
@@ -35,7 +38,7 @@ PREFERENCES = {
     "toolkit.telemetry.enabled": False,
 }
 """A fake device, and no word to the outside."""
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = PATIENCE_SECONDS + 30
 
 
 @contextmanager
@@ -56,12 +59,13 @@ def firefox(profile: Path) -> Iterator[str]:
     try:
         assert process.stderr is not None
         found = (re.search(r"BiDi listening on (ws://\S+)", line) for line in process.stderr)
-        yield next(match[1] for match in found if match)
+        address = next(match[1] for match in found if match)
+        # What it goes on to say is read, or it would stand still once the pipe is full.
+        threading.Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
+        yield address
     finally:
         process.terminate()
-        process.wait(timeout=20)
-        if process.stderr is not None:
-            process.stderr.close()
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 class FirefoxPage:

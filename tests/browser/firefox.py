@@ -9,8 +9,7 @@ import asyncio
 import json
 import re
 import subprocess
-import threading
-from collections import deque
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -55,14 +54,16 @@ def firefox(profile: Path) -> Iterator[str]:
         "--remote-debugging-port",
         "0",
     ]
-    process = subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, text=True)
+    log = profile / "log"  # a pipe that nobody reads would fill, and Firefox stand still
+    with log.open("w") as said:
+        process = subprocess.Popen([*command, "about:blank"], stderr=said)
+    limit = time.monotonic() + PATIENCE_SECONDS
     try:
-        assert process.stderr is not None
-        found = (re.search(r"BiDi listening on (ws://\S+)", line) for line in process.stderr)
-        address = next(match[1] for match in found if match)
-        # What it goes on to say is read, or it would stand still once the pipe is full.
-        threading.Thread(target=deque, args=(process.stderr, 0), daemon=True).start()
-        yield address
+        while not (found := re.search(r"BiDi listening on (ws://\S+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.05)
+        yield found[1]
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE_SECONDS)

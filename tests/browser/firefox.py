@@ -69,6 +69,10 @@ def firefox(profile: Path) -> Iterator[str]:
         process.wait(timeout=PATIENCE_SECONDS)
 
 
+class FirefoxError(AssertionError):
+    """The browser could not do what it was told."""
+
+
 class FirefoxPage:
     """One tab."""
 
@@ -98,7 +102,8 @@ class FirefoxPage:
         told = await self._session.ask(
             "script.evaluate", expression=wrapped, awaitPromise=True, target={"context": self._context}
         )
-        assert told["type"] == "success", told.get("exceptionDetails", {}).get("text")
+        if told["type"] != "success":
+            raise FirefoxError(told.get("exceptionDetails", {}).get("text"))
         return json.loads(told["result"]["value"])
 
     async def wait_for_function(self, question: str, *, timeout: float) -> None:
@@ -134,7 +139,7 @@ class FirefoxSession:
         return FirefoxPage(self, made["context"])
 
     async def ask(self, method: str, **values: Any) -> Any:
-        """Send a command and give its result. Raises AssertionError with what the browser said."""
+        """Send a command and give its result. Raises FirefoxError with what the browser said."""
         self._last += 1
         number = self._last
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -149,7 +154,7 @@ class FirefoxSession:
             if answered is None or answered.done():
                 continue
             if told["type"] == "error":
-                answered.set_exception(AssertionError(f"{told['error']}: {told['message']}"))
+                answered.set_exception(FirefoxError(f"{told['error']}: {told['message']}"))
             else:
                 answered.set_result(told["result"])
 

@@ -19,6 +19,7 @@ from cloudwindow.media.janus_plane import JanusMediaPlane
 from cloudwindow.media.meeting import with_hold
 from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind
 from cloudwindow.media.relay import IceServer
+from tests.browser.firefox import FirefoxError
 from tests.browser.lossy_link import LossyLink
 from tests.browser.machine import CHROMIUM
 from tests.gateways.janus_server import planed, running_janus
@@ -159,7 +160,7 @@ class Stage:
         offer = json.dumps({"sdp": sdp, "fresh": invitation.fresh})
         try:
             answer = await self.pages[member].evaluate(f"window.call?.receive({offer}).catch(() => '')")
-        except PlaywrightError:
+        except (PlaywrightError, FirefoxError):
             return
         if answer and self._server is not None:
             await self._server.receive(ROOM, member, number=invitation.number, answer=answer)
@@ -190,7 +191,7 @@ class Stage:
         async with self._in_front:
             asked = f"member={member}&role={role}&echo={'1' if echo else ''}{'&waits' if waits else ''}"
             await page.goto(f"{self.base}/?{asked}")
-            await page.wait_for_function("window.devices", timeout=PATIENCE_MS)
+            await page.wait_for_function("window.call", timeout=PATIENCE_MS)
         return page
 
     async def remove(self, member: str) -> None:

@@ -349,8 +349,12 @@ async def totals(page: Window) -> dict[str, float]:
 async def moves_on(page: Window, *, frames: int = 10, within: float = PATIENCE_SECONDS) -> dict[str, float]:
     """Return when ``frames`` more pictures were decoded, also on a new connection, and a voice is heard."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
-    counting = f"let from = Infinity; const grew = (n) => n >= (from = Math.min(from, n)) + {frames};"
-    await until(page, "grew(stats.framesDecoded) && stats.audioLevel > 0.01", within=within, given=counting)
+    counting = f"""
+      let from = Infinity, loudest = 0;
+      const grew = (n) => n >= (from = Math.min(from, n)) + {frames};
+      const heard = (level) => (loudest = Math.max(loudest, level)) > 0.01;"""
+    both = "[grew(stats.framesDecoded), heard(stats.audioLevel)].every(Boolean)"
+    await until(page, both, within=within, given=counting)
     return await totals(page)
 
 

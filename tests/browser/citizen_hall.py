@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent
 from tests.browser.machine import CHROMIUM
+from tests.pace import PATIENCE_MS, PATIENCE_SECONDS
 from tests.pages.citizen_pages import PAGES, render
 from tests.pages.environment import ROOT
 
@@ -35,7 +36,6 @@ POLICY = (
     "form-action 'self'; base-uri 'none'; "
     "require-trusted-types-for 'script'; trusted-types cw"
 )
-LIMIT_SECONDS = 15.0
 
 
 class Hall:
@@ -56,6 +56,7 @@ class Hall:
         """Open the page ``name`` in a browser of its own; the visit's page is connected on return."""
         self.name = name
         context = await self.browser.new_context(**({"viewport": {"width": 390, "height": 844}} | look))
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -71,7 +72,7 @@ class Hall:
         await socket.send_json({"type": kind, **fields})
 
     async def _connected(self) -> web.WebSocketResponse:
-        async with asyncio.timeout(LIMIT_SECONDS), self._news:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._news:
             await self._news.wait_for(lambda: self._socket is not None)
         assert self._socket is not None
         return self._socket
@@ -85,7 +86,7 @@ class Hall:
         return await self._wait(lambda: [body for to, body in self.posted if to == path])
 
     async def _wait(self, found: Callable[[], list[dict[str, Any]]]) -> dict[str, Any]:
-        async with asyncio.timeout(LIMIT_SECONDS), self._news:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._news:
             await self._news.wait_for(found)
         return found()[-1]
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from tests.browser.machine import FIREFOX
+from tests.pace import PATIENCE_SECONDS
 
 PREFERENCES = {
     "media.navigator.streams.fake": True,
@@ -35,7 +37,7 @@ PREFERENCES = {
     "toolkit.telemetry.enabled": False,
 }
 """A fake device, and no word to the outside."""
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = PATIENCE_SECONDS + 30
 
 
 @contextmanager
@@ -52,16 +54,23 @@ def firefox(profile: Path) -> Iterator[str]:
         "--remote-debugging-port",
         "0",
     ]
-    process = subprocess.Popen([*command, "about:blank"], stderr=subprocess.PIPE, text=True)
+    log = profile / "log"  # a pipe that nobody reads would fill, and Firefox stand still
+    with log.open("w") as said:
+        process = subprocess.Popen([*command, "about:blank"], stderr=said)
+    limit = time.monotonic() + PATIENCE_SECONDS
     try:
-        assert process.stderr is not None
-        found = (re.search(r"BiDi listening on (ws://\S+)", line) for line in process.stderr)
-        yield next(match[1] for match in found if match)
+        while not (found := re.search(r"BiDi listening on (ws://\S+)", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.05)
+        yield found[1]
     finally:
         process.terminate()
-        process.wait(timeout=20)
-        if process.stderr is not None:
-            process.stderr.close()
+        process.wait(timeout=PATIENCE_SECONDS)
+
+
+class FirefoxError(AssertionError):
+    """The browser could not do what it was told."""
 
 
 class FirefoxPage:
@@ -93,7 +102,8 @@ class FirefoxPage:
         told = await self._session.ask(
             "script.evaluate", expression=wrapped, awaitPromise=True, target={"context": self._context}
         )
-        assert told["type"] == "success", told.get("exceptionDetails", {}).get("text")
+        if told["type"] != "success":
+            raise FirefoxError(told.get("exceptionDetails", {}).get("text"))
         return json.loads(told["result"]["value"])
 
     async def wait_for_function(self, question: str, *, timeout: float) -> None:
@@ -129,7 +139,7 @@ class FirefoxSession:
         return FirefoxPage(self, made["context"])
 
     async def ask(self, method: str, **values: Any) -> Any:
-        """Send a command and give its result. Raises AssertionError with what the browser said."""
+        """Send a command and give its result. Raises FirefoxError with what the browser said."""
         self._last += 1
         number = self._last
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -144,7 +154,7 @@ class FirefoxSession:
             if answered is None or answered.done():
                 continue
             if told["type"] == "error":
-                answered.set_exception(AssertionError(f"{told['error']}: {told['message']}"))
+                answered.set_exception(FirefoxError(f"{told['error']}: {told['message']}"))
             else:
                 answered.set_result(told["result"])
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from playwright.async_api import Browser, Page, Route
 
+from tests.pace import PATIENCE_MS
 from tests.pages import citizen_pages, staff_pages
 from tests.pages.environment import ROOT
 
@@ -22,6 +23,7 @@ async def hung(
     """Show the page ``place``, ``citizen/…`` or ``staff/…``, in a window of this size."""
     window = {"width": size["width"], "height": size["height"]}
     context = await browser.new_context(viewport=window, locale=language, reduced_motion="reduce")  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
     await context.route("**/*", _answer)
     page = await context.new_page()
     try:

@@ -19,9 +19,11 @@ from cloudwindow.media.janus_plane import JanusMediaPlane
 from cloudwindow.media.meeting import with_hold
 from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind
 from cloudwindow.media.relay import IceServer
+from tests.browser.firefox import FirefoxError
 from tests.browser.lossy_link import LossyLink
 from tests.browser.machine import CHROMIUM
 from tests.gateways.janus_server import planed, running_janus
+from tests.pace import PATIENCE_MS, PATIENCE_SECONDS
 
 LIBRARY = Path(__file__).parents[2] / "web" / "js" / "lib"
 ARGUMENTS = [
@@ -158,7 +160,7 @@ class Stage:
         offer = json.dumps({"sdp": sdp, "fresh": invitation.fresh})
         try:
             answer = await self.pages[member].evaluate(f"window.call?.receive({offer}).catch(() => '')")
-        except PlaywrightError:
+        except (PlaywrightError, FirefoxError):
             return
         if answer and self._server is not None:
             await self._server.receive(ROOM, member, number=invitation.number, answer=answer)
@@ -189,7 +191,7 @@ class Stage:
         async with self._in_front:
             asked = f"member={member}&role={role}&echo={'1' if echo else ''}{'&waits' if waits else ''}"
             await page.goto(f"{self.base}/?{asked}")
-            await page.wait_for_function("window.devices", timeout=10_000)
+            await page.wait_for_function("window.call", timeout=PATIENCE_MS)
         return page
 
     async def remove(self, member: str) -> None:
@@ -320,7 +322,7 @@ async def through_janus(stage: Stage, folder: Path) -> AsyncIterator[JanusMediaP
 # --- what is seen ----------------------------------------------------------------------------------------
 
 
-async def until(page: Window, question: str, *, within: float, given: str = "") -> None:
+async def until(page: Window, question: str, *, within: float = PATIENCE_SECONDS, given: str = "") -> None:
     """Return when ``question`` about the page's ``stats`` (given more names) is true, ``within`` seconds."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
     answered = await page.evaluate(
@@ -344,15 +346,19 @@ async def totals(page: Window) -> dict[str, float]:
     return found
 
 
-async def moves_on(page: Window, *, frames: int = 10, within: float = 10) -> dict[str, float]:
+async def moves_on(page: Window, *, frames: int = 10, within: float = PATIENCE_SECONDS) -> dict[str, float]:
     """Return when ``frames`` more pictures were decoded, also on a new connection, and a voice is heard."""
     await page.wait_for_function("window.ready", timeout=within * 1000)
-    counting = f"let from = Infinity; const grew = (n) => n >= (from = Math.min(from, n)) + {frames};"
-    await until(page, "grew(stats.framesDecoded) && stats.audioLevel > 0.01", within=within, given=counting)
+    counting = f"""
+      let from = Infinity, loudest = 0;
+      const grew = (n) => n >= (from = Math.min(from, n)) + {frames};
+      const heard = (level) => (loudest = Math.max(loudest, level)) > 0.01;"""
+    both = "[grew(stats.framesDecoded), heard(stats.audioLevel)].every(Boolean)"
+    await until(page, both, within=within, given=counting)
     return await totals(page)
 
 
-async def stands_still(page: Window, *, within: float = 10) -> None:
+async def stands_still(page: Window, *, within: float = PATIENCE_SECONDS) -> None:
     """Return when no picture has been decoded for a second."""
     still = await page.evaluate(
         f"""async () => {{

@@ -140,6 +140,6 @@ async def test_media_and_line_are_back_after_the_network_was_away(town: City, br
     await citizen.context.set_offline(True)
     await citizen.page.wait_for_selector(".video-stage[data-tone=attention]")
     await citizen.context.set_offline(False)
-    await citizen.page.wait_for_selector(".video-stage[data-tone=ok]", timeout=10_000)
+    await citizen.page.wait_for_selector(".video-stage[data-tone=ok]")
     await frames_advance(citizen.page)
     await frames_advance(agent.page)

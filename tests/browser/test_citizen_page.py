@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from tests.browser.citizen_hall import LIMIT_SECONDS, NAMES, Hall, open_hall, picture
+from tests.browser.citizen_hall import NAMES, Hall, open_hall, picture
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=LIMIT_SECONDS * 1000)
 
 TOO_WIDE = """() => [...document.querySelectorAll("body *")]
   .filter((part) => part.getBoundingClientRect().right > innerWidth + 1)

@@ -31,19 +31,19 @@ async def test_an_interpreter_is_seen_by_both_and_a_held_call_stands_still(
     guest = await (await person(browser, PHONE)).new_page()
     await guest.goto(link)
     await guest.wait_for_url("**/guest")
-    assert "正在征求群众同意" in await guest.locator("[data-panel=company]").inner_text()
+    await guest.locator("[data-panel=company]", has_text="正在征求群众同意").wait_for()
     await citizen.page.locator("button", has_text="同意加入").click()
     await frames_advance(guest)
     await pictured(guest, 1)
     await pictured(citizen.page, 1)
     await pictured(agent.page, 1)
-    assert "陈手语 · 翻译" in await citizen.page.locator(".call-tiles").inner_text()
+    await citizen.page.locator(".call-tiles", has_text="陈手语 · 翻译").wait_for()
     await frames_advance(citizen.page)
 
     await agent.page.locator(".company summary", has_text="通话保持").click()
     await agent.page.locator("button[name=reason][value=look_up]").click()
     for page in (citizen.page, agent.page, guest):
-        assert "正在查询资料" in await page.locator("[data-held]").inner_text()
+        await page.locator("[data-held]", has_text="正在查询资料").wait_for()
     await agent.page.locator("button", has_text="恢复通话").click()
     await citizen.page.wait_for_selector("[data-held]", state="detached")
     for page in (citizen.page, agent.page, guest):

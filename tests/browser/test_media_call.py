@@ -7,6 +7,7 @@ import pytest
 
 from cloudwindow.media.forwarder import Forwarder
 from tests.browser.stage import Stage, chromium_windows, forwarding, moves_on, opened, until
+from tests.pace import PATIENCE_MS, PATIENCE_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +27,7 @@ async def forwarder(stage: Stage) -> AsyncIterator[Forwarder]:
 async def test_each_browser_learns_the_round_trip_to_the_other(stage: Stage, forwarder: Forwarder) -> None:
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     for page in (citizen, agent):
-        await until(page, "stats.rttMs > 0 && stats.rttMs < 500 && stats.lossUpPercent === 0", within=15)
+        await until(page, "stats.rttMs > 0 && stats.rttMs < 500 && stats.lossUpPercent === 0")
 
 
 async def test_a_browser_sees_itself_in_an_echo_room(stage: Stage, forwarder: Forwarder) -> None:
@@ -60,12 +61,11 @@ async def test_an_offer_without_an_answer_holds_up_no_later_one(stage: Stage, fo
       };
       void call.restartIce();
       await until(1);
-      const back = performance.now();
       void call.networkBack();
       await until(2);
-      return sent[1] - back;
+      return sent[1] - sent[0];
     }""")
-    assert waited < 5_000, "only after the first offer's answer was given up"
+    assert waited < 10_000, "only after the first offer's answer was given up"
     await asyncio.gather(moves_on(citizen), moves_on(agent))
     assert forwarder.rooms["r1"].members["c"].credentials != old
 
@@ -107,12 +107,7 @@ async def test_a_third_member_is_seen_after_the_server_asks_for_more_lines(
     second = await stage.enter("b", "agent")
     await moves_on(second)
     for page in (citizen, agent, second):
-        await page.evaluate(
-            """() => new Promise((resolve) => {
-              if (streams.length === 2) resolve();
-              call.addEventListener("remote", () => streams.length === 2 && resolve());
-            })"""
-        )
+        await page.wait_for_function("streams.length === 2", timeout=PATIENCE_MS)
     await asyncio.gather(
         moves_on(citizen, frames=60), moves_on(agent, frames=60), moves_on(second, frames=60)
     )
@@ -128,9 +123,9 @@ async def test_a_muted_microphone_is_silent_to_the_other_and_a_stopped_call_is_g
     citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
     await asyncio.gather(moves_on(citizen), moves_on(agent))
     await citizen.evaluate("call.setMuted('audio', true)")
-    await until(agent, "stats.audioLevel < 0.001", within=10)
+    await until(agent, "stats.audioLevel < 0.001")
     await citizen.evaluate("call.setMuted('audio', false)")
     await moves_on(agent)
     assert await citizen.evaluate("listed.cameras.length > 0 && meter.level >= 0")
     await citizen.evaluate("call.stop()")
-    await asyncio.wait_for(stage.gone("c"), 5)
+    await asyncio.wait_for(stage.gone("c"), PATIENCE_SECONDS)

@@ -9,6 +9,7 @@ import pytest
 from cloudwindow.media.relay import LIFE_SECONDS, Relay
 from tests.browser.stage import chromium_windows, forwarding, moves_on, opened
 from tests.gateways.coturn import SECRET, WORKER_HOST, coturn, needs_coturn
+from tests.pace import PATIENCE_MS
 
 pytestmark = [pytest.mark.browser, needs_coturn]
 
@@ -42,14 +43,14 @@ async def test_a_browser_with_an_expired_word_gets_no_way_through_the_relay(tmp_
         old = time.time() - LIFE_SECONDS - 5
         stage.relay(Relay(urls=(relay.url,), secret=SECRET).servers("citizen", now=old))
         citizen = await stage.enter("c", "citizen")
-        await citizen.wait_for_function("window.ways", timeout=10_000)
+        await citizen.wait_for_function("window.ways", timeout=PATIENCE_MS)
         found = await citizen.evaluate("""() => new Promise((resolve) => {
           const probe = new RTCPeerConnection(window.ways);
           const done = () => resolve(probe.localDescription.sdp.match(/a=candidate.*/g) ?? []);
           probe.addEventListener("icecandidate", ({ candidate }) => candidate ?? done());
           probe.addTransceiver("audio");
           void probe.setLocalDescription();
-          setTimeout(() => resolve(["late"]), 15_000);
+          setTimeout(() => resolve(["late"]), 90_000);
         })""")
         assert found == []
         assert not forwarder.rooms["r1"].members["c"].connected

@@ -10,7 +10,7 @@ from tests.browser.walk import City, frames_advance, in_call
 pytestmark = pytest.mark.browser
 PLAYS = "() => document.querySelector('video').currentTime > {seconds}"
 REASON = "复核身份核验过程"
-LIMIT_MS = 60_000
+LIMIT_MS = 180_000
 SHAPE = "() => ((v) => [v.videoWidth, v.videoHeight, v.duration])(document.querySelector('video'))"
 
 

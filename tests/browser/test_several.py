@@ -21,7 +21,7 @@ PERSON = {
 
 async def signs_all(citizen: Citizen, agent: Agent) -> None:
     """Confirm, judge, read back, declare, sign."""
-    await citizen.confirms_all()
+    await citizen.confirms_all(agent)
     await agent.approves_papers()
     await agent.reads_back()
     await citizen.page.wait_for_selector("[data-role=declarations]")
@@ -63,7 +63,7 @@ async def test_two_matters_are_done_in_one_call(town: City, browser: Browser, tm
     await citizen.page.wait_for_selector(".live-field[data-field=delivery_method][data-standing=proposed]")
     assert await citizen.page.get_attribute("#main", "data-stage") == "in_call"
     assert not await agent.page.locator("[data-role=identity]").count(), "compared once is compared"
-    await citizen.confirms_all()
+    await citizen.confirms_all(agent)
     await agent.proposes("birth_date", "1940-03-07")
     await fill_field(citizen.page, "bank", f"grcb|{account_number()}")
     await fill_the_rest(agent)

@@ -85,9 +85,9 @@ async def give_all_papers(citizen: Citizen, picture: Path, *rules: str) -> None:
 
 async def finish_form(citizen: Citizen, agent: Agent) -> None:
     """Confirm, judge, compare, read back, declare, sign."""
-    await citizen.confirms_all()
-    await agent.approves_papers()
+    await citizen.confirms_all(agent)
     await agent.compares()
+    await agent.approves_papers()
     await agent.reads_back()
     await citizen.page.wait_for_selector("[data-role=declarations]")
     await citizen.declares_all()

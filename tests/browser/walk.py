@@ -12,14 +12,16 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.machine import CHROMIUM
+from tests.pace import PATIENCE_MS, PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
@@ -36,8 +38,11 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
-START_SECONDS = 60.0
-STEP_MS = 30_000
+START_SECONDS = 120.0
+PRESS_MS = 5_000
+"""How long to try to press what may vanish."""
+READY = "[data-role=read-back] button:not([disabled])"
+"""What shows the form to the citizen, once everything before it is done."""
 
 
 @dataclass(slots=True)
@@ -53,7 +58,7 @@ class City:
         """Ctrl-C, and wait until everything has gone."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.process.wait()
 
 
@@ -131,7 +136,7 @@ async def person(browser: Browser, size: Mapping[str, int], *, language: str = "
         locale=language,
         permissions=["camera", "microphone"],
     )
-    context.set_default_timeout(STEP_MS)
+    context.set_default_timeout(PATIENCE_MS)
     return context
 
 
@@ -155,21 +160,18 @@ def identity_number(first17: str) -> str:
     return first17 + "10X98765432"[total % 11]
 
 
-async def frames(page: Page) -> int:
-    """How many pictures of the other side this page has decoded."""
-    shown = await page.evaluate(
-        "() => document.querySelector('[data-role=remote]').getVideoPlaybackQuality().totalVideoFrames"
-    )
-    return int(shown)
-
-
 async def frames_advance(page: Page, more: int = 10) -> None:
-    """Return when ``more`` new pictures of the other side have been decoded."""
-    begun = await frames(page)
+    """Return when ``more`` new pictures of the other side have been decoded, also on a new connection."""
+    await page.evaluate("window.pictures = Infinity")
     await page.wait_for_function(
-        "(wanted) => document.querySelector('[data-role=remote]')"
-        ".getVideoPlaybackQuality().totalVideoFrames >= wanted",
-        arg=begun + more,
+        """(more) => {
+          const shown = document.querySelector('[data-role=remote]');
+          if (!shown) return false;
+          const pictures = shown.getVideoPlaybackQuality().totalVideoFrames;
+          window.pictures = Math.min(window.pictures ?? Infinity, pictures);
+          return pictures >= window.pictures + more;
+        }""",
+        arg=more,
     )
 
 
@@ -188,13 +190,13 @@ class Citizen:
 
     async def text_message(self, after: str = "") -> str:
         """The code in the newest text message, as the demo page shows it, once it differs from ``after``."""
-        for _ in range(40):
-            await self._demo.goto(f"{self.city.base}/demo")
-            texts = await self._demo.locator(".demo-message__text").all_inner_texts()
-            found = re.search(r"\d{6}", texts[0]) if texts else None
-            if found and found[0] != after:
-                return found[0]
-        raise AssertionError("no text message came")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                await self._demo.goto(f"{self.city.base}/demo")
+                texts = await self._demo.locator(".demo-message__text").all_inner_texts()
+                found = re.search(r"\d{6}", texts[0]) if texts else None
+                if found and found[0] != after:
+                    return found[0]
 
     async def takes_number(
         self,
@@ -252,26 +254,31 @@ class Citizen:
         )
 
     async def joins(self) -> None:
-        """Answer the call and see the agent."""
-        await self.page.wait_for_selector("#main[data-stage=called], #main[data-stage=in_call]")
-        if await self.page.get_attribute("#main", "data-stage") == "called":
-            start = self.page.locator("[data-role=start-call]").first
-            if await start.is_visible():
-                await start.click()
-        await self.page.wait_for_selector("#main[data-stage=in_call]")
+        """Answer the call and see the agent; who has tried camera and sound is put through unasked."""
+        start = self.page.locator("[data-role=start-call]:visible").first
+        there = self.page.locator("#main[data-stage=in_call]")
+        await start.or_(there).first.wait_for()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await there.count():
+                with suppress(PlaywrightTimeout):  # the button goes when the call has begun without it
+                    await start.click(timeout=PRESS_MS)
+                    break
+        await there.wait_for()
 
     async def fills(self, name: str, value: str) -> None:
         """Answer one question of the shared form."""
         await fill_field(self.page, name, value)
         await self.page.wait_for_selector(f".live-field[data-field={name}][data-standing=confirmed]")
 
-    async def confirms_all(self) -> None:
-        """Press «confirm» beside every proposal."""
-        while await (button := self.page.locator("[data-role=confirm]:visible").first).count():
-            wrapper = self.page.locator(".live-field", has=button).first
-            name = await wrapper.get_attribute("data-field")
-            await button.click()
-            await self.page.wait_for_selector(f".live-field[data-field={name}][data-standing=confirmed]")
+    async def confirms_all(self, agent: "Agent") -> None:
+        """Press «confirm» beside every proposal, until the agent sees none that is open."""
+        proposed = agent.page.locator(".live-field[data-standing=proposed]:not([hidden])")
+        while await proposed.count():
+            name = await proposed.first.get_attribute("data-field")
+            confirmed = f".live-field[data-field={name}][data-standing=confirmed]"
+            await self.page.locator(f".live-field[data-field={name}] [data-role=confirm]").click()
+            await self.page.wait_for_selector(confirmed)
+            await agent.page.wait_for_selector(confirmed, state="attached")
 
     async def declares_all(self) -> None:
         """Tick every declaration."""
@@ -370,8 +377,12 @@ class Agent:
         )
 
     async def approves_papers(self) -> None:
-        """«Good» for every photo."""
-        while await (button := self.page.locator("[data-role=paper-ok]").first).count():
+        """«Good» for every photo, until nothing stands before the reading back."""
+        button, ready = self.page.locator("[data-role=paper-ok]").first, self.page.locator(READY)
+        while True:
+            await button.or_(ready).first.wait_for()
+            if await ready.count():
+                return
             paper = await button.get_attribute("data-paper")
             await button.click()
             await self.page.wait_for_selector(f"[data-role=paper-ok][data-paper='{paper}']", state="detached")
@@ -383,7 +394,7 @@ class Agent:
 
     async def reads_back(self) -> None:
         """Show the finished form to the citizen."""
-        await self.page.click("[data-role=read-back] button:not([disabled])")
+        await self.page.click(READY)
 
     async def submits(self) -> str:
         """Hand in; gives the receipt number."""

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from aioice import stun
 
+from tests.pace import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 RELAY_HOST = "127.0.0.10"
 WORKER_HOST = "127.0.0.20"
 SECRET = "a secret of the tests"
 REALM = "window.example"
-START_SECONDS = 10.0
 UDP = 17 << 24
 """REQUESTED-TRANSPORT (RFC 8656 §18.8)."""
 IPV6 = 2 << 24
@@ -84,12 +85,12 @@ async def coturn(folder: Path) -> AsyncIterator[Coturn]:
 
 
 async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(START_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             assert process.returncode is None, "coturn ended at once"
             caller = await TurnClient.connect(port)
             try:
-                await asyncio.wait_for(caller.ask(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)), 0.2)
+                await asyncio.wait_for(caller.ask(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)), 1.0)
                 return
             except (TimeoutError, OSError):
                 continue
@@ -134,7 +135,7 @@ class TurnClient(asyncio.DatagramProtocol):
             request.add_message_integrity(self._key)
         self._transport.sendto(bytes(request))
         while True:
-            answer: stun.Message = await asyncio.wait_for(self._answers.get(), 5)
+            answer: stun.Message = await asyncio.wait_for(self._answers.get(), PATIENCE_SECONDS)
             if answer.transaction_id == request.transaction_id:
                 return answer
 

@@ -33,9 +33,9 @@ from cloudwindow.parent import end_with_or_now
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
 from cloudwindow.records.tables import metadata
+from tests.pace import PATIENCE_SECONDS
 
 DATABASES = ("sqlite",) if os.environ.get("CW_SKIP_POSTGRES") == "1" else ("sqlite", "postgresql")
-START_SECONDS = 20
 OFF_FOR_SPEED = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "jit=off", "max_connections=60")
 
 
@@ -80,7 +80,7 @@ class PostgresServer:
             yield
         finally:
             server.send_signal(signal.SIGQUIT)
-            server.wait(START_SECONDS)
+            server.wait(PATIENCE_SECONDS)
 
     def url(self, database: str) -> str:
         """Return the address of ``database`` for the ledger."""
@@ -109,7 +109,7 @@ class PostgresServer:
 
     def _wait_until_ready(self, server: subprocess.Popen[bytes]) -> None:
         ready = [_program("pg_isready"), "-q", "-h", str(self.folder)]
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while subprocess.run(ready, check=False).returncode != 0:
             assert server.poll() is None, f"PostgreSQL ended: {(self.folder / 'log').read_text()}"
             assert time.monotonic() < until, f"PostgreSQL not ready: {(self.folder / 'log').read_text()}"

@@ -10,8 +10,9 @@ from benchmarks.calls.leg import Leg
 from benchmarks.calls.load import End, Load
 from benchmarks.calls.stream import Stream, recorded
 from cloudwindow.media.plane import Invitation, MediaEvent, MediaEventKind, MediaPlane
+from tests.pace import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 ROOM = "r1"
 
 

@@ -14,11 +14,10 @@ import pytest
 from cloudwindow.media.janus import JanusSettings
 from cloudwindow.media.janus_plane import JanusMediaPlane
 from cloudwindow.media.plane import EventHandler
+from tests.pace import PATIENCE_SECONDS
 
 SAMPLES = Path(__file__).parents[2] / "deploy" / "janus"
 HOST = "127.0.0.1"
-LIMIT_SECONDS = 20.0
-READY_SECONDS = 10.0
 NEEDS_JANUS = pytest.mark.skipif(
     shutil.which("janus") is None, reason="Debian's janus is not installed: scripts/setup test"
 )
@@ -41,7 +40,7 @@ class RunningJanus:
 
     def until_up(self) -> None:
         """Dial until it answers."""
-        limit = monotonic() + LIMIT_SECONDS
+        limit = monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 create_connection((HOST, self._port), timeout=1).close()
@@ -81,7 +80,7 @@ async def planed(
     """A plane on that Janus."""
     plane = JanusMediaPlane(settings, on_event, name=name)
     running = asyncio.create_task(plane.run())
-    await plane.until_ready(within=READY_SECONDS)
+    await plane.until_ready(within=PATIENCE_SECONDS)
     try:
         yield plane
     finally:

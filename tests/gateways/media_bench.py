@@ -6,6 +6,7 @@ from collections.abc import Callable
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, MemberStats
 from tests.gateways.media_member import Ask, MemberEnd
+from tests.pace import PATIENCE_SECONDS
 
 
 class Bench:
@@ -22,7 +23,7 @@ class Bench:
             self.events.append(event)
             self._told.notify_all()
 
-    async def told(self, kind: MediaEventKind, member: str, *, within: float = 10) -> None:
+    async def told(self, kind: MediaEventKind, member: str, *, within: float = PATIENCE_SECONDS) -> None:
         """Return when ``kind`` has been told of ``member``."""
         async with asyncio.timeout(within), self._told:
             await self._told.wait_for(
@@ -47,7 +48,7 @@ class Bench:
         """What the forwarder counts of one member."""
         return next(one for one in self.forwarder.stats(room).members if one.member == member)
 
-    async def until(self, true: Callable[[], bool], *, within: float = 10) -> None:
+    async def until(self, true: Callable[[], bool], *, within: float = PATIENCE_SECONDS) -> None:
         """Return when ``true`` is."""
         async with asyncio.timeout(within):
             while not true():  # noqa: ASYNC110 - a counter has no event

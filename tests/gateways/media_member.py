@@ -15,6 +15,7 @@ from aiortc import (
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
 from cloudwindow.media.remote import RemoteMediaPlane
+from tests.pace import PATIENCE_SECONDS
 
 Ask = Callable[[str], Awaitable[str]]
 
@@ -62,13 +63,13 @@ class MemberEnd:
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
         return answer
 
-    async def sees(self, more: int = 5, *, within: float = 10) -> None:
+    async def sees(self, more: int = 5, *, within: float = PATIENCE_SECONDS) -> None:
         """Return when ``more`` further frames of sound and picture have been decoded."""
         goal = {kind: count + more for kind, count in self.frames.items()}
         async with asyncio.timeout(within), self._moved:
             await self._moved.wait_for(lambda: all(self.frames[kind] >= goal[kind] for kind in goal))
 
-    async def sees_slot(self, slot: int, more: int = 5, *, within: float = 10) -> None:
+    async def sees_slot(self, slot: int, more: int = 5, *, within: float = PATIENCE_SECONDS) -> None:
         """Return when ``more`` further pictures have been decoded in one slot."""
         goal = self.pictures[slot] + more
         async with asyncio.timeout(within), self._moved:

@@ -16,6 +16,7 @@ from cloudwindow.media.recorder_remote import RemoteRecorder
 from cloudwindow.media.remote import RemoteMediaPlane
 from tests.gateways.media_member import MemberEnd
 from tests.gateways.recorded import KEY, decoded, gaps
+from tests.pace import PATIENCE_SECONDS
 
 TOKEN = "recording-test"
 
@@ -31,7 +32,7 @@ class Stage:
     heard: list[MediaEvent] = field(default_factory=list)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def hears(self, kind: MediaEventKind, *, within: float = 10) -> MediaEvent:
+    async def hears(self, kind: MediaEventKind, *, within: float = PATIENCE_SECONDS) -> MediaEvent:
         async with asyncio.timeout(within):
             while True:
                 for event in self.heard:
@@ -88,7 +89,7 @@ async def call(tmp_path: Path) -> AsyncIterator[Stage]:
 
 async def closed(folder: Path) -> list[str]:
     """Wait until nobody writes the recording, finish it if need be, and return what is wrong with it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 chain = Chain(folder)
@@ -118,7 +119,7 @@ def begun_pictures(folder: Path) -> int:
     return sum(line["kind"] == "begun" and line["codec"] == "VP8" for line in read(folder))
 
 
-async def until(true: Callable[[], bool], *, within: float = 20) -> None:
+async def until(true: Callable[[], bool], *, within: float = PATIENCE_SECONDS) -> None:
     for _ in range(int(within / 0.05)):
         if true():
             return

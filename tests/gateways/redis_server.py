@@ -25,8 +25,8 @@ from redis.asyncio import Redis
 from cloudwindow.embedded import find_binary
 from cloudwindow.parent import end_with_or_now
 from cloudwindow.queue import connect
+from tests.pace import PATIENCE_SECONDS
 
-START_SECONDS = 20.0
 CALLED = "redis-server"
 """Debian's program is a server when called so, and checks files when called ``redis-check-rdb``."""
 
@@ -57,7 +57,7 @@ class RedisServer:
             preexec_fn=partial(end_with_or_now, os.getpid(), signal.SIGKILL),
             stdout=subprocess.DEVNULL,
         )
-        limit = time.monotonic() + START_SECONDS
+        limit = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             assert time.monotonic() < limit, "the server did not start"
             time.sleep(0.005)
@@ -66,7 +66,7 @@ class RedisServer:
         """End the server without a chance to tidy up."""
         if self.process:
             self.process.kill()
-            self.process.wait(START_SECONDS)
+            self.process.wait(PATIENCE_SECONDS)
             self.process = None
 
     def _answers(self) -> bool:

@@ -10,6 +10,7 @@ from cloudwindow.bus import Buckets, Bus, Workers
 from cloudwindow.domain.errors import Unavailable
 from cloudwindow.queue import connect
 from tests.gateways.redis_server import running_server
+from tests.pace import PATIENCE_SECONDS
 
 
 class Listener:
@@ -21,12 +22,12 @@ class Listener:
 
     async def __aenter__(self) -> "Listener":
         self.task = asyncio.create_task(self.bus.run(self.hear))
-        await asyncio.wait_for(self.bus.listening.wait(), 5)
+        await asyncio.wait_for(self.bus.listening.wait(), PATIENCE_SECONDS)
         return self
 
     async def __aexit__(self, *why: object) -> None:
         self.task.cancel()
-        _ended, running = await asyncio.wait([self.task], timeout=5)
+        _ended, running = await asyncio.wait([self.task], timeout=PATIENCE_SECONDS)
         assert not running, "a node that is cancelled ends"
 
     async def hear(self, topic: str, payload: str) -> None:
@@ -35,7 +36,7 @@ class Listener:
             raise ValueError("cannot be handled")
 
     async def next(self) -> tuple[str, str]:
-        return await asyncio.wait_for(self.heard.get(), 5)
+        return await asyncio.wait_for(self.heard.get(), PATIENCE_SECONDS)
 
 
 async def test_every_other_node_hears_a_message_in_order_and_the_sender_does_not(redis: Redis) -> None:

@@ -15,6 +15,7 @@ import cloudwindow.embedded
 from cloudwindow.domain.errors import Unavailable
 from cloudwindow.embedded import EmbeddedServer, answers, start_embedded
 from cloudwindow.queue import connect
+from tests.pace import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def alive(pid: int) -> bool:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await condition():  # noqa: ASYNC110 — it happens in another process
             await asyncio.sleep(0.01)
 
@@ -118,7 +119,7 @@ async def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
         sys.executable, "-c", PARENT, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     assert parent.stdout
-    pid = int(await asyncio.wait_for(parent.stdout.readline(), 20))
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), PATIENCE_SECONDS))
     parent.kill()
     await parent.wait()
 
@@ -146,7 +147,7 @@ async def test_a_server_that_outlived_its_keeper_is_adopted(tmp_path: Path) -> N
     assert server.kept_here
     assert server.pid is None
     await server.stop()
-    await asyncio.wait_for(orphan.wait(), 5)
+    await asyncio.wait_for(orphan.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_long_path_gets_a_short_private_socket_that_others_find(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.worker import MediaSettings
 from tests.gateways.janus_ends import ROOM, Company, flows
 from tests.gateways.janus_server import NEEDS_JANUS, RunningJanus, planed, running_janus
+from tests.pace import PATIENCE_SECONDS
 
 TOKEN = "a-token-for-tests"
-SECONDS = 10.0
+SECONDS = PATIENCE_SECONDS
 STILL_SECONDS = 0.5
 """Forty packets of sound and picture that do not arrive."""
 
@@ -218,7 +219,7 @@ async def test_without_janus_a_call_is_refused_by_a_stable_code(
     janus.stop()
     assert company.plane
     with pytest.raises(Unavailable) as refused:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await company.plane.answer(ROOM, "citizen", role="citizen", offer=company.offer())
     assert refused.value.code == "media_unavailable"
     await asyncio.to_thread(janus.start_again)

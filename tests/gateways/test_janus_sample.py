@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 
 from tests.gateways.janus_server import NEEDS_JANUS, running_janus
+from tests.pace import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 UNAUTHORIZED, WRONG_KEY, KEY_MISSING = 403, 433, 429
 ROOM: dict[str, Any] = {
     "room": 1,

@@ -20,7 +20,7 @@ from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.tables import serial_number
 from tests.gateways.databases import DATABASES, PostgresServer
 
-LIMIT_SECONDS = 10
+LIMIT_SECONDS = 60
 Add = Callable[[AsyncConnection], Awaitable[str]]
 
 
@@ -214,7 +214,7 @@ async def test_a_unit_that_rolls_everything_back_takes_no_neighbour_along_unnoti
 async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.5)
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.6)
 
     async def never_ends(conn: AsyncConnection) -> str:
         await _adds("slow")(conn)
@@ -232,9 +232,9 @@ async def test_a_slow_unit_is_cancelled_and_its_neighbours_are_committed(
 def _never_answered(ledger_url: str) -> Add:
     """Return a unit of work whose one statement takes longer than a unit may."""
     counting = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) FROM n"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 4000000) SELECT max(i) FROM n"
     )
-    slow = "SELECT pg_sleep(60)" if ledger_url.startswith("postgresql") else counting
+    slow = "SELECT pg_sleep(600)" if ledger_url.startswith("postgresql") else counting
 
     async def asks(conn: AsyncConnection) -> str:
         await conn.exec_driver_sql(slow)
@@ -257,7 +257,7 @@ async def test_a_unit_cut_off_inside_a_statement_does_not_stop_the_writer(
 async def test_a_unit_cut_off_inside_a_statement_takes_no_neighbour_along(
     ledger: Ledger, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.3)
+    monkeypatch.setattr(ledger_module, "UNIT_SECONDS", 0.6)
     outcomes = await asyncio.gather(
         *_start(ledger, _adds("a"), _never_answered(ledger_url), _adds("b")), return_exceptions=True
     )
@@ -545,7 +545,7 @@ async def test_a_frozen_database_is_given_up_and_taken_up_again(
     postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("UNIT_SECONDS", "COMMIT_SECONDS"):
-        monkeypatch.setattr(ledger_module, limit, 0.3)
+        monkeypatch.setattr(ledger_module, limit, 1.0)
     await postgres_server.empty("migrated")
     ledger = await Ledger.open(postgres_server.url("migrated"))
     try:

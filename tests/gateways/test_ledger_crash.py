@@ -12,8 +12,9 @@ from sqlalchemy import select
 from cloudwindow.records.events import verify
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.tables import event
+from tests.pace import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = PATIENCE_SECONDS
 
 CHILD = """
 import asyncio, os, sys

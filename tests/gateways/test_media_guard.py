@@ -16,6 +16,7 @@ from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.peer import CONSENT_SECONDS, SETUP_SECONDS
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
 from tests.gateways.media_member import MemberEnd, written_offer
+from tests.pace import PATIENCE_SECONDS
 
 
 class Clock:
@@ -226,7 +227,7 @@ async def test_a_member_who_never_connects_is_gone_after_the_set_up_time(guarded
     assert guarded.forwarder.member_count == 1
     guarded.clock.now += 2
     guarded.forwarder.look_round()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         event = await guarded.events.get()
     assert (event.kind, event.member) == (MediaEventKind.GONE, "c")
     assert guarded.forwarder.member_count == 0
@@ -244,7 +245,7 @@ async def test_a_connected_member_goes_silent_and_then_is_gone_without_consent(g
     guarded.cut_network()
     guarded.clock.now += 3
     guarded.forwarder.look_round()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         seen.append(await guarded.events.get())
     guarded.clock.now += CONSENT_SECONDS
     guarded.forwarder.look_round()
@@ -266,7 +267,7 @@ async def test_a_member_who_says_goodbye_is_gone_at_once(guarded: Guarded) -> No
     await end.join(ask)
     await end.sees()
     await end.leave()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         kinds = [(await guarded.events.get()).kind for _ in range(2)]
     assert kinds == [MediaEventKind.CONNECTED, MediaEventKind.GONE]
 
@@ -282,7 +283,7 @@ async def test_a_wrong_certificate_never_connects(guarded: Guarded) -> None:
         return guarded.forwarder.answer("r1", "c", role="citizen", offer="\r\n".join(lines), echo=True)
 
     await end.join(ask)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         event = await guarded.events.get()
     assert event.kind == MediaEventKind.GONE
     await end.leave()

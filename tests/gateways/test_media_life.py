@@ -17,9 +17,9 @@ from cloudwindow.media.plane import MediaEvent, MediaEventKind, Mode, WorkerAddr
 from cloudwindow.media.remote import RemoteMediaPlane
 from tests.gateways.media_member import MemberEnd, end_all
 from tests.gateways.redis_server import RedisServer
+from tests.pace import PATIENCE_SECONDS, promised
 
 TOKEN = "a-token-for-tests"
-START_SECONDS = 90.0
 """Longer than a process needs to start on a machine that does much else."""
 
 
@@ -54,7 +54,7 @@ class Site:
         await self.until(name, lambda worker: worker is not None)
 
     async def until(
-        self, name: str, true: Callable[[Worker | None], bool], *, within: float = START_SECONDS
+        self, name: str, true: Callable[[Worker | None], bool], *, within: float = PATIENCE_SECONDS
     ) -> None:
         """Return when what the registry says of a worker is so."""
         async with asyncio.timeout(within):
@@ -99,7 +99,7 @@ class Site:
         await end.join(ask)
         return end
 
-    async def ended(self, name: str, *, within: float = START_SECONDS) -> int:
+    async def ended(self, name: str, *, within: float = PATIENCE_SECONDS) -> int:
         """The exit code of a worker, once it has ended."""
         async with asyncio.timeout(within):
             return await self.processes[name].wait()
@@ -144,7 +144,7 @@ async def test_at_its_limit_a_drained_worker_hands_its_members_to_another(site: 
     await site.start("m2")
     site.processes["m1"].send_signal(signal.SIGTERM)
     assert await site.ended("m1") == 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await site.gone.get() == ("r1", "citizen")
     assert await plane.place("r1") == "m2"
 
@@ -187,7 +187,7 @@ async def test_after_a_kill_both_web_processes_put_the_room_on_the_same_other_wo
     for name in ("m2", "m3"):
         await site.start(name)
     site.processes["m1"].kill()
-    async with asyncio.timeout(5):
+    async with promised(5):
         assert {await site.gone.get(), await site.gone.get()} == {("r1", "citizen"), ("r1", "agent")}
         again = await site.join(other, "agent"), await site.join(one, "citizen")
         await asyncio.gather(*(end.sees() for end in again))
@@ -202,7 +202,7 @@ async def test_an_arrangement_comes_back_with_the_room(site: Site) -> None:
     await plane.side_room("r1", ["citizen", "agent"])
     await site.start("m2")
     site.processes["m1"].kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await site.gone.get()
     await site.join(plane, "citizen")
     seen = (await plane.stats("r1")).members[0]

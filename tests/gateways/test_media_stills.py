@@ -17,6 +17,7 @@ from cloudwindow.media.sctp import MAX_UNHEARD, WINDOW, Association
 from cloudwindow.media.stills import KEPT_SECONDS, MAX_OCTETS, TOLD_EVERY, Budget, Stills
 from tests.gateways.media_bench import Bench
 from tests.gateways.media_member import MemberEnd
+from tests.pace import PATIENCE_SECONDS
 
 PHOTO = random.Random(4).randbytes(300_000)
 NAME = hashlib.sha256(PHOTO).hexdigest()
@@ -47,7 +48,7 @@ class Sender:
             self._moved.notify_all()
 
     async def until(self, word: str) -> Any:
-        async with asyncio.timeout(10), self._moved:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._moved:
             await self._moved.wait_for(lambda: word in self.said)
         return self.said[word]
 

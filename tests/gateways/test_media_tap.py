@@ -21,6 +21,7 @@ from cloudwindow.media.tap import (
 from cloudwindow.media.tracks import Source
 from tests.gateways.media_member import written_offer
 from tests.gateways.test_media_tracks import Notebook, arrive, sink_of, source_of
+from tests.pace import PATIENCE_SECONDS as LIMIT_SECONDS
 
 LABEL = TapSource(room="r1", member="citizen", role="citizen", kind="video", mid="1", connection=7)
 
@@ -103,7 +104,7 @@ async def test_the_reader_waits_until_something_is_there() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     tap.put(packet(1))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(LIMIT_SECONDS):
         assert await waiting == [packet(1)]
 
 

@@ -15,6 +15,7 @@ from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.media.wire import MAX_LINE_OCTETS, dial
 from cloudwindow.media.worker import MediaSettings, run_worker, start_worker
 from tests.gateways.media_member import Ask, MemberEnd, end_all, written_offer
+from tests.pace import PATIENCE_SECONDS
 
 TOKEN = "a-token-for-tests"
 
@@ -45,7 +46,7 @@ class City:
         )
         self.processes[name] = process
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             said = (await process.stdout.readline()).decode().split()
         self.addresses.append(WorkerAddress(name=said[0], control=said[1]))
 
@@ -66,7 +67,7 @@ class City:
         await end.join(self.ask(member, role=role, room=room))
         return end
 
-    async def told(self, kind: MediaEventKind, member: str, *, within: float = 10) -> None:
+    async def told(self, kind: MediaEventKind, member: str, *, within: float = PATIENCE_SECONDS) -> None:
         """Return when ``kind`` has been told of ``member``."""
         async with asyncio.timeout(within), self._told:
             await self._told.wait_for(
@@ -140,7 +141,7 @@ async def test_a_worker_that_hangs_is_given_up_for_another(city: City) -> None:
     await city.plane.answer("r1", "c", role="citizen", offer=written_offer())
     assert city.plane.worker_of("r1") == "w1"
     city.processes["w1"].send_signal(signal.SIGSTOP)
-    await city.told(MediaEventKind.GONE, "c", within=15)
+    await city.told(MediaEventKind.GONE, "c")
     await city.plane.answer("r1", "c", role="citizen", offer=written_offer())
     assert city.plane.worker_of("r1") == "w2"
 
@@ -198,7 +199,7 @@ async def test_nonsense_on_the_control_line_ends_that_line_only(city: City, line
     path = f"{city.folder}/w1.sock"
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(line)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
@@ -224,7 +225,7 @@ async def test_a_worker_tells_its_load_at_once_and_frees_its_address(tmp_path: P
     loads: asyncio.Queue[WorkerLoad] = asyncio.Queue()
     settings = MediaSettings(name="w", control=f"unix:{tmp_path}/w.sock", token=TOKEN)
     running = asyncio.create_task(run_worker(settings, register=loads.put))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         load = await loads.get()
     assert (load.name, load.control, load.rooms, load.members) == ("w", settings.control, 0, 0)
     running.cancel()

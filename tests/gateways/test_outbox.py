@@ -14,9 +14,10 @@ from cloudwindow.records import Connection, tables
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.outbox import Backlog, Outbox
 from cloudwindow.vault import Vault
+from tests.pace import PATIENCE_SECONDS
 
 NOW = 1_800_000_000.0
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 
 CHILD = """
 import asyncio, os, signal, sys

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, PngImagePlugin
 
 from cloudwindow.domain.errors import BadInput, TooLarge, TooOften, Unavailable
 from cloudwindow.papers import CHILD, PaperLimits, Papers
+from tests.pace import PATIENCE_SECONDS
 
 GPS: Final = 0x8825
 ORIENTATION: Final = 0x0112
@@ -228,7 +229,7 @@ async def test_a_child_that_takes_too_long_is_ended() -> None:
 async def test_a_child_ends_when_its_citizen_goes_away() -> None:
     papers = WatchedPapers()
     work = asyncio.create_task(papers.reencode(written(a_page(4000, 3000))))
-    await asyncio.wait_for(papers.started.wait(), 10)
+    await asyncio.wait_for(papers.started.wait(), PATIENCE_SECONDS)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
@@ -309,7 +310,7 @@ def test_the_child_can_neither_open_a_file_nor_a_socket_nor_start_a_process() ->
         [sys.executable, "-I", "-c", probe, str(CHILD.parent), limits, *attempts],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     assert run.stdout.split() == ["24"] * len(attempts)  # EMFILE

@@ -14,6 +14,7 @@ from cloudwindow.domain.match import Lane
 from cloudwindow.queue import Announcement, Line, connect
 from tests.gateways.hall import BAIYUN, Hall, lane, offer_id, profile
 from tests.gateways.redis_server import RedisServer, running_server
+from tests.pace import PATIENCE_SECONDS
 
 MEI, LAN = StaffId("mei"), StaffId("lan")
 T1, T2, T3 = TicketId("t1"), TicketId("t2"), TicketId("t3")
@@ -67,7 +68,7 @@ async def story(hall: Hall) -> list[Announcement]:
 
 async def reading(redis: Redis) -> None:
     """Somebody waits on the server for news."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await redis.info("clients"))["blocked_clients"]:
             pass
 
@@ -206,7 +207,7 @@ async def test_announcements_from_now_on_leave_out_the_past(redis: Redis) -> Non
     begun = asyncio.ensure_future(anext(hall.line.announcements()))
     await reading(redis)
     await hall.join("t2")
-    assert (await asyncio.wait_for(begun, 5)).ticket == "t2"
+    assert (await asyncio.wait_for(begun, PATIENCE_SECONDS)).ticket == "t2"
 
 
 async def test_a_crowd_of_commands_waits_for_its_turn_and_none_fails(redis_server: RedisServer) -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from cloudwindow.media.plane import MediaEventKind
 from tests.gateways.recorded import KEY, decoded, gaps
-from tests.gateways.recording_stage import begun_pictures, call, closed, lost_by_kill, recorded_for, until
+from tests.gateways.recording_stage import (
+    begun_pictures,
+    call,
+    closed,
+    heard,
+    lost_by_kill,
+    recorded_for,
+    until,
+)
+from tests.pace import PATIENCE_SECONDS, promised, slowness
 
 
 async def test_a_call_is_recorded_until_it_is_asked_to_stop(tmp_path: Path) -> None:
@@ -28,8 +37,9 @@ async def test_a_call_is_recorded_until_it_is_asked_to_stop(tmp_path: Path) -> N
 async def test_a_killed_recorder_is_told_within_three_seconds_and_the_call_goes_on(tmp_path: Path) -> None:
     async with call(tmp_path) as stage:
         await recorded_for(stage, "one", 1)
-        os.kill(stage.child(), signal.SIGKILL)
-        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        async with promised(3):
+            os.kill(stage.child(), signal.SIGKILL)
+            stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED)
         assert (stopped.member, stopped.reason) == ("one", "recorder_died")
         await stage.recorder.start("r", recording="two", key=KEY, now=time.time())
         stage.heard.clear()
@@ -41,8 +51,9 @@ async def test_a_killed_worker_is_told_within_three_seconds_as_the_end_of_its_re
 ) -> None:
     async with call(tmp_path) as stage:
         await recorded_for(stage, "one", 1)
-        stage.process.kill()
-        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        async with promised(3):
+            stage.process.kill()
+            stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED)
         assert (stopped.member, stopped.reason) == ("one", "worker_died")
 
 
@@ -72,32 +83,31 @@ async def test_a_paused_recording_writes_nothing_and_goes_on_when_asked(tmp_path
 
 async def test_a_killed_worker_loses_less_than_a_second(tmp_path: Path) -> None:
     lost, _ = await lost_by_kill(tmp_path, both=False)
-    assert lost < 1.0
+    assert lost < slowness()
 
 
 async def test_worker_and_recorder_killed_together_lose_less_than_a_second(tmp_path: Path) -> None:
-    lost = []
-    for attempt in range(3):  # a starved recorder has not yet taken what the worker gave it
-        lost.append((await lost_by_kill(tmp_path / str(attempt), both=True))[0])
-        if lost[-1] < 1.0:
-            return
-    raise AssertionError(lost)
+    lost, _ = await lost_by_kill(tmp_path, both=True)
+    assert lost < slowness()  # a starved recorder has not yet taken what the worker gave it
 
 
 async def test_a_full_disk_ends_the_recording_within_three_seconds_and_not_the_call(tmp_path: Path) -> None:
     async with call(tmp_path) as stage:
         await recorded_for(stage, "one", 1)
-        resource.prlimit(stage.child(), resource.RLIMIT_FSIZE, (2048, 2048))
-        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        async with promised(3):
+            resource.prlimit(stage.child(), resource.RLIMIT_FSIZE, (2048, 2048))
+            stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED)
         assert stopped.reason == "disk_full"
-        before = (await stage.plane.stats("r")).members[0].audio_in.packets
-        await asyncio.sleep(0.5)
-        assert (await stage.plane.stats("r")).members[0].audio_in.packets > before
+        before = await heard(stage)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await heard(stage) <= before:  # noqa: ASYNC110 - a counter has no event
+                await asyncio.sleep(0.05)
 
 
 async def test_a_stuck_recorder_is_given_up_within_three_seconds(tmp_path: Path) -> None:
     async with call(tmp_path) as stage:
         await recorded_for(stage, "one", 5.5)  # it is given five seconds to start
-        os.kill(stage.child(), signal.SIGSTOP)
-        stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED, within=3)
+        async with promised(3):
+            os.kill(stage.child(), signal.SIGSTOP)
+            stopped = await stage.hears(MediaEventKind.RECORDING_STOPPED)
         assert stopped.reason == "recorder_died"

@@ -13,8 +13,9 @@ from cloudwindow import signaling
 from cloudwindow.attendance import Attendance
 from cloudwindow.domain.messages import Message, PanelChanged, Replaced, encode
 from cloudwindow.signaling import REPLACED, Connection, Hub, Text, framed
+from tests.pace import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 MOST_BYTES = 256 * 1024
 
 

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from cloudwindow.handlers.framing import Doorman
+from tests.pace import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 
 
 async def test_a_request_that_ends_as_its_node_stops_waiting_for_it_is_no_error(

@@ -19,6 +19,7 @@ from cloudwindow.__main__ import parser
 from cloudwindow.config import Config, ConfigError, from_env, variable
 from deploy.healthcheck import is_well
 from scripts.deploy_secrets import filled
+from tests.pace import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -203,7 +204,12 @@ class TestTurn:
         }
         script = ROOT / "deploy" / "coturn" / "start"
         return subprocess.run(
-            ["sh", script], env=environment, capture_output=True, text=True, timeout=10, check=False
+            ["sh", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
 
     def test_every_peer_is_denied_in_both_address_families(self) -> None:
@@ -323,7 +329,7 @@ class TestHealthcheck:
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
         address = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         assert await asyncio.to_thread(is_well, address, "")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await parted.wait()
         server.close()
         await server.wait_closed()

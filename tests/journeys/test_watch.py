@@ -12,10 +12,11 @@ from cloudwindow.journey.watch import Watch
 from tests.gateways.redis_server import RedisServer
 from tests.journeys.test_losses import lonely_town, own_line
 from tests.journeys.town import Page, Town
+from tests.pace import PATIENCE_SECONDS
 
 __all__ = ["lonely_town", "own_line"]
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)

@@ -516,8 +516,8 @@ def _forget_greeting(request: web.Request, socket: PageSocket) -> None:
 
 def _ask(page: Connection) -> None:
     transport = page.transport
-    if transport is None or transport.is_closing():
-        return
+    if transport is None or transport.is_closing() or page.gathering:
+        return  # a page still being greeted is told nothing yet, so it has nothing to answer
     if page.socket.unanswered >= MISSED_PULSES:
         page.abort()
         return

@@ -99,7 +99,7 @@ async def sink(
 async def opened(pages: Process, count: int, *, within_ms: int = 0) -> float:
     """Open all pages and say how many seconds that took; every one of them must get in."""
     answer = await pages.ask("open", within_ms)
-    assert int(answer[1]) == count, f"{answer[1]} of {count} pages got in"
+    assert int(answer[1]) == count, f"of {count} pages: {' '.join(answer)}"
     return float(answer[5]) / 1000
 
 

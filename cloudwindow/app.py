@@ -107,6 +107,9 @@ HANDLERS = (
 KEEPALIVE_SECONDS = 15.0
 BACKLOG = 1024
 """Connections kept until the loop takes them: whoever finds no room tries again a second later."""
+QUIET_SECONDS = 0.01
+"""A loop that wakes us so much later than we asked has others to serve."""
+PATIENCE_SECONDS = 2.0
 RESTART_SECONDS = 0.5
 FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
 
@@ -400,8 +403,18 @@ async def serving(config: Config, made: Journey, door: socket.socket) -> AsyncIt
 async def _warmed(pages: Pages) -> None:
     """Compile the pages between the first requests: a start need not wait for it."""
     for _ in pages.warming():
-        await asyncio.sleep(0)
+        await _quiet()
     settle()
+
+
+async def _quiet() -> None:
+    """Wait, though not for ever, until the loop is idle for a moment: a crowd that comes back goes first."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE_SECONDS
+    while (begun := loop.time()) < until:
+        await asyncio.sleep(QUIET_SECONDS)
+        if loop.time() - begun < 2 * QUIET_SECONDS:
+            return
 
 
 def settle() -> None:

@@ -16,7 +16,7 @@ import os
 import socket as sockets
 import struct
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -121,6 +121,10 @@ def _none_taken(frame: bytes) -> int:
     return 0
 
 
+UNKNOWN = (None,)
+"""Stands for a transport's buffer that we cannot look into: something may wait there."""
+
+
 @dataclass(eq=False, slots=True)
 class Connection:
     """
@@ -129,32 +133,50 @@ class Connection:
     ``calm`` says whether nothing is about to happen to this page; without it something always is.
     """
 
+    put: Callable[[bytes], int] = field(init=False, default=_none_taken)
+    before: Sized = field(init=False, default=UNKNOWN)
+    """What the transport has not sent yet, as far as that can be seen at a glance."""
+    outbox: deque[bytes] | None = field(init=False, default=None)
+    ended: bool = field(init=False, default=False)
     topic: str
     socket: PageSocket
     sentence: Sentence
     transport: asyncio.Transport | None = None
     calm: Callable[[], bool] | None = None
-    put: Callable[[bytes], int] = field(init=False, default=_none_taken)
-    ended: bool = False
-    outbox: deque[bytes] | None = None
     outbox_bytes: int = 0
     gathering: bool = False
     writer: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         if self.transport is not None:
-            # The transport's own `write` does the same with twice the overhead of the system call; the file
-            # is asked only while nothing waits before it and the transport is open. TLS has none to give.
+            # The transport's own `write` does the same with twice the overhead of the system call; the system
+            # is asked only while nothing waits before it. TLS has nothing to ask.
             raw = self.transport.get_extra_info("socket")
-            if raw is not None and self.transport.get_extra_info("sslcontext") is None:
+            own = getattr(raw, "_sock", None)
+            if raw is None or self.transport.get_extra_info("sslcontext") is not None:
+                return
+            if isinstance(own, sockets.socket):
+                self.put, self.before = own.send, getattr(self.transport, "_buffer", UNKNOWN)
+            else:  # uvloop shows the number alone
                 self.put = partial(os.write, raw.fileno())
 
     def send(self, text: str) -> None:
         """Send ``text``, or queue it behind what waits; a page that does not read is cut off."""
+        self.pass_on(text.frame if type(text) is Text else framed(text))
+
+    def pass_on(self, frame: bytes) -> None:
+        """Send a frame; while nothing waits before it that costs little more than the system call."""
+        if self.outbox is None and not self.before and not self.ended:
+            try:
+                sent = self.put(frame)
+            except OSError:  # would block, or is gone
+                sent = 0
+            if sent == len(frame):
+                return
+            frame = frame[sent:]
         transport = self.transport
         if transport is None or self.ended or transport.is_closing():
             return
-        frame = text.frame if type(text) is Text else framed(text)
         if self.outbox is not None or not self._written(transport, frame):
             self._queue(frame)
 
@@ -261,7 +283,7 @@ class Hub:
         self._news = Gathering(self._tell_nodes)
         self._attendance = attendance
         self._clock = clock
-        self._pages: dict[str, set[Connection]] = defaultdict(set)
+        self._pages: dict[str, tuple[Connection, ...]] = {}
         self._by_kind: dict[str, dict[str, None]] = defaultdict(dict)
         """The topics with an open page by their kind, the word before the colon."""
         self._farewells: set[asyncio.Task[None]] = set()
@@ -301,7 +323,7 @@ class Hub:
     @property
     def topics(self) -> list[str]:
         """What pages on this node listen to."""
-        return [topic for topic, pages in self._pages.items() if pages]
+        return list(self._pages)
 
     def topics_of(self, kind: str) -> list[str]:
         """What pages of one kind (``ticket``, ``agent``, ``board``) on this node listen to."""
@@ -315,8 +337,9 @@ class Hub:
 
     def push(self, topic: str, text: Text) -> None:
         """Say to the pages of this node what every node knows by itself; it disturbs nobody's rest."""
+        frame = text.frame
         for page in self._pages.get(topic, ()):
-            page.send(text)
+            page.pass_on(frame)
 
     def pulse(self) -> None:
         """
@@ -342,7 +365,7 @@ class Hub:
             for one in text.split():
                 self._replace(one)
             return
-        for page in tuple(self._pages.get(topic, ())):
+        for page in self._pages.get(topic, ()):
             self._wake(page)
             page.send(text)
 
@@ -413,17 +436,19 @@ class Hub:
             task.add_done_callback(self._farewells.discard)
 
     def _list(self, page: Connection) -> None:
-        self._pages[page.topic].add(page)
+        self._pages[page.topic] = (*self._pages.get(page.topic, ()), page)
         self._by_kind[_kind_of(page.topic)][page.topic] = None
 
     def _strike(self, page: Connection) -> None:
-        self._pages[page.topic].discard(page)
-        if not self._pages[page.topic]:
+        left = tuple(one for one in self._pages.get(page.topic, ()) if one is not page)
+        if left:
+            self._pages[page.topic] = left
+        else:
             self._forget(page.topic)
 
-    def _forget(self, topic: str) -> set[Connection]:
+    def _forget(self, topic: str) -> tuple[Connection, ...]:
         self._by_kind[_kind_of(topic)].pop(topic, None)
-        return self._pages.pop(topic, set())
+        return self._pages.pop(topic, ())
 
     async def replace(self, topic: str) -> None:
         """Tell every page of ``topic``, on all nodes, that another device has taken over."""
@@ -436,7 +461,7 @@ class Hub:
 
     async def close_topic(self, topic: str, code: int = SIGNED_OUT) -> None:
         """End the pages of ``topic`` on this node."""
-        for page in tuple(self._pages.get(topic, ())):
+        for page in self._pages.get(topic, ()):
             await _close(page, code)
 
     async def close(self) -> None:
@@ -517,8 +542,8 @@ def _forget_greeting(request: web.Request, socket: PageSocket) -> None:
 
 def _ask(page: Connection) -> None:
     transport = page.transport
-    if transport is None or transport.is_closing():
-        return
+    if transport is None or transport.is_closing() or page.gathering:
+        return  # a page still being greeted is told nothing yet, so it has nothing to answer
     if page.socket.unanswered >= MISSED_PULSES:
         page.abort()
         return

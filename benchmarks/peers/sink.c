@@ -6,7 +6,8 @@
  *   LINES_FILE      line i: "PATH" or "PATH|header line|..." of connection i ("-": /i)
  *   HELLO           a text sent after the handshake ("-": none)
  * Commands on stdin, one answer line each on stdout:
- *   open J          connect all, each at a random moment of J ms  -> "open N refused R ms T"
+ *   open J          connect all, each at a random moment of J ms  -> "open N refused R ms T lost L"
+ *                   (lost: got in and were cut off again before all were done)
  *   count           data frames and bytes read so far             -> "count N bytes B"
  *   until N T       wait until N data frames were read, at most T ms -> the same
  *   close           close all, without a word                     -> "closed"
@@ -33,7 +34,7 @@ struct page { int fd, state, have; uint64_t skip; double start; unsigned char he
 
 static struct page *pages;
 static struct sockaddr_in targets[16];
-static int count, target_count, poll_fd, opened, refused;
+static int count, target_count, poll_fd, opened, refused, lost;
 static uint64_t frames, bytes;
 static const char *common, *hello;
 static char answer[65536];
@@ -45,7 +46,7 @@ static double now_ms(void) {
 }
 
 static void drop(struct page *p) {
-  if (p->state == OPEN) opened--;
+  if (p->state == OPEN) { opened--; lost++; }
   else refused++;
   close(p->fd);
   p->fd = -1;
@@ -172,10 +173,10 @@ static void step(int wait_ms) {
 static void open_all(double spread) {
   double begun = now_ms();
   int next = 0, busy = 0;
-  refused = 0;
+  refused = lost = 0;
   for (int i = 0; i < count; i++) pages[i].start = begun + spread * i / count;
-  while (opened + refused < count && now_ms() < begun + 600000) {
-    busy = next - opened - refused;
+  while (opened + refused + lost < count && now_ms() < begun + 600000) {
+    busy = next - opened - refused - lost;
     while (next < count && pages[next].start <= now_ms() && busy < 1000) {
       if (pages[next].state == IDLE) begin(&pages[next], next);
       next++;
@@ -183,7 +184,7 @@ static void open_all(double spread) {
     }
     step(1);
   }
-  printf("open %d refused %d ms %.0f\n", opened, refused, now_ms() - begun);
+  printf("open %d refused %d ms %.0f lost %d\n", opened, refused, now_ms() - begun, lost);
 }
 
 int main(int argc, char **argv) {

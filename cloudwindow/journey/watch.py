@@ -7,7 +7,7 @@ Each duty runs in its own loop; a failure is logged and tried again, and never s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from functools import partial
 from math import inf, nextafter
 
@@ -15,7 +15,7 @@ from cloudwindow.domain import ticket as tickets
 from cloudwindow.domain.errors import NotFound, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import TicketId
-from cloudwindow.domain.match import PLAIN
+from cloudwindow.domain.match import PLAIN, Lane
 from cloudwindow.domain.messages import BoardChanged, OfferMade, OfferWithdrawn, StageChanged, encode
 from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
@@ -339,15 +339,8 @@ class Watch:
     async def _rebuild(self, now: float) -> None:
         async with self._house.ledger.read() as conn:
             waiting = await self._house.visits.tickets_in(conn, [tickets.State.WAITING])
-        entries = [
-            (
-                one.id,
-                lane_of(self._house.item_of(one.item, one.item_version), one),
-                one.joined_at,
-                one.credit_seconds,
-            )
-            for one in waiting
-        ]
+        lanes: dict[Hashable, Lane] = {}
+        entries = [(one.id, self._lane(one, lanes), one.joined_at, one.credit_seconds) for one in waiting]
         added = await self._house.line.rebuild(
             entries,
             now=now,
@@ -355,6 +348,14 @@ class Watch:
             terms={one.id: one.terms for one in waiting if one.terms != PLAIN},
         )
         log.info("line rebuilt", extra={"tickets": added})
+
+    def _lane(self, ticket: tickets.Ticket, known: dict[Hashable, Lane]) -> Lane:
+        """Where a ticket queues; many queue alike, so ``known`` keeps what was found."""
+        single = (ticket.item, ticket.item_version, ticket.home_district, ticket.language, ticket.mode)
+        alike = (*single, ticket.skill, ticket.rings)
+        if alike not in known:
+            known[alike] = lane_of(self._house.item_of(ticket.item, ticket.item_version), ticket)
+        return known[alike]
 
     async def _epochs(self, waiting: Sequence[tickets.Ticket]) -> dict[TicketId, int]:
         """The highest epoch known of each: a new offer must not take the place of an old one."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,8 @@ from cloudwindow.records import tables
 from cloudwindow.records.rows import Sealer, as_row, dumps, from_row, place
 
 TABLE = tables.outbox
+ANY_DUE = select(TABLE.c.key).where(TABLE.c.due_at <= bindparam("now")).limit(1)
+"""Asked several times a second, so it is built once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,7 @@ class Outbox:
 
     async def any_due(self, conn: AsyncConnection, now: float) -> bool:
         """Whether any node may take a message."""
-        query = select(TABLE.c.key).where(TABLE.c.due_at <= now).limit(1)
-        return (await conn.execute(query)).first() is not None
+        return (await conn.execute(ANY_DUE, {"now": now})).first() is not None
 
     async def due(self, conn: AsyncConnection, now: float, *, limit: int) -> Sequence[Outgoing]:
         """The messages due, the longest due first; those another node is just taking are left to it."""

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -142,40 +143,49 @@ async def due(
 
     A hold stops nothing but the end of the time a recording is kept for.
     """
+    query = _due(frozenset(states), limit)
+    return [from_row(Recording, row) for row in await conn.execute(query, {"now": now})]
+
+
+@cache
+def _due(states: frozenset[State], limit: int) -> Select[Any]:
+    """Built once: every node asks each second."""
     table = tables.recording
     unheld = or_(
         table.c.held_at.is_(None), table.c.keep_until.is_(None), table.c.deadline < table.c.keep_until
     )
-    query = (
-        select(table)
-        .where(table.c.deadline <= now, table.c.state.in_(_values(states)), unheld)
-        .order_by(table.c.deadline)
-        .limit(limit)
+    late = select(table).where(
+        table.c.deadline <= bindparam("now"), table.c.state.in_(_values(states)), unheld
     )
-    return [from_row(Recording, row) for row in await conn.execute(query)]
+    return late.order_by(table.c.deadline).limit(limit)
 
 
 async def left_over(conn: AsyncConnection, *, before: float, limit: int = 50) -> Sequence[Recording]:
     """Recordings that have not ended though their call did ``before``, or was passed on in its room."""
+    return [from_row(Recording, row) for row in await conn.execute(_left_over(limit), {"before": before})]
+
+
+@cache
+def _left_over(limit: int) -> Select[Any]:
+    """Built once: every node asks each second."""
     table, call = tables.recording, tables.session
-    query = (
-        select(table)
-        .join(call, call.c.id == table.c.session)
-        .where(
-            table.c.state.in_(_values(ACTIVE)),
-            call.c.state.not_in(_values(sessions.OPEN)),
-            (call.c.ended_at <= before) | (call.c.outcome == sessions.Outcome.TRANSFERRED.value),
-        )
-        .limit(limit)
-    )
-    return [from_row(Recording, row) for row in await conn.execute(query)]
+    over = (call.c.ended_at <= bindparam("before")) | (call.c.outcome == sessions.Outcome.TRANSFERRED.value)
+    left = select(table).join(call, call.c.id == table.c.session)
+    left = left.where(table.c.state.in_(_values(ACTIVE)), call.c.state.not_in(_values(sessions.OPEN)), over)
+    return left.limit(limit)
 
 
 async def unrecorded(conn: AsyncConnection, *, limit: int = 100) -> Sequence[str]:
     """Answered calls of citizens who agreed to a recording, and of which none runs."""
+    return [row.id for row in await conn.execute(_unrecorded(limit))]
+
+
+@cache
+def _unrecorded(limit: int) -> Select[Any]:
+    """Built once: every node asks each second."""
     call, ticket, consent, table = tables.session, tables.ticket, tables.consent, tables.recording
     runs = select(table.c.id).where(table.c.session == call.c.id, table.c.state.in_(_values(ACTIVE)))
-    query = (
+    return (
         select(call.c.id)
         .join(ticket, ticket.c.id == call.c.ticket)
         .join(consent, consent.c.application == call.c.application)
@@ -188,7 +198,6 @@ async def unrecorded(conn: AsyncConnection, *, limit: int = 100) -> Sequence[str
         )
         .limit(limit)
     )
-    return [row.id for row in await conn.execute(query)]
 
 
 def _values(states: Iterable[StrEnum]) -> list[str]:

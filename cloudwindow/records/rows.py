@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from sqlalchemy import Row, Table, update
@@ -47,28 +48,32 @@ def _plain(value: Any) -> Any:
 
 def from_row(shape: type[T], row: Row[Any], **others: Any) -> T:
     """Build ``shape`` from the columns of the same names; ``others`` fills what is kept elsewhere."""
-    columns = row._mapping
-    words: Mapping[str, type[StrEnum] | None] = _words_of(shape)  # type: ignore[arg-type]  # types hash
-    values = {name: _typed(columns[name], word) for name, word in words.items() if name not in others}
-    return shape(**values, **others)
+    plan: _Plan = _plan(shape, frozenset(others))  # type: ignore[arg-type]  # types hash
+    names, words, pick = plan
+    values = [tuple(one) if type(one) is list else one for one in pick(row._mapping)]
+    for at, word in words:
+        if values[at] is not None:
+            values[at] = word(str(values[at]))
+    return shape(**dict(zip(names, values, strict=True)), **others)
+
+
+_Plan = tuple[Sequence[str], Sequence[tuple[int, type[StrEnum]]], Callable[[Any], Sequence[Any]]]
 
 
 @cache
-def _words_of(shape: type[Any]) -> Mapping[str, type[StrEnum] | None]:
-    """The fields of a value, each with the enum its words come from; looked up once, as rows are many."""
+def _plan(shape: type[Any], without: frozenset[str]) -> _Plan:
+    """A value's fields, the enums among them, and what picks all from a row; found once, as rows are many."""
     hints = get_type_hints(shape)
-    return {field.name: _word_of(hints[field.name]) for field in dataclasses.fields(shape)}
+    names = tuple(field.name for field in dataclasses.fields(shape) if field.name not in without)
+    found = ((at, _word_of(hints[name])) for at, name in enumerate(names))
+    words = tuple((at, word) for at, word in found if word is not None)
+    pick = itemgetter(*names)
+    return names, words, pick if len(names) > 1 else lambda columns: (pick(columns),)
 
 
 def _word_of(hint: Any) -> type[StrEnum] | None:
     kinds = [hint, *getattr(hint, "__args__", ())]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None)
-
-
-def _typed(value: Any, word: type[StrEnum] | None) -> Any:
-    if word is not None and value is not None:
-        return word(value)
-    return tuple(value) if isinstance(value, list) else value
 
 
 async def overwrite(

@@ -1,9 +1,10 @@
 """Third parties of calls; their names are sealed, the secret of a link is kept as its hash and works once."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloudwindow.domain import third_party as parties
@@ -11,6 +12,18 @@ from cloudwindow.domain.errors import NotFound
 from cloudwindow.domain.third_party import ThirdParty
 from cloudwindow.records import tables
 from cloudwindow.records.rows import Sealer, as_row, from_row, overwrite, place
+
+
+@cache
+def _over(limit: int) -> Select[Any]:
+    """Built once: every node asks each second."""
+    table, calls = tables.third_party, tables.session
+    late = table.c.deadline <= bindparam("now")
+    over = select(table).join(calls, calls.c.id == table.c.session)
+    over = over.where(
+        table.c.state != parties.State.ENDED, late | calls.c.state.in_(("wrapping_up", "closed"))
+    )
+    return over.limit(limit)
 
 
 class ThirdParties:
@@ -66,20 +79,10 @@ class ThirdParties:
 
     async def over(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[ThirdParty]:
         """Those whose deadline has passed, or whose call is over."""
-        table, calls = tables.third_party, tables.session
-        query = (
-            select(table)
-            .join(calls, calls.c.id == table.c.session)
-            .where(
-                table.c.state != parties.State.ENDED,
-                (table.c.deadline <= now) | calls.c.state.in_(("wrapping_up", "closed")),
-            )
-            .limit(limit)
-        )
-        return await self._many(conn, query)
+        return await self._many(conn, _over(limit), now=now)
 
-    async def _many(self, conn: AsyncConnection, query: Select[Any]) -> list[ThirdParty]:
-        return [self._party(row) for row in await conn.execute(query)]
+    async def _many(self, conn: AsyncConnection, query: Select[Any], **given: float) -> list[ThirdParty]:
+        return [self._party(row) for row in await conn.execute(query, given)]
 
     def _party(self, row: Row[Any]) -> ThirdParty:
         name = self._sealer.open(row.name_sealed, place=place("third_party", "name", row.id))

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, insert, select, true, update
+from sqlalchemy import Select, bindparam, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,6 +43,22 @@ class Card:
     home_district: DistrictCode
     mobile: str
     resume_secret: str
+
+
+@cache
+def _tickets_due(limit: int) -> Select[Any]:
+    """Built once: every node asks twice a second."""
+    table = tables.ticket
+    due = select(table).where(table.c.state.in_(tickets.LIVE), table.c.deadline <= bindparam("now"))
+    return due.order_by(table.c.deadline).limit(limit)
+
+
+@cache
+def _sessions_due(limit: int) -> Select[Any]:
+    """Built once: every node asks twice a second."""
+    table = tables.session
+    due = select(table).where(table.c.state != sessions.State.CLOSED, table.c.deadline <= bindparam("now"))
+    return due.order_by(table.c.deadline).limit(limit)
 
 
 class Visits:
@@ -145,14 +162,7 @@ class Visits:
 
     async def tickets_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Ticket]:
         """Live tickets whose deadline has passed, the longest overdue first."""
-        table = tables.ticket
-        query = (
-            select(table)
-            .where(table.c.state.in_(tickets.LIVE), table.c.deadline <= now)
-            .order_by(table.c.deadline)
-            .limit(limit)
-        )
-        return [from_row(Ticket, row) for row in await conn.execute(query)]
+        return [from_row(Ticket, row) for row in await conn.execute(_tickets_due(limit), {"now": now})]
 
     async def waiting_before(self, conn: AsyncConnection, ticket: Ticket) -> int:
         """How many wait before ``ticket`` in its district: the place when the line is away."""
@@ -334,14 +344,7 @@ class Visits:
 
     async def sessions_due(self, conn: AsyncConnection, now: float, *, limit: int = 100) -> Sequence[Session]:
         """Calls whose deadline has passed."""
-        table = tables.session
-        query = (
-            select(table)
-            .where(table.c.state != sessions.State.CLOSED, table.c.deadline <= now)
-            .order_by(table.c.deadline)
-            .limit(limit)
-        )
-        return [from_row(Session, row) for row in await conn.execute(query)]
+        return [from_row(Session, row) for row in await conn.execute(_sessions_due(limit), {"now": now})]
 
     # --- chat --------------------------------------------------------------------------------------------
 

@@ -25,6 +25,9 @@ class House:
     def __init__(self) -> None:
         self.hub = Hub(self._relay, Attendance("here"), lambda: 0.0)
         self.calm: set[str] = set()
+        self.greeting = asyncio.Event()
+        """Pages are greeted once this is set."""
+        self.greeting.set()
         self.port = 0
 
     async def _relay(self, topic: str, text: str) -> None:
@@ -33,7 +36,11 @@ class House:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         topic = request.match_info["topic"]
 
-        async def nothing(*given: object) -> None: ...
+        async def greet(page: Connection) -> None:
+            page.say(PanelChanged(panels=("greeting",)))
+            await self.greeting.wait()
+
+        async def nothing() -> None: ...
 
         async def heard(message: Message) -> None: ...
 
@@ -43,7 +50,7 @@ class House:
             exclusive=True,
             permitted=frozenset(),
             sentence=lambda error: error.code,
-            opened=nothing,
+            opened=greet if not self.greeting.is_set() else silent,
             heard=heard,
             closed=nothing,
             calm=lambda: topic in self.calm,
@@ -57,6 +64,10 @@ class House:
         async with asyncio.timeout(LIMIT_SECONDS):
             while any(self.hub.online(topic) is not online for topic in topics):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def silent(page: Connection) -> None:
+    """No greeting."""
 
 
 @asynccontextmanager
@@ -230,6 +241,18 @@ async def test_a_page_that_gives_no_sign_of_life_is_cut_off_when_two_pulses_were
         assert house.hub.online("alive")
         reading.cancel()
         raw.close()
+
+
+async def test_a_page_whose_greeting_takes_long_is_not_cut_off_before_it_was_asked_anything() -> None:
+    async with running() as (house, client):
+        house.greeting.clear()
+        page = await client.ws_connect("/slow")
+        await house.until(True, "slow")
+        for _ in range(signaling.MISSED_PULSES + 2):
+            house.hub.pulse()
+        house.greeting.set()
+        assert "greeting" in (await read(page, 1))[0]
+        assert house.hub.here("slow")
 
 
 async def test_pages_at_rest_are_asked_every_tenth_time_until_something_happens_to_them() -> None:

@@ -104,6 +104,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "confirm": ("confirm", CONFIRM),
+    "confirm-late": ("confirm", CONFIRM | {"code_late": True}),
     "confirm-wrong": ("confirm", CONFIRM | {"errors": [("code", "code_wrong", "验证码不对，请重新输入。")]}),
     "resume": ("resume", {}),
     "cases": ("cases", {}),

@@ -61,6 +61,8 @@ STATES: Mapping[str, State] = {
     "agent.busy": State.IN_CALL,
     "agent.wrap_up": State.WRAP_UP,
 }
+LEFT_BEHIND = frozenset({State.IDLE, State.AWAY})
+"""States in which no wish to go away after a call is left."""
 TOLD_BY_OTHERS = frozenset({"offer.withdrawn", "offer.declined", "offer.missed"})
 """What these change is told by the announcement that follows each."""
 
@@ -352,9 +354,19 @@ class Replica:
             ticket=_ticket_of(news.offer) or (calls[-1].ticket if calls else None),
             offer=news.offer,
             calls=calls,
+            leaving="" if state in LEFT_BEHIND else agent.leaving,
         )
         if (state is State.AWAY) != (agent.state is State.AWAY):
             self._duty_changed()
+        return True
+
+    def _wished(self, news: News) -> bool:
+        """An agent goes away after the call, or takes that back: who waits is told of one fewer, or more."""
+        agent = self._agents.get(news.agent or StaffId(""))
+        if agent is None:
+            return False
+        self._agents[agent.agent] = replace(agent, leaving=str(news.extra.get("reason", "")))
+        self._duty_changed()
         return True
 
     def _lent(self, news: News) -> bool:
@@ -593,7 +605,7 @@ class Replica:
         ]
 
     def agents(self) -> Collection[AgentPresence]:
-        """Every agent who is signed in; ``pull`` and ``leaving`` are not followed."""
+        """Every agent who is signed in; ``pull`` is not followed."""
         return self._agents.values()
 
     def on_duty(self, lane: Lane) -> tuple[int, ...]:
@@ -690,8 +702,8 @@ FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     **dict.fromkeys(STATES, Replica._moved),
     "agent.calls": Replica._moved,
     "agent.changed": Replica._back,
-    "agent.leaving": Replica._as_before,
-    "agent.staying": Replica._as_before,
+    "agent.leaving": Replica._wished,
+    "agent.staying": Replica._wished,
     "line.lending": Replica._lent,
     "agent.lost": Replica._lost,
     "agent.returned": Replica._back,

@@ -26,6 +26,7 @@ from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason,
 from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
+from cloudwindow.journey.code_words import written_for
 from cloudwindow.journey.house import House
 from cloudwindow.journey.openings import Openings, lane_at
 from cloudwindow.journey.promises import Promises
@@ -243,7 +244,7 @@ class Intakes:
                 purpose="identify",
                 subject=session.token_hash,
                 mobile=intake.mobile,
-                language="zh-CN",
+                language=written_for(intake.call_language),
                 now=now,
             )
         )

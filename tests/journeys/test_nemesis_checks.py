@@ -53,7 +53,9 @@ RING = TextRow(
     tries=2,
 )
 NEAR = replace(RING, key=key_of("ticket.nearly", "t1", "0"), kind="ticket.nearly", mark="0", tries=1)
-NEVER_LEFT = replace(NEAR, key=key_of("ticket.nearly", "t1", "5"), mark="5", state="expired", reason="overtaken")
+NEVER_LEFT = replace(
+    NEAR, key=key_of("ticket.nearly", "t1", "5"), mark="5", state="expired", reason="overtaken"
+)
 TOLD = (
     event(6, "ticket.nearly_told", ticket="t1", by="text"),
     event(7, "ticket.rung_by_text", session="s1"),
@@ -61,9 +63,7 @@ TOLD = (
 )
 CARRIED = {RING.key: Carried(RING.key, {"p1"}, times=2), NEAR.key: Carried(NEAR.key, {"p1"}, times=1)}
 TEXTS = Texts(rows=[RING, NEAR], carried=CARRIED)
-GOOD = Kept(
-    tickets=[TICKET], sessions=[SESSION], events=[*STORY, *TOLD], chat=["good day"], texts=TEXTS
-)
+GOOD = Kept(tickets=[TICKET], sessions=[SESSION], events=[*STORY, *TOLD], chat=["good day"], texts=TEXTS)
 FACTS = (
     Fact(kind="number", at=1.0, who="p1", what="H001"),
     Fact(kind="accepted", at=2.0, who="mei", what="t1/1"),
@@ -131,7 +131,8 @@ BROKEN = {
     "text to two phones:": (
         FACTS,
         replace(
-            GOOD, texts=replace(TEXTS, carried={**CARRIED, RING.key: Carried(RING.key, {"p1", "p2"}, times=2)})
+            GOOD,
+            texts=replace(TEXTS, carried={**CARRIED, RING.key: Carried(RING.key, {"p1", "p2"}, times=2)}),
         ),
     ),
     "not told:": (FACTS, replace(GOOD, sessions=[SESSION, SECOND], events=[*GOOD.events, RUNG_AGAIN])),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from cloudwindow.domain.ids import TicketId
 from cloudwindow.domain.match import Place
+from cloudwindow.domain.messages import AgentAway, AgentStay
 from cloudwindow.journey.places import Places, place_message
 from cloudwindow.journey.promises import FEWEST_CASES, wait_record
 from cloudwindow.records import promises
@@ -72,6 +73,22 @@ async def test_no_wait_is_shown_to_who_comes_after_all_that_the_shift_allows(tow
     assert after is not None
     assert before.high_seconds is not None
     assert (after.agents_on_duty, after.high_seconds) == (1, None)
+
+
+async def test_who_goes_on_a_break_after_the_call_is_not_counted_on(town: Town) -> None:
+    _, desk = await town.in_call()
+    visitor = await town.citizen()
+    before = (await visitor.view()).place
+    await desk.say(AgentAway(reason="break"))
+    leaving = (await visitor.view()).place
+    await desk.say(AgentStay())
+    again = (await visitor.view()).place
+    assert before is not None
+    assert leaving is not None
+    assert again is not None
+    assert before.high_seconds is not None
+    assert (leaving.agents_on_duty, leaving.high_seconds) == (1, None)
+    assert again.high_seconds == before.high_seconds
 
 
 async def test_nothing_is_promised_while_nobody_is_on_duty(town: Town) -> None:

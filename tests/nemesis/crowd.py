@@ -29,8 +29,8 @@ SILENCE_SECONDS = 12.0
 """A page that hears nothing for so long opens its socket anew, as ours does when a heartbeat is missing."""
 PAUSE_SECONDS = 0.4
 CODE_SECONDS = 90.0
-"""A code that was promised is here by then: its node may have died and be stood in for after 30 seconds, while
-the carrier was away."""
+"""A code that was promised is here by then: its node may have died, another stands in after 30 seconds, and the
+carrier may be away just then."""
 AWAY_SECONDS = 20.0
 """Who asked to be rung looks by themselves after so long."""
 ITEM = "HR01"

@@ -95,7 +95,7 @@ def key_of(kind: str, about: str, mark: str) -> str:
 
 
 def written(kind: str, about: str, mark: str, *, now: float, until: float | None = None) -> Outgoing:
-    """The message of ``kind`` about a fact, due now; worthless after its kind's time, or ``until`` if sooner."""
+    """The message of ``kind`` about a fact, due now; worthless after its time or ``until``, if sooner."""
     worthless_at = now + WORTH_SECONDS[kind]
     return Outgoing(
         key=key_of(kind, about, mark),

@@ -540,6 +540,20 @@ class Replica:
             home_district=here.lane.home_district,
         )
 
+    def rings(self, ticket: TicketId) -> Place | None:
+        """The place of a ticket that is just being offered to somebody: nobody is ahead; else ``None``."""
+        here = self._tickets.get(ticket)
+        if here is None or here.state != OFFERED:
+            return None
+        return Place(
+            ahead=0,
+            of=1,
+            agents_on_duty=max(1, sum(self._able_for(here.lane))),
+            low_seconds=None,
+            high_seconds=None,
+            home_district=here.lane.home_district,
+        )
+
     def shown(self, ticket: TicketId, now: float) -> PlaceChanged | None:
         """The place in the steps that pages show it in, with its wait rounded outwards to minutes."""
         if not self.waits(ticket):

@@ -29,8 +29,7 @@ SILENCE_SECONDS = 12.0
 """A page that hears nothing for so long opens its socket anew, as ours does when a heartbeat is missing."""
 PAUSE_SECONDS = 0.4
 CODE_SECONDS = 90.0
-"""A code that was promised is here by then: its node may have died, another stands in after 30 seconds, and the
-carrier may be away just then."""
+"""A promised code is here by then: a node that died is stood in for after 30 s, the carrier comes back."""
 AWAY_SECONDS = 20.0
 """Who asked to be rung looks by themselves after so long."""
 ITEM = "HR01"

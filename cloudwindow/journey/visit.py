@@ -186,7 +186,9 @@ class Visits:
     async def _shown(self, stand: _Stand) -> dict[str, Any]:
         """The fields of a StandingView; the place is asked for once the ledger is let go."""
         house, now, ticket = self._house, self._house.clock(), stand.card.ticket
-        home = house.catalogue.district(stand.card.home_district)
+        home, window = (
+            house.catalogue.district(code) for code in (stand.card.home_district, ticket.home_district)
+        )
         place, counted = await self._place(ticket)
         return {
             "ticket": ticket,
@@ -194,11 +196,12 @@ class Visits:
             "version": round(now * 1000),
             "item": house.item_of(ticket.item, ticket.item_version),
             "home": home,
+            "window": window,
             "mobile": mask_mobile(stand.card.mobile),
-            "place": None if place is None else as_shown(place, home),
+            "place": None if place is None else as_shown(place, window),
             "place_known": counted,
-            "open_now": home.calendar.is_open(now),
-            "next_opening": home.calendar.next_opening(now),
+            "open_now": window.calendar.is_open(now),
+            "next_opening": window.calendar.next_opening(now),
             "resume_link": f"{house.origin}/resume#{stand.card.resume_secret}",
             "agent": self._card(stand.agent) if stand.agent else None,
             "return_by": _return_by(ticket),

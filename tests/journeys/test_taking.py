@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudwindow.domain.errors import BadInput
+from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.messages import AgentAvailable, AgentAway
 from cloudwindow.journey import taking
 from cloudwindow.journey.calls import Onward
@@ -151,6 +151,14 @@ async def test_a_transfer_that_changes_nothing_is_refused(town: Town) -> None:
     before = await town.ticket(visitor.ticket)
     with pytest.raises(BadInput, match="transfer_unchanged"):
         await town.made.desks.transfer(desk.staff, Onward(), "other")
+    assert await town.ticket(visitor.ticket) == before
+
+
+async def test_nobody_is_passed_on_to_wait_for_somebody_who_is_not_employed(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    before = await town.ticket(visitor.ticket)
+    with pytest.raises(Conflict, match="lane_uncovered"):
+        await town.made.desks.transfer(desk.staff, Onward(mode="sign"), "other")
     assert await town.ticket(visitor.ticket) == before
 
 

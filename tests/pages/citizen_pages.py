@@ -176,8 +176,12 @@ PAGES |= {
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 HERE = VISITS["waiting"].home
+PAGES["visit-elsewhere"] = (
+    "visit",
+    {"visit": replace(VISITS["waiting"], window=sample.catalogue().district("440106"))},
+)
 PAGES |= {
-    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], home=home)})
+    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], window=home)})
     for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
 }
 

@@ -746,16 +746,9 @@ class Calls:
         await self._must_be_covered_onward(agent, session, onward)
 
         def moved(ticket: Ticket, now: float) -> Ticket:
-            if onward.language and onward.language not in self._house.item_of(ticket.item).languages:
-                raise BadInput("unknown_language", field="language")
-            if onward.mode and onward.mode not in MODES:
-                raise BadInput("unknown_mode", field="mode")
             sent, _ = tickets.advance(ticket, tickets.Event.TRANSFER, now)
             return replace(
-                sent,
-                language=onward.language or ticket.language,
-                mode=onward.mode or ticket.mode,
-                home_district=DistrictCode(onward.home_district) or ticket.home_district,
+                self._sent(sent, onward),
                 preferred_agent=other.id if other else None,
                 preferred_until=now + tickets.PREFER_SECONDS if other else None,
                 passed_by=_passed_on(ticket, agent.id, to=onward.agent),
@@ -778,14 +771,21 @@ class Calls:
             if session is None:
                 raise Conflict("no_call")
             ticket = await self._house.visits.ticket(conn, session.ticket)
-        sent = replace(
+        if (sent := self._sent(ticket, onward)) != ticket:
+            await self.must_be_covered(sent)
+
+    def _sent(self, ticket: Ticket, onward: Onward) -> Ticket:
+        """``ticket`` in the lane it is sent to."""
+        if onward.language and onward.language not in self._house.item_of(ticket.item).languages:
+            raise BadInput("unknown_language", field="language")
+        if onward.mode and onward.mode not in MODES:
+            raise BadInput("unknown_mode", field="mode")
+        return replace(
             ticket,
             language=onward.language or ticket.language,
             mode=onward.mode or ticket.mode,
             home_district=DistrictCode(onward.home_district) or ticket.home_district,
         )
-        if sent != ticket:
-            await self.must_be_covered(sent)
 
     async def must_be_covered(self, ticket: Ticket) -> None:
         """Raise Conflict("lane_uncovered") when nobody could ever serve ``ticket`` as it is to wait."""

@@ -231,7 +231,7 @@ async def test_a_parked_citizen_reads_when_and_by_whom_they_are_rung(town: Town)
 async def test_a_citizen_passed_on_reads_for_whom_they_wait(town: Town) -> None:
     visitor, desk = await town.in_call()
     assert (await visitor.view()).set_aside is None
-    await town.made.desks.transfer(desk.staff, Onward(mode="sign"), "other_mode")
+    await town.made.desks.transfer(desk.staff, Onward(mode="audio"), "other_mode")
     view = await visitor.view()
     assert view.set_aside is not None
     assert (view.set_aside.kind, view.set_aside.agent, view.ticket.mode) == ("passed_on", None, "sign")

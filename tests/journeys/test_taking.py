@@ -234,7 +234,7 @@ async def test_a_citizen_passed_on_reads_for_whom_they_wait(town: Town) -> None:
     await town.made.desks.transfer(desk.staff, Onward(mode="audio"), "other_mode")
     view = await visitor.view()
     assert view.set_aside is not None
-    assert (view.set_aside.kind, view.set_aside.agent, view.ticket.mode) == ("passed_on", None, "sign")
+    assert (view.set_aside.kind, view.set_aside.agent, view.ticket.mode) == ("passed_on", None, "audio")
 
 
 async def test_the_board_tells_of_lendings_and_of_leaving(town: Town) -> None:

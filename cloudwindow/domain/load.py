@@ -113,12 +113,16 @@ class Rival(NamedTuple):
     lead_seconds: float
 
 
+SOON_GONE = 0.0
+"""When they are gone who leave after their present call: they serve nobody who waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """
     How many agents on duty share one profile; the agent's name in it means nothing.
 
-    ``ends``: when the shifts of some of them end, in seconds since the epoch.
+    ``ends``: when some of them are gone, in seconds since the epoch: their shift's end, and ``SOON_GONE``.
     """
 
     profile: AgentProfile
@@ -138,7 +142,8 @@ def crews(agents: Sequence[AgentPresence]) -> tuple[Crew, ...]:
 
 
 def _ends(agents: Sequence[AgentPresence]) -> tuple[float, ...]:
-    return tuple(sorted(one.shift_ends_at for one in agents if one.shift_ends_at is not None))
+    gone = (SOON_GONE if one.leaving else one.shift_ends_at for one in agents)
+    return tuple(sorted(end for end in gone if end is not None))
 
 
 def able_by_ring(

@@ -89,15 +89,16 @@ class Outgoing:
     ended_at: float | None = None
 
 
-def written(kind: str, about: str, mark: str, *, now: float, until: float | None = None) -> Outgoing:
-    """
-    The message of ``kind`` about one fact, due now; worthless after its kind's time, or ``until`` if sooner.
+def key_of(kind: str, about: str, mark: str) -> str:
+    """The same fact always has the same key, and the key says nothing about anybody."""
+    return sha256("\x1f".join((kind, about, mark)).encode()).hexdigest()[:32]
 
-    The same fact always has the same key, and the key says nothing about anybody.
-    """
+
+def written(kind: str, about: str, mark: str, *, now: float, until: float | None = None) -> Outgoing:
+    """The message of ``kind`` about a fact, due now; worthless after its time or ``until``, if sooner."""
     worthless_at = now + WORTH_SECONDS[kind]
     return Outgoing(
-        key=sha256("\x1f".join((kind, about, mark)).encode()).hexdigest()[:32],
+        key=key_of(kind, about, mark),
         kind=kind,
         about=about,
         mark=mark,

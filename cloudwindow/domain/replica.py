@@ -61,6 +61,8 @@ STATES: Mapping[str, State] = {
     "agent.busy": State.IN_CALL,
     "agent.wrap_up": State.WRAP_UP,
 }
+LEFT_BEHIND = frozenset({State.IDLE, State.AWAY})
+"""States in which no wish to go away after a call is left."""
 TOLD_BY_OTHERS = frozenset({"offer.withdrawn", "offer.declined", "offer.missed"})
 """What these change is told by the announcement that follows each."""
 
@@ -352,9 +354,19 @@ class Replica:
             ticket=_ticket_of(news.offer) or (calls[-1].ticket if calls else None),
             offer=news.offer,
             calls=calls,
+            leaving="" if state in LEFT_BEHIND else agent.leaving,
         )
         if (state is State.AWAY) != (agent.state is State.AWAY):
             self._duty_changed()
+        return True
+
+    def _wished(self, news: News) -> bool:
+        """An agent goes away after the call, or takes that back: who waits is told of one fewer, or more."""
+        agent = self._agents.get(news.agent or StaffId(""))
+        if agent is None:
+            return False
+        self._agents[agent.agent] = replace(agent, leaving=str(news.extra.get("reason", "")))
+        self._duty_changed()
         return True
 
     def _lent(self, news: News) -> bool:
@@ -528,6 +540,20 @@ class Replica:
             home_district=here.lane.home_district,
         )
 
+    def rings(self, ticket: TicketId) -> Place | None:
+        """The place of a ticket that is just being offered to somebody: nobody is ahead; else ``None``."""
+        here = self._tickets.get(ticket)
+        if here is None or here.state != OFFERED:
+            return None
+        return Place(
+            ahead=0,
+            of=1,
+            agents_on_duty=max(1, sum(self._able_for(here.lane))),
+            low_seconds=None,
+            high_seconds=None,
+            home_district=here.lane.home_district,
+        )
+
     def shown(self, ticket: TicketId, now: float) -> PlaceChanged | None:
         """The place in the steps that pages show it in, with its wait rounded outwards to minutes."""
         if not self.waits(ticket):
@@ -593,7 +619,7 @@ class Replica:
         ]
 
     def agents(self) -> Collection[AgentPresence]:
-        """Every agent who is signed in; ``pull`` and ``leaving`` are not followed."""
+        """Every agent who is signed in; ``pull`` is not followed."""
         return self._agents.values()
 
     def on_duty(self, lane: Lane) -> tuple[int, ...]:
@@ -690,8 +716,8 @@ FOLLOWED: Mapping[str, Callable[[Replica, News], bool]] = {
     **dict.fromkeys(STATES, Replica._moved),
     "agent.calls": Replica._moved,
     "agent.changed": Replica._back,
-    "agent.leaving": Replica._as_before,
-    "agent.staying": Replica._as_before,
+    "agent.leaving": Replica._wished,
+    "agent.staying": Replica._wished,
     "line.lending": Replica._lent,
     "agent.lost": Replica._lost,
     "agent.returned": Replica._back,

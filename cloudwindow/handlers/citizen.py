@@ -31,7 +31,7 @@ RESUME_PROBLEMS = frozenset(
     {"link_unknown", "device_code_needed", "code_wrong", "code_expired", "code_locked"}
 )
 """What the page of a link can show beside its fields."""
-NO_CODE = frozenset({"code_too_often", "code_too_many", "sms_refused", "sms_unavailable"})
+NO_CODE = frozenset({"code_too_often", "code_too_many", "sms_refused"})
 """Why no code goes out now, said beside the code."""
 YEAR_SECONDS = 365 * 86_400
 OWN_PLACE = re.compile(r"/(?!/)[!-\[\]-~]*", re.ASCII)
@@ -180,15 +180,16 @@ async def confirm_values(request: web.Request, item: ServiceItem, session: WebSe
     """What the page with the code and the consents shows, of a number and of a booking alike."""
     journey = request.app[JOURNEY]
     catalogue = journey.house.catalogue
+    consents = [("handling", catalogue.text("handling_consent").text, True)]
+    if journey.house.recorder is not None:
+        consents.append(("recording", catalogue.text("recording_consent").text, False))
     return {
         "item": item,
         "mobile": mask_mobile(journey.intakes.of(session, item.id).mobile),
         "code_sent": await journey.intakes.code_sent(session),
+        "code_late": await journey.intakes.code_late(session),
         "notice": catalogue.text("handling_notice").text,
-        "consents": [
-            ("handling", catalogue.text("handling_consent").text, True),
-            ("recording", catalogue.text("recording_consent").text, False),
-        ],
+        "consents": consents,
         "instead": None,
     }
 

@@ -74,7 +74,8 @@ class Journey:
 def build(house: House, *, demo_password: str = "") -> Journey:
     """Wire the steps to the rooms of ``house``."""
     texts = Texts(house)
-    calls = Calls(house, texts)
+    openings = Openings(house, profile_of)
+    calls = Calls(house, texts, openings)
     recordings = Recordings(house, calls)
     filling = Filling(house, calls, recordings, texts)
     contact = Contact(house, calls)
@@ -82,7 +83,6 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     printing = Printing(house, calls)
     places = Places(house)
     visits = Visits(house, calls, filling, following, places, contact, recordings)
-    openings = Openings(house, profile_of)
     promises = Promises(house, places.place)
     intakes = Intakes(house, openings, promises, texts)
     bookings = Bookings(house, intakes, openings, texts)

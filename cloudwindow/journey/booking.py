@@ -162,8 +162,13 @@ class Bookings:
     async def _go_on(self, session: WebSession, intake: Intake, window: str, at: float) -> Intake:
         item = self._house.item_of(intake.item, intake.item_version)
         district = self._house.catalogue.district(window)
-        slot = self._slot(item, district, at)
-        chosen = replace(intake, window_district=district.code, slot_start=slot.start, more=())
+        chosen = replace(intake, window_district=district.code, slot_start=0.0, more=())
+        try:
+            slot = self._slot(item, district, at)
+        except Gone:
+            await self._intakes.keep(session, chosen)  # nobody types it again for another time
+            raise
+        chosen = replace(chosen, slot_start=slot.start)
         await self._intakes.keep(session, chosen)
         async with self._house.ledger.read() as conn:
             await self._seat(conn, item, district, intake.call_language, slot, "")

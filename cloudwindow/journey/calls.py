@@ -33,6 +33,7 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import ticket_matters
 from cloudwindow.journey.house import House
 from cloudwindow.journey.intake import lane_of
+from cloudwindow.journey.openings import Openings
 from cloudwindow.journey.standing import arrangement
 from cloudwindow.journey.texts import Ready, Texts
 from cloudwindow.media.plane import Arrangement, Invitation
@@ -126,9 +127,10 @@ def _kept_room(last: Session | None, now: float) -> str:
 class Calls:
     """Moves tickets and sessions together."""
 
-    def __init__(self, house: House, texts: Texts) -> None:
+    def __init__(self, house: House, texts: Texts, openings: Openings) -> None:
         self._house = house
         self._texts = texts
+        self._openings = openings
 
     # --- beginning ---------------------------------------------------------------------------------------
 
@@ -726,7 +728,7 @@ class Calls:
         Send the citizen on to other agents, at their old place: same number, same clock.
 
         Raises BadInput unknown_reason, transfer_unchanged, unknown_language, unknown_mode, unknown_agent or
-        unknown_street, NotFound unknown_district, Conflict as ``park``.
+        unknown_street, NotFound unknown_district, Conflict lane_uncovered or as ``park``.
         """
         if reason not in TRANSFER_REASONS:
             raise BadInput("unknown_reason", field="reason")
@@ -741,17 +743,12 @@ class Calls:
             if all(street.code != onward.home_street for street in streets):
                 raise BadInput("unknown_street", field="home_street")
 
+        await self._must_be_covered_onward(agent, session, onward)
+
         def moved(ticket: Ticket, now: float) -> Ticket:
-            if onward.language and onward.language not in self._house.item_of(ticket.item).languages:
-                raise BadInput("unknown_language", field="language")
-            if onward.mode and onward.mode not in MODES:
-                raise BadInput("unknown_mode", field="mode")
             sent, _ = tickets.advance(ticket, tickets.Event.TRANSFER, now)
             return replace(
-                sent,
-                language=onward.language or ticket.language,
-                mode=onward.mode or ticket.mode,
-                home_district=DistrictCode(onward.home_district) or ticket.home_district,
+                self._sent(sent, onward),
                 preferred_agent=other.id if other else None,
                 preferred_until=now + tickets.PREFER_SECONDS if other else None,
                 passed_by=_passed_on(ticket, agent.id, to=onward.agent),
@@ -767,6 +764,32 @@ class Calls:
             payload,
             home_street=onward.home_street,
         )
+
+    async def _must_be_covered_onward(self, agent: Staff, call: str, onward: Onward) -> None:
+        async with self._house.ledger.read() as conn:
+            session = await self._house.visits.session_of_agent(conn, agent.id, call)
+            if session is None:
+                raise Conflict("no_call")
+            ticket = await self._house.visits.ticket(conn, session.ticket)
+        if (sent := self._sent(ticket, onward)) != ticket:
+            await self.must_be_covered(sent)
+
+    def _sent(self, ticket: Ticket, onward: Onward) -> Ticket:
+        """``ticket`` in the lane it is sent to."""
+        if onward.language and onward.language not in self._house.item_of(ticket.item).languages:
+            raise BadInput("unknown_language", field="language")
+        if onward.mode and onward.mode not in MODES:
+            raise BadInput("unknown_mode", field="mode")
+        return replace(
+            ticket,
+            language=onward.language or ticket.language,
+            mode=onward.mode or ticket.mode,
+            home_district=DistrictCode(onward.home_district) or ticket.home_district,
+        )
+
+    async def must_be_covered(self, ticket: Ticket) -> None:
+        """Raise Conflict("lane_uncovered") when nobody could ever serve ``ticket`` as it is to wait."""
+        await self._openings.must_be_covered(lane_of(self._house.item_of(ticket.item), ticket))
 
     async def _leave_call(
         self,

@@ -130,10 +130,14 @@ class Contact:
         Let a waiting ticket go on in another mode: same number, same clock, the lane of those who serve it.
 
         The citizen has agreed; ``reason`` is the device code that led to it, kept with the case. Raises
-        BadInput("unknown_mode"), Conflict("state_forbids") when the ticket does not wait.
+        BadInput("unknown_mode"), Conflict lane_uncovered when nobody talks that way, state_forbids when the
+        ticket does not wait.
         """
         if mode not in SWITCHABLE:
             raise BadInput("unknown_mode", field="mode")
+        async with self._house.ledger.read() as conn:
+            waiting = await self._house.visits.ticket(conn, ticket)
+        await self._calls.must_be_covered(replace(waiting, mode=mode))
         now = self._house.clock()
 
         async def work(conn: Connection) -> Live:

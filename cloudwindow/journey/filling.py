@@ -19,6 +19,7 @@ from cloudwindow.domain.messages import FormChanged, FormFocused, PeerDevices
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
+from cloudwindow.journey.code_words import written_for
 from cloudwindow.journey.house import House
 from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.showing import field_view
@@ -252,7 +253,7 @@ class Filling:
                 purpose="sign",
                 subject=live.ticket.application,
                 mobile=citizen.mobile,
-                language="zh-CN",
+                language=written_for(live.ticket.language),
                 now=now,
             )
 

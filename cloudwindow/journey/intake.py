@@ -6,6 +6,7 @@ session.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -16,7 +17,7 @@ from cloudwindow.domain.application import Application, Delegate, void
 from cloudwindow.domain.application import State as Stage
 from cloudwindow.domain.calendar import day_of
 from cloudwindow.domain.catalogue import Delegation, Field, FieldType, Limits, ServiceItem, Text
-from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften
+from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, Gone, TooOften, Unavailable
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import ApplicationId, CitizenId, StaffId, TicketId, word
 from cloudwindow.domain.match import MODES, Lane
@@ -25,6 +26,7 @@ from cloudwindow.domain.priority import CREDIT_SECONDS, OLD_AGE, STATED, Reason,
 from cloudwindow.domain.readings import age, birthday
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import PREFER_SECONDS, State, Ticket, deadline_of
+from cloudwindow.journey.code_words import written_for
 from cloudwindow.journey.house import House
 from cloudwindow.journey.openings import Openings, lane_at
 from cloudwindow.journey.promises import Promises
@@ -228,7 +230,7 @@ class Intakes:
         """
         Send a one-time code to the phone. Raises TooOften within a minute or over ten an hour.
 
-        Raises Unavailable("sms_unavailable") when it could not be sent at once: it is tried again by itself.
+        What the gateway does not take now is tried again by itself, and ``code_late`` says so until then.
         """
         now = self._house.clock()
         wait = await self._house.buckets.take(
@@ -242,11 +244,12 @@ class Intakes:
                 purpose="identify",
                 subject=session.token_hash,
                 mobile=intake.mobile,
-                language="zh-CN",
+                language=written_for(intake.call_language),
                 now=now,
             )
         )
-        await self._texts.send(ready)
+        with suppress(Unavailable):
+            await self._texts.send(ready)
 
     async def code_sent(self, session: WebSession) -> bool:
         """Whether a code is out that can still be entered."""
@@ -254,6 +257,11 @@ class Intakes:
             return await self._house.people.code_sent(
                 conn, purpose="identify", subject=session.token_hash, now=self._house.clock()
             )
+
+    async def code_late(self, session: WebSession) -> bool:
+        """Whether the last code is still on its way because the text gateway does not take it."""
+        async with self._house.ledger.read() as conn:
+            return await self._texts.code_late(conn, purpose="identify", subject=session.token_hash)
 
     async def take_ticket(
         self, session: WebSession, item_id: str, *, code: str, recording: bool, language: str

@@ -92,6 +92,12 @@ class Openings:
                 Verdict.UNCOVERED: Conflict("lane_uncovered", values),
             }[verdict]
 
+    async def must_be_covered(self, lane: Lane) -> None:
+        """Raise Conflict("lane_uncovered") when nobody on the staff list could ever serve ``lane``."""
+        city = await self._look(self._house.clock())
+        if city.profiles and not intake_rule.covered(lane, city.profiles):
+            raise Conflict("lane_uncovered", field="mode")
+
     async def signs(self, item: ServiceItem) -> bool:
         """Whether anybody on the active staff list serves ``item`` in sign language."""
         city = await self._look(self._house.clock())

@@ -110,6 +110,10 @@ class Places:
         point = min(max(exact.point_seconds, low), high)
         return replace(told, low_seconds=low, high_seconds=high, point_seconds=point)
 
+    async def rings(self, ticket: TicketId) -> Place | None:
+        """The place of a ticket that rings at a desk just now; ``None`` for any other. Raises Unavailable."""
+        return (await self.recent()).rings(ticket)
+
     # -- pages of this node --------------------------------------------------------------------------------
 
     async def opened(self, ticket: TicketId) -> None:
@@ -181,7 +185,7 @@ class Places:
 
     def _push(self, ticket: TicketId, shown: PlaceChanged, replica: Replica) -> None:
         home = self._house.catalogue.district(replica.home_of(ticket))
-        self._house.hub.push(citizen_topic(ticket), _text(_as_told(shown, home)))
+        self._house.hub.push(citizen_topic(ticket), _text(as_told(shown, home)))
 
 
 def as_shown(place: Place, district: District) -> Place:
@@ -191,19 +195,7 @@ def as_shown(place: Place, district: District) -> Place:
     return replace(place, low_seconds=None, high_seconds=None, point_seconds=None, expected_seconds=None)
 
 
-def place_message(place: Place, home: District) -> PlaceChanged:
-    """A place as told to the page: what ``home`` shows of it, in minutes rounded outwards."""
-    low, high = place.low_seconds, place.high_seconds
-    message = PlaceChanged(
-        ahead=place.ahead,
-        low_minutes=None if low is None else int(low // 60),
-        high_minutes=None if high is None else max(1, -int(-high // 60)),
-        agents=place.agents_on_duty,
-    )
-    return _as_told(message, home)
-
-
-def _as_told(message: PlaceChanged, home: District) -> PlaceChanged:
+def as_told(message: PlaceChanged, home: District) -> PlaceChanged:
     """What ``home`` shows of a place."""
     if not home.show_place:
         message = replace(message, ahead=None)

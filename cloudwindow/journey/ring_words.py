@@ -2,6 +2,7 @@
 
 from cloudwindow.domain.catalogue import Text
 from cloudwindow.domain.ticket import Ticket
+from cloudwindow.journey.code_words import written_for
 
 NEARLY_TEXT = Text(
     zh="【云窗口】{number} 号快轮到您了，请准备好接听。打开链接即可：{link}",
@@ -20,5 +21,5 @@ RING_TEXT = Text(
 
 def filled(text: Text, ticket: Ticket, link: str, *, minutes: int = 0) -> str:
     """``text`` about ``ticket`` in the language its citizen chose for the call."""
-    spoken = text.in_language("en" if ticket.language == "en" else "zh-CN")
+    spoken = text.in_language(written_for(ticket.language))
     return spoken.format(number=ticket.number, link=link, minutes=minutes)

@@ -115,6 +115,14 @@ class Texts:
             said = {"mobile": mobile, "text": text}
             await self.put(conn, f"code.{purpose}", subject, _code_mark(now), now=now, said=said)
 
+    async def code_late(self, conn: Connection, *, purpose: str, subject: str) -> bool:
+        """Whether the gateway has not taken the last code yet; it is tried again by itself."""
+        sent_at = await self._house.people.code_sent_at(conn, purpose=purpose, subject=subject)
+        if sent_at is None:
+            return False
+        key = rules.key_of(f"code.{purpose}", subject, _code_mark(sent_at))
+        return await self._house.outbox.failing(conn, key)
+
     async def _coded(self, conn: Connection, purpose: str, subject: str, language: str, now: float) -> str:
         code = six_digits(self._house.random)
         await self._house.people.set_code(conn, purpose=purpose, subject=subject, code=code, now=now)

@@ -257,6 +257,7 @@ class StandingView:
     """
     The number and what it waits for: all that the panel ``ticket`` shows. ``stage`` as in StageChanged.
 
+    ``home`` decides, the agents of ``window`` serve first, in its hours; mostly they are the same.
     ``held_until``: the promised time while it lies ahead, ``held_seconds`` from now; ``nearly``: their turn
     was announced; ``ring_minutes``: how long they are rung back.
     """
@@ -266,6 +267,7 @@ class StandingView:
     version: int
     item: ServiceItem
     home: District
+    window: District
     mobile: str
     place: Place | None
     place_known: bool

@@ -43,7 +43,7 @@ from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
-from cloudwindow.journey.places import Places, as_shown, place_message
+from cloudwindow.journey.places import Places, as_shown
 from cloudwindow.journey.recordings import Recordings
 from cloudwindow.journey.texts import six_digits
 from cloudwindow.journey.views import AgentCard, AsideView, ChatLine, MatterView, StandingView, VisitView
@@ -186,19 +186,22 @@ class Visits:
     async def _shown(self, stand: _Stand) -> dict[str, Any]:
         """The fields of a StandingView; the place is asked for once the ledger is let go."""
         house, now, ticket = self._house, self._house.clock(), stand.card.ticket
-        home = house.catalogue.district(stand.card.home_district)
-        place = await self._place(ticket)
+        home, window = (
+            house.catalogue.district(code) for code in (stand.card.home_district, ticket.home_district)
+        )
+        place, counted = await self._place(ticket)
         return {
             "ticket": ticket,
             "stage": stand.live.stage,
             "version": round(now * 1000),
             "item": house.item_of(ticket.item, ticket.item_version),
             "home": home,
+            "window": window,
             "mobile": mask_mobile(stand.card.mobile),
-            "place": None if place is None else as_shown(place, home),
-            "place_known": place is not None,
-            "open_now": home.calendar.is_open(now),
-            "next_opening": home.calendar.next_opening(now),
+            "place": None if place is None else as_shown(place, window),
+            "place_known": counted,
+            "open_now": window.calendar.is_open(now),
+            "next_opening": window.calendar.next_opening(now),
             "resume_link": f"{house.origin}/resume#{stand.card.resume_secret}",
             "agent": self._card(stand.agent) if stand.agent else None,
             "return_by": _return_by(ticket),
@@ -236,20 +239,25 @@ class Visits:
             case, language, ticket=ticket.id, document_url=f"/cases/{case.receipt}/documents"
         )
 
-    async def _place(self, ticket: Ticket) -> Place | None:
-        """The place from the line; from the ledger, without a range, while the line is away."""
+    async def _place(self, ticket: Ticket) -> tuple[Place | None, bool]:
+        """
+        The place from the line, and true; while the line does not tell it what the ledger knows, and false.
+
+        Who could serve is not in the ledger: then nothing is said about agents and waits.
+        """
         if ticket.state is not tickets.State.WAITING:
-            return None
+            return None, True
         try:
-            place = await self._places.place(ticket.id)
+            place = await self._places.place(ticket.id) or await self._places.rings(ticket.id)
             if place is not None:
-                return place
+                return place, True
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise
         async with self._house.ledger.read() as conn:
             ahead = await self._house.visits.waiting_before(conn, ticket)
-        return Place(ahead=ahead, of=ahead + 1, agents_on_duty=0, low_seconds=None, high_seconds=None)
+        kept = Place(ahead=ahead, of=ahead + 1, agents_on_duty=0, low_seconds=None, high_seconds=None)
+        return kept, False
 
     # --- the socket --------------------------------------------------------------------------------------
 
@@ -320,10 +328,7 @@ class Visits:
         except CloudWindowError as error:
             if error.code != "line_unavailable":
                 raise
-            place = await self._place(live.ticket)
-            if place is not None:
-                message = place_message(place, self._house.catalogue.district(live.ticket.home_district))
-                await self._house.hub.tell(citizen_topic(live.ticket.id), message)
+            await self._house.hub.tell(citizen_topic(live.ticket.id), PanelChanged(panels=("ticket",)))
 
     def calm(self, ticket: str) -> bool:
         """Whether nothing will happen to this ticket's page soon."""

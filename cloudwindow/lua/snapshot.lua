@@ -34,7 +34,8 @@ for _, id in ipairs(call("SMEMBERS", K .. "agents")) do
   agents[#agents + 1] = {agent = id, district = a.district, skills = a.skills, languages = a.languages,
     modes = a.modes, serves = a.serves, state = a.state, since = tonumber(a.since), reason = a.reason,
     ticket = a.ticket or string.match(a.calls or "", "([^>,]+)>[^,]*$") or "", offer = a.offer or "", calls = a.calls or "",
-    capacity = tonumber(a.capacity), present = not a.lost and call("ZSCORE", K .. "presence", id) and true or false}
+    capacity = tonumber(a.capacity), leaving = a.leaving or "",
+    present = not a.lost and call("ZSCORE", K .. "presence", id) and true or false}
 end
 for _, kept in ipairs({"offers", "grace", "held"}) do
   for _, ticket in ipairs(call("ZRANGE", K .. kept, 0, -1)) do other(ticket) end

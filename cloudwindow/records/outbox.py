@@ -41,6 +41,13 @@ class Outbox:
         done = await conn.execute(new.on_conflict_do_nothing(index_elements=["key"]))
         return done.rowcount == 1
 
+    async def failing(self, conn: AsyncConnection, key: str) -> bool:
+        """Whether the message of this key was tried, was not taken, and is to be tried again."""
+        query = select(TABLE.c.key).where(
+            TABLE.c.key == key, TABLE.c.state == State.WAITING, TABLE.c.reason != ""
+        )
+        return (await conn.execute(query)).first() is not None
+
     async def any_due(self, conn: AsyncConnection, now: float) -> bool:
         """Whether any node may take a message."""
         return (await conn.execute(ANY_DUE, {"now": now})).first() is not None

@@ -24,7 +24,7 @@ from cloudwindow.domain.estimate import (
     time_for,
 )
 from cloudwindow.domain.ids import DistrictCode, StaffId
-from cloudwindow.domain.load import Crew, LaneLoad
+from cloudwindow.domain.load import SOON_GONE, Crew, LaneLoad
 from cloudwindow.domain.match import CLOSED, AgentProfile, Lane, ring_word
 
 TIANHE, HUADU = DistrictCode("440106"), DistrictCode("440114")
@@ -110,6 +110,12 @@ def test_who_will_not_be_reached_before_the_last_shift_ends_is_told_no_wait() ->
     going = replace(crew(2, "HR"), ends=(NOW + 600.0, NOW + 900.0))
     assert outlook([load(4)], [going]).expected_wait(lane(), NOW) == pytest.approx(600.0)
     assert outlook([load(20)], [going]).expected_wait(lane(), NOW) is None
+
+
+def test_who_goes_on_a_break_after_the_call_is_not_waited_for() -> None:
+    stay, some, all_of_them = (replace(crew(10, "HR"), ends=(SOON_GONE,) * leaving) for leaving in (0, 5, 10))
+    assert wait([load(20)], [some]) == pytest.approx(2 * wait([load(20)], [stay]))
+    assert outlook([load(20)], [all_of_them]).expected_wait(lane(), NOW) is None
 
 
 def test_who_gives_up_shortens_the_wait_of_the_others() -> None:

@@ -211,7 +211,7 @@ async def compare(town: Town, node: Follower) -> None:
     by_lane: Any = {one.lane: one for one in node.replica.loads()}
     assert by_lane == {one.lane: one for one in await town.line.load()}
     by_agent = {one.agent: one for one in node.replica.agents()}
-    unheard: dict[str, Any] = {"pull": False, "leaving": "", "rings_until": None}
+    unheard: dict[str, Any] = {"pull": False, "rings_until": None}
     known = [replace(one, **unheard) for one in await town.line.agents()]
     assert by_agent == {one.agent: one for one in known}
     for ticket, shows in node.pages.items():

@@ -124,6 +124,17 @@ async def test_a_time_that_is_none_is_refused_with_a_stable_code(
     assert (told.status, told.code) == (status, code)
 
 
+async def test_what_was_typed_for_a_time_that_went_by_is_there_for_the_next_one(
+    city: City, visitor: Browser
+) -> None:
+    who = newcomer()
+    await visitor.page("/items/HR01/book")
+    gone = await visitor.post("/items/HR01/book/start", about(city, who) | {"at": "1", "window": "440114"})
+    assert gone.status == 410
+    other = await visitor.get("/items/HR01/book/start?window=440114&at=1779242400&language=zh")
+    assert who.id_number in other.text
+
+
 @pytest.mark.parametrize(
     "path",
     [

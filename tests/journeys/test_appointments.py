@@ -562,6 +562,8 @@ async def test_another_district_is_offered_only_while_it_can_serve_and_the_case_
     ticket = await visitor.take()
     assert (ticket.home_district, ticket.number[0]) == (TIANHE, "D")
     assert (await town.case(ticket.application)).home_district == HUADU
+    view = await visitor.view()
+    assert (view.home.code, view.window.code, view.open_now) == (HUADU, TIANHE, True)
 
 
 async def test_when_what_waits_fills_the_day_no_number_is_given(town: Town) -> None:

@@ -56,9 +56,9 @@ async def test_without_the_line_a_number_is_given_and_offered_when_it_is_back(
     second = await town.visitor()
     await second.take_number()
     await second.open()
-    places = [(await one.view()).place for one in (first, second)]
-    assert [one.ahead for one in places if one] == [0, 1]
-    assert all(one.low_seconds is None for one in places if one)
+    views = [await one.view() for one in (first, second)]
+    assert [(one.place.ahead, one.place_known) for one in views if one.place] == [(0, False), (1, False)]
+    assert all(one.place.low_seconds is None for one in views if one.place)
     own_line.start()
     await town.sweep()
     desk = await town.agent("mei")

@@ -4,23 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cloudwindow.domain.ids import TicketId
-from cloudwindow.domain.match import Place
-from cloudwindow.journey.places import Places, place_message
+from cloudwindow.domain.messages import AgentAway, AgentStay, PlaceChanged
+from cloudwindow.journey.places import Places, as_told
 from cloudwindow.journey.promises import FEWEST_CASES, wait_record
 from cloudwindow.records import promises
 from cloudwindow.records.promises import Record
 from tests.journeys.town import HUADU, Town
 
-PLACE = Place(
-    ahead=3,
-    of=9,
-    agents_on_duty=4,
-    low_seconds=240,
-    high_seconds=600,
-    point_seconds=400.0,
-    expected_seconds=380.0,
-    home_district=HUADU,
-)
+TOLD = PlaceChanged(ahead=3, low_minutes=4, high_minutes=10, agents=4)
 
 
 async def records(town: Town) -> Mapping[str, Record]:
@@ -74,6 +65,22 @@ async def test_no_wait_is_shown_to_who_comes_after_all_that_the_shift_allows(tow
     assert (after.agents_on_duty, after.high_seconds) == (1, None)
 
 
+async def test_who_goes_on_a_break_after_the_call_is_not_counted_on(town: Town) -> None:
+    _, desk = await town.in_call()
+    visitor = await town.citizen()
+    before = (await visitor.view()).place
+    await desk.say(AgentAway(reason="break"))
+    leaving = (await visitor.view()).place
+    await desk.say(AgentStay())
+    again = (await visitor.view()).place
+    assert before is not None
+    assert leaving is not None
+    assert again is not None
+    assert before.high_seconds is not None
+    assert (leaving.agents_on_duty, leaving.high_seconds) == (1, None)
+    assert again.high_seconds == before.high_seconds
+
+
 async def test_nothing_is_promised_while_nobody_is_on_duty(town: Town) -> None:
     visitor = await town.citizen()
     await town.pass_time(300)
@@ -96,11 +103,11 @@ async def test_who_leaves_after_the_range_was_over_counts_against_us(town: Town)
 
 async def test_a_district_may_hide_the_place_or_the_wait(town: Town) -> None:
     home = town.house.catalogue.district(HUADU)
-    shown = place_message(PLACE, home)
+    shown = as_told(TOLD, home)
     assert (shown.ahead, shown.low_minutes, shown.high_minutes) == (3, 4, 10)
-    no_wait = place_message(PLACE, replace(home, show_wait=False))
+    no_wait = as_told(TOLD, replace(home, show_wait=False))
     assert (no_wait.ahead, no_wait.low_minutes, no_wait.high_minutes) == (3, None, None)
-    no_place = place_message(PLACE, replace(home, show_place=False))
+    no_place = as_told(TOLD, replace(home, show_place=False))
     assert (no_place.ahead, no_place.low_minutes, no_place.high_minutes) == (None, 4, 10)
 
 

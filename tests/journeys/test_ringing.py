@@ -173,6 +173,8 @@ async def test_a_message_speaks_the_language_of_the_call(town: Town) -> None:
     ticket = await town.ticket(english.ticket)
     assert isinstance(NEARLY_TEXT, Text)
     assert "nearly your turn" in filled(NEARLY_TEXT, ticket, "link")
+    assert town.house.demo_sms is not None
+    assert "Staff never ask for it" in town.house.demo_sms.sent()[-1].text
 
 
 async def test_of_many_who_left_the_page_everybody_near_is_found(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudwindow.domain.errors import BadInput
+from cloudwindow.domain.errors import BadInput, Conflict
 from cloudwindow.domain.messages import AgentAvailable, AgentAway
 from cloudwindow.journey import taking
 from cloudwindow.journey.calls import Onward
@@ -154,6 +154,14 @@ async def test_a_transfer_that_changes_nothing_is_refused(town: Town) -> None:
     assert await town.ticket(visitor.ticket) == before
 
 
+async def test_nobody_is_passed_on_to_wait_for_somebody_who_is_not_employed(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    before = await town.ticket(visitor.ticket)
+    with pytest.raises(Conflict, match="lane_uncovered"):
+        await town.made.desks.transfer(desk.staff, Onward(mode="sign"), "other")
+    assert await town.ticket(visitor.ticket) == before
+
+
 async def test_a_break_that_was_asked_for_is_shown_until_it_begins(town: Town) -> None:
     visitor, desk = await town.in_call()
     await desk.say(AgentAway(reason="break"))
@@ -223,10 +231,10 @@ async def test_a_parked_citizen_reads_when_and_by_whom_they_are_rung(town: Town)
 async def test_a_citizen_passed_on_reads_for_whom_they_wait(town: Town) -> None:
     visitor, desk = await town.in_call()
     assert (await visitor.view()).set_aside is None
-    await town.made.desks.transfer(desk.staff, Onward(mode="sign"), "other_mode")
+    await town.made.desks.transfer(desk.staff, Onward(mode="audio"), "other_mode")
     view = await visitor.view()
     assert view.set_aside is not None
-    assert (view.set_aside.kind, view.set_aside.agent, view.ticket.mode) == ("passed_on", None, "sign")
+    assert (view.set_aside.kind, view.set_aside.agent, view.ticket.mode) == ("passed_on", None, "audio")
 
 
 async def test_the_board_tells_of_lendings_and_of_leaving(town: Town) -> None:

@@ -191,6 +191,18 @@ async def test_each_citizen_sees_how_many_are_before_them(town: Town) -> None:
     assert page.last("place.changed")["ahead"] == 1
 
 
+async def test_whoever_rings_at_a_desk_is_not_told_that_nobody_is_there(town: Town) -> None:
+    visitor = await town.citizen()
+    view = await visitor.view()
+    assert view.place is not None
+    assert (view.place.agents_on_duty, view.place_known) == (0, True)
+    desk = await town.agent("mei")
+    assert await desk.offered() is not None
+    view = await visitor.view()
+    assert view.place is not None
+    assert (view.place.ahead, view.place.agents_on_duty, view.place_known) == (0, 1, True)
+
+
 async def test_a_page_that_was_called_in_vain_is_told_its_place_again(town: Town) -> None:
     visitor = await town.citizen()
     desk = await town.agent("mei")

@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from cloudwindow.app import catalogue_of
 from cloudwindow.config import Config
+from cloudwindow.domain.outbox import State
 from cloudwindow.records import events, tables
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.visits import Visits
@@ -31,12 +32,15 @@ from tests.nemesis.crowd import Agent, Citizen, World
 from tests.nemesis.faults import KINDS, Injector, cannot, schedule
 from tests.nemesis.history import EventRow, History, Kept, SessionRow, TicketRow, violations
 from tests.nemesis.stage import AGENTS, Stage, all_ready, alone, pair
+from tests.nemesis.texts import TextRow, Texts
 from tests.nemesis.watcher import Watcher
 
 CITIZENS = 8
 DRAIN_SECONDS = 150.0
 """Longer than any way back to the line takes when everybody is there: an unanswered call rings for a minute,
 a vanished agent has 30 seconds, a clock that was set right is at most three quarters of a minute late."""
+SETTLE_SECONDS = 60.0
+"""Longer than a text message waits for its next try once the carrier is back, or for the node that had it."""
 STAGES = {"pair": pair, "alone": alone}
 
 
@@ -53,6 +57,9 @@ async def run(given: argparse.Namespace, folder: Path) -> list[str]:
         unserved = await _the_people(given, stage, history, wanted)
         if stage.wire is not None:
             history.seen["answers and requests cut"] = stage.wire.cuts
+        await _texts_settled(stage)
+        again = sum(one.times - 1 for one in stage.carrier.carried.values())
+        history.seen |= {"texts carried": len(stage.carrier.carried), "texts handed over again": again}
         for node in stage.nodes:
             node.stop()
         kept = await ledger_of(stage)
@@ -65,7 +72,7 @@ async def _the_people(
 ) -> list[str]:
     """Citizens and agents under faults, and then in peace; who was not served, and offers out of turn."""
     streets = {str(one.code): str(one.streets[0].code) for one in catalogue_of(Config()).districts}
-    world = World(stage.nodes, history, streets)
+    world = World(stage.nodes, history, streets, stage.carrier)
     agents = [Agent(world, account, _chance(given.seed, account)) for account, _ in AGENTS]
     citizens = [Citizen(world, _chance(given.seed, f"citizen {one}")) for one in range(CITIZENS)]
     watcher = Watcher(stage.direct_url)
@@ -94,7 +101,8 @@ async def _the_people(
 
 
 async def _peace(stage: Stage) -> None:
-    """No more faults: clocks right, wire whole, everybody awake."""
+    """No more faults: clocks right, wire whole, carrier there, everybody awake."""
+    stage.carrier.mend()
     if stage.wire is not None:
         stage.wire.mend()
     for node in stage.nodes:
@@ -106,6 +114,22 @@ def _chance(seed: int, who: str) -> random.Random:
     return random.Random(f"{seed} {who}")
 
 
+async def _texts_settled(stage: Stage) -> None:
+    """Give the last text messages time to leave; which did not, the checks say."""
+    waits = select(tables.outbox.c.key).where(tables.outbox.c.state == State.WAITING).limit(1)
+    ledger = await Ledger.open(stage.ledger_url)
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while True:
+                    async with ledger.read() as conn:
+                        if (await conn.execute(waits)).first() is None:
+                            return
+                    await asyncio.sleep(0.5)
+    finally:
+        await ledger.close()
+
+
 async def ledger_of(stage: Stage) -> Kept:
     """What the ledger keeps, read when nobody writes any more."""
     visits = Visits(Vault.open_at(stage.folder / "data", None))
@@ -114,6 +138,7 @@ async def ledger_of(stage: Stage) -> Kept:
         async with ledger.read() as conn:
             tickets = (await conn.execute(select(tables.ticket))).all()
             sessions = (await conn.execute(select(tables.session))).all()
+            texts = (await conn.execute(select(tables.outbox))).all()
             happened = await events.since(conn, 0, 1_000_000)
             cases = {one.case for one in happened}
             chat = [one.text for case in cases for one in await visits.chat(conn, case, limit=10_000)]
@@ -159,6 +184,21 @@ async def ledger_of(stage: Stage) -> Kept:
         ],
         chat=chat,
         broken=broken,
+        texts=Texts(
+            rows=[
+                TextRow(
+                    key=row.key,
+                    kind=row.kind,
+                    about=row.about,
+                    mark=row.mark,
+                    state=row.state,
+                    reason=row.reason,
+                    tries=row.tries,
+                )
+                for row in texts
+            ],
+            carried=stage.carrier.carried,
+        ),
     )
 
 

@@ -18,9 +18,9 @@ from typing import Any, cast
 from aiohttp import ClientError, ClientSession, ClientTimeout, CookieJar
 
 from cloudwindow.config import Config
-from cloudwindow.domain.showings import mask_mobile
 from cloudwindow.journey import Journey
 from tests.handlers.people import Answer, Applicant, Browser, City, Live, applicant
+from tests.nemesis.carrier import Carrier
 from tests.nemesis.history import History
 from tests.nemesis.stage import PASSWORD, Node
 
@@ -28,12 +28,17 @@ ANSWER_SECONDS = 8.0
 SILENCE_SECONDS = 12.0
 """A page that hears nothing for so long opens its socket anew, as ours does when a heartbeat is missing."""
 PAUSE_SECONDS = 0.4
+CODE_SECONDS = 90.0
+"""A promised code is here by then: a node that died is stood in for after 30 s, the carrier comes back."""
+AWAY_SECONDS = 20.0
+"""Who asked to be rung looks by themselves after so long."""
 ITEM = "HR01"
 WRITING_SHARE = 0.4
 """Of the visits: an agent may hold several of them at once."""
 PLACES = ("440114", "440106", "440113")
 
 NUMBER = re.compile(r"<title>\s*([A-Z]\d+) ·")
+CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 TROUBLE = (ClientError, OSError, TimeoutError, ConnectionError, asyncio.IncompleteReadError)
 
 
@@ -44,6 +49,7 @@ class World:
     nodes: list[Node]
     history: History
     streets: Mapping[str, str]
+    carrier: Carrier
     began: float = field(default_factory=time.monotonic)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     serials: Any = field(default_factory=lambda: count(1))
@@ -167,6 +173,7 @@ class Citizen:
     chance: random.Random
     number: str = ""
     writes: bool = False
+    waits_for_text: int | None = None
 
     async def come_and_go(self) -> None:
         """Visit after visit, until the run closes."""
@@ -213,7 +220,7 @@ class Citizen:
         return holder
 
     async def _begin(self, phone: Phone, who: Applicant, district: str) -> str:
-        """Say who you are; the code that the phone received, empty if its node died with it."""
+        """Say who you are; the code that the phone receives."""
         if (await phone.get(f"/items/{ITEM}/start")).status != 200:
             return ""
         about = {
@@ -226,16 +233,16 @@ class Citizen:
             "id_number": who.id_number,
             "mobile": who.mobile,
         }
+        carrier = self.world.carrier
+        had = carrier.had(who.mobile)
         if (await phone.post(f"/items/{ITEM}/start", about)).status != 303:
             return ""
-        shown = await phone.get("/demo")
-        pattern = re.escape(mask_mobile(who.mobile)) + r"</span></p><p[^>]*>[^<]*?(\d{6})"
-        found = re.search(pattern, shown.text)
+        found = CODE.search(await carrier.text_to(who.mobile, had, CODE_SECONDS))
         if found is None:
-            self.world.history.count("code lost with its node")
+            self.world.fact("no code", who.mobile)
             return ""
         await phone.get(f"/items/{ITEM}/confirm")
-        return found[1]
+        return found[0]
 
     async def _press(self, phone: Phone, code: str) -> None:
         """Press «take a number»."""
@@ -255,7 +262,16 @@ class Citizen:
                 self.world.history.count("citizen's page lost")
             finally:
                 await shut(page)
+            await self._away(who)
+
+    async def _away(self, who: Applicant) -> None:
+        """The page is closed: for a moment, or until the phone rings."""
+        if self.waits_for_text is None:
             await asyncio.sleep(self.chance.random() * 2)
+            return
+        if not await self.world.carrier.text_to(who.mobile, self.waits_for_text, AWAY_SECONDS):
+            self.world.history.count("came back without a text")
+        self.waits_for_text = None
 
     async def _at_the_page(self, phone: Phone, page: Live, who: Applicant) -> bool:
         """Do what the page asks for; whether the visit has ended. False: open the page anew."""
@@ -280,10 +296,21 @@ class Citizen:
             elif (stage == "waiting" and whim < 0.08) or (stage == "in_call" and whim < 0.06):
                 await self._leave(phone, who)
                 return True
+            elif stage == "waiting" and whim < 0.18:
+                await self._step_away(phone, who)
+                return False
             elif whim < 0.25:
                 return False
             elif stage == "in_call" and whim < 0.5:
                 await self._say(page, who.mobile)
+
+    async def _step_away(self, phone: Phone, who: Applicant) -> None:
+        """Ask to be rung by text; the page is closed after this."""
+        await phone.get("/visit")
+        had = self.world.carrier.had(who.mobile)
+        if (await phone.post("/visit/callback", {"wanted": "1"})).status == 303:
+            self.world.history.count("stepped away")
+            self.waits_for_text = had
 
     async def _say(self, page: Live, who: str) -> None:
         words = f"{who}-{self.chance.getrandbits(40):010x}"

@@ -24,6 +24,8 @@ KINDS = (
     "clock",
     "kill-agent",
     "stop-agent",
+    "texts-away",
+    "texts-mute",
 )
 
 
@@ -107,6 +109,10 @@ class Injector:
                 agent.vanish(fault.seconds * (5 if fault.target % 4 == 0 else 1))
             case "stop-agent":
                 agent.stand_still(fault.seconds)
+            case "texts-away":
+                stage.carrier.away(fault.seconds)
+            case "texts-mute":
+                stage.carrier.mute(fault.seconds)
 
 
 def cannot(kind: str, stage: Stage) -> str:

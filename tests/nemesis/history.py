@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudwindow.domain.match import FULL, WEIGHTS, fits
+from tests.nemesis.texts import Texts, text_violations
 
 OVER = {"session.ended", "session.closed", "ticket.requeued", "ticket.released", "ticket.left"}
 """After one of these nobody holds the ticket's call any more."""
@@ -76,6 +77,7 @@ class Kept:
     events: Sequence[EventRow]
     chat: Sequence[str] = ()
     broken: Sequence[str] = ()
+    texts: Texts = field(default_factory=Texts)
 
 
 @dataclass(slots=True)
@@ -110,8 +112,23 @@ def violations(history: History, kept: Kept) -> list[str]:
         *lost_outcomes(history.of("outcome"), kept),
         *lost_or_doubled_words(history.of("said"), kept),
         *taken_back(history.of("left"), kept),
+        *(f"no code: {one.who} was told at {one.at:.1f} s that one is sent" for one in history.of("no code")),
+        *text_violations(kept.texts, *told_by_text(kept)),
         *(f"chain: the events of case {case} are not as they were written" for case in kept.broken),
     ]
+
+
+def told_by_text(kept: Kept) -> tuple[list[str], list[tuple[str, int]]]:
+    """Whom the ledger says it told by text: tickets near their turn, and (ticket, epoch) of calls."""
+    calls = {one.id: one for one in kept.sessions}
+    nearly, rung = [], []
+    for event in kept.events:
+        if event.kind == "ticket.nearly_told" and event.payload.get("by") == "text":
+            nearly.append(str(event.payload["ticket"]))
+        elif event.kind == "ticket.rung_by_text" and event.payload.get("session") in calls:
+            call = calls[event.payload["session"]]
+            rung.append((call.ticket, call.epoch))
+    return nearly, rung
 
 
 def lost_tickets(numbers: Sequence[Fact], kept: Kept) -> Iterable[str]:

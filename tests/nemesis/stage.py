@@ -35,6 +35,8 @@ from cloudwindow.staff_auth import StaffPasswords
 from cloudwindow.vault import Vault
 from tests.gateways.databases import PostgresServer
 from tests.gateways.redis_server import RedisServer, wheel
+from tests.nemesis.carrier import Carrier
+from tests.nemesis.node import CARRIER
 from tests.nemesis.wire import Wire
 
 READY_SECONDS = 120.0
@@ -82,7 +84,7 @@ class Node:
         """Start the process; it writes into ``log``."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cloudwindow", self.command],
+                [sys.executable, "-m", "tests.nemesis.node", self.command],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -142,6 +144,7 @@ class Stage(Protocol):
     folder: Path
     nodes: list[Node]
     wire: Wire | None
+    carrier: Carrier
     ledger_url: str
 
     @property
@@ -163,6 +166,7 @@ class Pair:
     ledger_url: str
     server: RedisServer
     wire: Wire | None
+    carrier: Carrier
     nodes: list[Node]
 
     @property
@@ -187,6 +191,7 @@ class Alone:
 
     folder: Path
     ledger_url: str
+    carrier: Carrier
     nodes: list[Node]
     wire: Wire | None = None
 
@@ -233,8 +238,8 @@ async def pair(folder: Path) -> AsyncIterator[Stage]:
         await wire.start()
         nodes = [_node(folder, name, "web", url, wire.url) for name in ("one", "two")]
         try:
-            async with _kept(nodes):
-                yield Pair(folder, url, server, wire, nodes)
+            async with _carrier(folder) as carrier, _kept(nodes):
+                yield Pair(folder, url, server, wire, carrier, nodes)
         finally:
             await wire.stop()
             server.kill()
@@ -246,8 +251,23 @@ async def alone(folder: Path) -> AsyncIterator[Stage]:
     config = Config(data_dir=folder / "data")
     await _prepare(config.data_dir, config.ledger_url)
     nodes = [_node(folder, "run", "run", "", "")]
-    async with _kept(nodes):
-        yield Alone(folder, config.ledger_url, nodes)
+    async with _carrier(folder) as carrier, _kept(nodes):
+        yield Alone(folder, config.ledger_url, carrier, nodes)
+
+
+@asynccontextmanager
+async def _carrier(folder: Path) -> AsyncIterator[Carrier]:
+    """The phone network the nodes of ``folder`` know."""
+    carrier = Carrier(_carrier_socket(folder))
+    await carrier.start()
+    try:
+        yield carrier
+    finally:
+        await carrier.stop()
+
+
+def _carrier_socket(folder: Path) -> Path:
+    return folder / "carrier"
 
 
 @asynccontextmanager
@@ -290,7 +310,7 @@ def _node(folder: Path, name: str, command: str, ledger: str, line: str) -> Node
         offer_seconds=6,
         trusted_proxy_hops=1,
         log_level="WARNING",
-    )
+    ) | {CARRIER: str(_carrier_socket(folder))}
     clock = None
     if command == "web" and FAKETIME is not None:
         clock = folder / f"clock-{name}"

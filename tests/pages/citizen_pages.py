@@ -104,6 +104,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "confirm": ("confirm", CONFIRM),
+    "confirm-late": ("confirm", CONFIRM | {"code_late": True}),
     "confirm-wrong": ("confirm", CONFIRM | {"errors": [("code", "code_wrong", "验证码不对，请重新输入。")]}),
     "resume": ("resume", {}),
     "cases": ("cases", {}),
@@ -175,8 +176,12 @@ PAGES |= {
 }
 PAGES |= {f"visit-{name}": ("visit", {"visit": view}) for name, view in VISITS.items()}
 HERE = VISITS["waiting"].home
+PAGES["visit-elsewhere"] = (
+    "visit",
+    {"visit": replace(VISITS["waiting"], window=sample.catalogue().district("440106"))},
+)
 PAGES |= {
-    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], home=home)})
+    f"visit-hidden-{part}": ("visit", {"visit": replace(VISITS["waiting"], window=home)})
     for part, home in (("place", replace(HERE, show_place=False)), ("wait", replace(HERE, show_wait=False)))
 }
 

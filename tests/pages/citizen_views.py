@@ -220,6 +220,7 @@ def visit(
         version=3,
         item=of,
         home=catalogue().district(HOME),
+        window=catalogue().district(HOME),
         street="新华街道",
         applicant="陈*岚",
         capacity="own",

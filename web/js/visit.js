@@ -133,6 +133,10 @@ function showPlace({ ahead, low_minutes, high_minutes, agents }) {
   const range = low_minutes === null || high_minutes === null ? "–" : low_minutes < high_minutes ? `${low_minutes}–${high_minutes}` : String(high_minutes);
   write(page, "range", range);
   const state = page.querySelector('.ticket-card[data-state="waiting"]:not([data-aside]) [data-role="state"]');
+  const unstaffed = page.querySelector('[data-role="unstaffed"]');
+  if (unstaffed instanceof HTMLElement) unstaffed.hidden = agents > 0;
+  const uncounted = page.querySelector('[data-role="uncounted"]');
+  if (uncounted instanceof HTMLElement) uncounted.hidden = true;
   if (state) state.textContent = ahead === 0 && agents > 0 ? t("Next, you are called") : t("You are in the line");
 }
 

@@ -45,12 +45,20 @@ class Coturn:
     @property
     def url(self) -> str:
         """Where browsers find it."""
-        return f"turn:{RELAY_HOST}:{self.port}?transport=udp"
+        return self.over("udp")
+
+    def over(self, transport: str) -> str:
+        """Where browsers find it that speak ``udp`` or ``tcp`` with it."""
+        return f"turn:{RELAY_HOST}:{self.port}?transport={transport}"
 
 
 @asynccontextmanager
-async def coturn(folder: Path) -> AsyncIterator[Coturn]:
-    """Start coturn as ``deploy/coturn/start`` does; only port, certificate and loopback differ."""
+async def coturn(folder: Path, workers: str = WORKER_HOST) -> AsyncIterator[Coturn]:
+    """
+    Start coturn as ``deploy/coturn/start`` does; only port, certificate and loopback differ.
+
+    ``workers`` are the addresses it leads to, separated by blanks.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((RELAY_HOST, 0))
         port = probe.getsockname()[1]
@@ -60,7 +68,7 @@ async def coturn(folder: Path) -> AsyncIterator[Coturn]:
         "TURN_SECRET": SECRET,
         "TURN_REALM": REALM,
         "TURN_ADDRESS": RELAY_HOST,
-        "TURN_WORKERS": WORKER_HOST,
+        "TURN_WORKERS": workers,
     }
     options = [f"--listening-port={port}", "--no-tls", "--no-dtls", "--allow-loopback-peers"]
     process = await asyncio.create_subprocess_exec(

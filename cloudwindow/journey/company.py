@@ -287,12 +287,8 @@ class Company:
                 await self._offer(id, message)
             case CallReceiving():
                 await self._receive(id, message)
-            case CallDevices():
-                await self._devices(id, message)
-            case CallQuality() | CallSetup():
-                async with self._house.ledger.read() as conn:
-                    _, session = await self._present(conn, id)
-                await self._contact.measured(session, "third", message)
+            case CallDevices() | CallQuality() | CallSetup():
+                await self._told(id, message)
             case CallHangUp():
                 await self.leave(id)
             case ChatSay():
@@ -368,9 +364,16 @@ class Company:
             raise Conflict("no_call")
         await self._calls.name_ways(third_topic(id))
 
-    async def _devices(self, id: str, message: CallDevices) -> None:
+    async def _told(self, id: str, message: CallDevices | CallQuality | CallSetup) -> None:
+        """What a page sends and measures; outside a call, or before it is back in it, that means nothing."""
         async with self._house.ledger.read() as conn:
-            party, session = await self._present(conn, id)
+            party = await self._house.third_parties.one(conn, id)
+            session = await self._house.visits.session(conn, party.session)
+        if party.state is not State.PRESENT or session.state not in RUNNING:
+            return
+        if not isinstance(message, CallDevices):
+            await self._contact.measured(session, "third", message)
+            return
         told = PeerDevices(
             camera=message.camera, microphone=message.microphone, reason=message.reason, member=party.member
         )

@@ -44,7 +44,7 @@ async def test_two_browsers_that_know_only_the_relay_see_and_hear_each_other(
 async def test_two_browsers_reach_each_other_over_the_relay_and_janus_behind_it(tmp_path: Path) -> None:
     """Each person has two connections there, and both go through the relay."""
     async with (
-        coturn(tmp_path, own_address()) as relay,
+        coturn(tmp_path, host=own_address(), workers=own_address()) as relay,
         chromium_windows() as new_window,
         opened(new_window) as stage,
         through_janus(stage, tmp_path / "janus"),

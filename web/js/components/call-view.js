@@ -27,7 +27,7 @@ export class CallView extends EventTarget {
   /** @type {MediaStream | null} */ #stream = null;
   /** @type {CallState} */ #state = "connecting";
   #still = "";
-  #peerSends = { camera: true, microphone: true };
+  #peerSends = { camera: true, microphone: true, reason: "ok" };
   /** @type {"user" | "environment"} */ #facing = "user";
   /** What the last attempt to open devices lacked; `reason` says besides what happens to them now. */
   #lack = "ok";
@@ -315,7 +315,7 @@ export class CallView extends EventTarget {
   /** @param {{ camera: boolean, microphone: boolean, reason: string, member?: string }} message */
   #showPeer({ camera, microphone, reason, member }) {
     if (member) return;
-    this.#peerSends = { camera, microphone };
+    this.#peerSends = { camera, microphone, reason };
     this.watch.peer({ camera, microphone, reason });
     this.#showWaiting();
     video(this.stage, "remote").classList.toggle("video-stage__remote--dark", !camera);
@@ -326,7 +326,12 @@ export class CallView extends EventTarget {
     const waiting = part(this.stage, "waiting");
     const flows = this.#state === "connected";
     if (waiting) waiting.hidden = flows && this.#peerSends.camera && !this.#still;
-    write(this.stage, "waiting-text", flows ? this.#still || t("The other side has switched the camera off") : stateWords(this.#state));
+    write(this.stage, "waiting-text", flows ? this.#still || this.#darkWords() : stateWords(this.#state));
+  }
+
+  /** Who has no picture has not always wished it so. */
+  #darkWords() {
+    return this.#peerSends.reason === "ok" ? t("The other side has switched the camera off") : t("No picture from the other side");
   }
 
   /**

@@ -183,7 +183,7 @@ export class DeviceTest {
   #finish({ echo, way, relayBy = "", rtt = null, loss = null }) {
     const reason = this.#opened?.reason ?? "unsupported";
     this.#tell({
-      camera: this.#opened?.video ? "ok" : reason, microphone: this.#opened?.audio ? "ok" : reason, echo, voice: this.#voice, way, relayBy,
+      camera: this.#opened?.video ? "ok" : reason === "no_device" ? "no_camera" : reason, microphone: this.#opened?.audio ? "ok" : reason, echo, voice: this.#voice, way, relayBy,
       rtt_ms: rtt === null ? null : Math.round(rtt), loss_percent: loss, kbit_up: echo ? this.#kbitUp : null,
       silent: this.#silence.silent, speaker: this.#speaker,
     });

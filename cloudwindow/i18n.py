@@ -92,6 +92,8 @@ def choose(wanted: str | None, accept_language: str) -> str:
 # --- the check -------------------------------------------------------------------------------------------
 
 METHODS = [("templates/**.html", "jinja2"), ("**.py", "python")]
+SCRIPTS = "web/js/"
+"""What is said there must stand in a file of BROWSER: pages are given those words alone."""
 PYTHON_KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "words": None}
 
 
@@ -108,13 +110,17 @@ def said(folder: Path = HERE) -> Iterator[tuple[str, str]]:
         str(scripts), [("**.js", "javascript")], keywords={"t": None}
     ):
         if isinstance(message, str) and message:
-            yield f"web/js/{name}:{line}", message
+            yield f"{SCRIPTS}{name}:{line}", message
 
 
 def untranslated(language: str = "zh-CN") -> list[str]:
     """One line for each sentence that ``language`` lacks."""
     known = texts(language)
-    return [f"{place}: {msgid!r}" for place, msgid in said() if not known.knows(msgid) and msgid.strip()]
+    return [
+        f"{place}: {msgid!r}"
+        for place, msgid in said()
+        if msgid.strip() and not (msgid in known.browser if place.startswith(SCRIPTS) else known.knows(msgid))
+    ]
 
 
 def unequal_labels() -> list[str]:

@@ -609,9 +609,19 @@ MESSAGES: dict[str, type[Message]] = {message.type: message for message in _all(
 FROM_CITIZEN = frozenset(m.type for base in (FromBoth, FromCitizen) for m in _all(base))
 FROM_AGENT = frozenset(m.type for base in (FromBoth, FromAgent) for m in _all(base))
 FROM_THIRD_PARTY = frozenset(
-    {CallPrepare.type, CallOffer.type, CallReceiving.type, CallDevices.type, CallHangUp.type, ChatSay.type}
+    message.type
+    for message in (
+        CallPrepare,
+        CallOffer,
+        CallReceiving,
+        CallDevices,
+        CallHangUp,
+        CallQuality,
+        CallSetup,
+        ChatSay,
+    )
 )
-"""A third party talks and writes; of form and papers they have nothing here."""
+"""A third party talks, writes and measures; of form and papers they have nothing here."""
 
 TEXT_LIMIT = 2_000
 SDP_LIMIT = 32_768

@@ -92,7 +92,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     leaving = Leaving(house, intakes, openings, filling, texts)
     left_desk = LeftDesk(house, intakes, desks, filling, texts)
     aid = Aid(house)
-    company = Company(house, calls, filling, following, texts)
+    company = Company(house, calls, filling, following, contact, texts)
     films = Films(house)
     return Journey(
         house=house,

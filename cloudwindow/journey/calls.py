@@ -46,6 +46,8 @@ PARK_REASONS = ("fetch_papers", "wait_for_person", "technical", "other")
 TRANSFER_REASONS = ("other_language", "other_mode", "wrong_district", "special_knowledge", "other")
 KEPT_ROOM_SECONDS = 600.0
 """So long the citizen of a call that was passed on may stay connected for the next agent."""
+COUNTER_SHOWS = frozenset({"materials", "case"})
+"""Panels of citizen and agent: when these change, so does what a local counter has to scan or print."""
 AGENT_GRACE_SECONDS = 30.0
 """An agent's page may reload; after this the citizen goes back to the head of the line."""
 
@@ -220,6 +222,13 @@ class Calls:
             await self._quietly(line.wrap_up(agent, TicketId(ticket), now=now))
         await self._free(agent, now, "available", TicketId(ticket))
 
+    async def must_be_live(self, ticket: str) -> None:
+        """Relay and echo are for live tickets, not for visits that are over. Raises Conflict("no_call")."""
+        async with self._house.ledger.read() as conn:
+            live = await self.live(conn, ticket)
+        if not live.ticket.live:
+            raise Conflict("no_call")
+
     async def name_ways(self, topic: str) -> None:
         """Tell the page of ``topic`` how its browser gets to the media server from now on."""
         house = self._house
@@ -241,6 +250,8 @@ class Calls:
         Conflict("no_call") when there is none, Unavailable("media_unavailable").
         """
         if message.purpose == "echo":
+            if ticket:
+                await self.must_be_live(ticket)
             room, member, stands = f"echo-{ticket or agent}", "self", None
         elif message.purpose == "call":
             live = await self._joined(ticket, role)
@@ -1098,6 +1109,16 @@ class Calls:
         if live.session is not None:
             mine = replace(changed, session=live.session.id)
             await self._house.hub.tell(agent_topic(live.session.agent), mine)
+            if COUNTER_SHOWS & {*panels}:
+                await self._refresh_counters(live.session)
+
+    async def _refresh_counters(self, session: Session) -> None:
+        """Ask the local counters in a call to look again what is to be scanned and printed."""
+        async with self._house.ledger.read() as conn:
+            known = await self._house.third_parties.of_session(conn, session.id)
+        for party in known:
+            if party.powers.scans or party.powers.prints:
+                await self._house.hub.tell(third_topic(party.id), PanelChanged(panels=("counter",)))
 
     async def _move_ticket(
         self, conn: Connection, ticket: Ticket, event: tickets.Event, now: float

@@ -22,7 +22,9 @@ from cloudwindow.domain.messages import (
     CallHangUp,
     CallOffer,
     CallPrepare,
+    CallQuality,
     CallReceiving,
+    CallSetup,
     CallSlots,
     ChatSay,
     Message,
@@ -36,6 +38,7 @@ from cloudwindow.domain.ticket import Ticket
 from cloudwindow.journey import showing
 from cloudwindow.journey.calls import Calls, agent_topic, citizen_topic, third_topic, topic_of
 from cloudwindow.journey.company_words import INVITATION, INVITED_AS
+from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
 from cloudwindow.journey.follow import Following
 from cloudwindow.journey.house import House
@@ -57,10 +60,16 @@ class Company:
     """What agents, citizens, guests and supervisors do about who is in a call."""
 
     def __init__(
-        self, house: House, calls: Calls, filling: Filling, following: Following, texts: Texts
+        self,
+        house: House,
+        calls: Calls,
+        filling: Filling,
+        following: Following,
+        contact: Contact,
+        texts: Texts,
     ) -> None:
         self._house, self._calls, self._texts = house, calls, texts
-        self._filling, self._following = filling, following
+        self._filling, self._following, self._contact = filling, following, contact
 
     # --- inviting ----------------------------------------------------------------------------------------
 
@@ -273,13 +282,13 @@ class Company:
         """Carry out one message of a third party's page."""
         match message:
             case CallPrepare():
-                await self._calls.name_ways(third_topic(id))
+                await self._prepare(id)
             case CallOffer():
                 await self._offer(id, message)
             case CallReceiving():
                 await self._receive(id, message)
-            case CallDevices():
-                await self._devices(id, message)
+            case CallDevices() | CallQuality() | CallSetup():
+                await self._told(id, message)
             case CallHangUp():
                 await self.leave(id)
             case ChatSay():
@@ -326,7 +335,6 @@ class Company:
             there, session = await self._present(conn, party.id)
         filler = Filler(actor=_third(there), ticket=session.ticket, language="zh-CN")
         await self._filling.add_material(filler, rule, raw)
-        await self._house.hub.tell(third_topic(party.id), PanelChanged(panels=("counter",)))
 
     async def printed(self, party: ThirdParty, document: str) -> tuple[Document, bytes]:
         """
@@ -347,10 +355,25 @@ class Company:
         )
         return found, content
 
-    async def _devices(self, id: str, message: CallDevices) -> None:
+    async def _prepare(self, id: str) -> None:
+        """Words for the relay go to who may still come into a call. Raises Conflict("no_call")."""
         async with self._house.ledger.read() as conn:
             party = await self._house.third_parties.one(conn, id)
             session = await self._house.visits.session(conn, party.session)
+        if not party.live or session.state not in RUNNING:
+            raise Conflict("no_call")
+        await self._calls.name_ways(third_topic(id))
+
+    async def _told(self, id: str, message: CallDevices | CallQuality | CallSetup) -> None:
+        """What a page sends and measures; outside a call, or before it is back in it, that means nothing."""
+        async with self._house.ledger.read() as conn:
+            party = await self._house.third_parties.one(conn, id)
+            session = await self._house.visits.session(conn, party.session)
+        if party.state is not State.PRESENT or session.state not in RUNNING:
+            return
+        if not isinstance(message, CallDevices):
+            await self._contact.measured(session, "third", message)
+            return
         told = PeerDevices(
             camera=message.camera, microphone=message.microphone, reason=message.reason, member=party.member
         )
@@ -358,17 +381,13 @@ class Company:
             await self._house.hub.tell(topic, told)
 
     async def _offer(self, id: str, message: CallOffer) -> None:
-        if message.purpose == "echo":
-            room, member, role, echo, stands = f"echo-third-{id}", "self", Kind.FAMILY.value, True, None
-        elif message.purpose == "call":
-            party, session, known = await self._joined(id)
-            room, member, role, echo = session.room, party.member, party.kind.value, False
-            stands = arrangement(session, known)
-        else:
+        if message.purpose != "call":
             raise BadInput("unknown_purpose")
+        party, session, known = await self._joined(id)
+        room, role, stands = session.room, party.kind.value, arrangement(session, known)
         await self._calls.place_room(room)
         sdp = await self._house.media.answer(
-            room, member, role=role, offer=message.sdp, echo=echo, arrangement=stands
+            room, party.member, role=role, offer=message.sdp, arrangement=stands
         )
         answer = CallAnswer(purpose=message.purpose, attempt=message.attempt, sdp=sdp)
         await self._house.hub.tell(third_topic(id), answer)
@@ -401,6 +420,7 @@ class Company:
         moved, party, session, known = await house.ledger.write(work)
         if moved:
             await self.refresh(session.id)
+            await house.hub.tell(third_topic(id), PanelChanged(panels=("counter",)))
         return party, session, known
 
     # --- how the call stands -----------------------------------------------------------------------------
@@ -569,12 +589,18 @@ class Company:
             agent=agent.name if agent else "",
             district=self._house.catalogue.district(agent.district).name if agent else None,
             number=ticket.number,
-            company=_view(session, [_row(one) for one in known if one.id != party.id]),
+            company=_view(session, [_row(one) for one in known if self._is_shown(one, to=party)]),
             recording=recorded.state.value if recorded else "off",
             writes=party.powers.writes,
+            outside=session.side_room and not party.powers.side_room,
             papers=papers,
             documents=documents,
         )
+
+    def _is_shown(self, other: ThirdParty, *, to: ThirdParty) -> bool:
+        """Whether ``to`` is told of ``other``; of a supervisor only where the citizen is told as well."""
+        told = self._house.shows_supervisors or other.kind is not Kind.SUPERVISOR or to.staff is not None
+        return told and other.id != to.id
 
     async def _counter(
         self, party: ThirdParty, ticket: Ticket, language: str

@@ -68,17 +68,22 @@ class Contact:
             case FormPoint():
                 told = FormPointed(field=message.field, x=_share(message.x), y=_share(message.y))
                 await self._house.hub.tell(citizen_topic(live.ticket.id), told)
-            case CallQuality():
-                await self._keep_quality(live.session, filler, message)
-            case CallSetup():
-                self._keep_setup(live.session.id, filler, message)
+            case CallQuality() | CallSetup():
+                await self.measured(live.session, filler.actor.kind, message)
             case _:
                 raise BadInput("message_unknown")
 
-    async def _keep_quality(self, session: Session, filler: Filler, told: CallQuality) -> None:
+    async def measured(self, session: Session, side: str, told: CallQuality | CallSetup) -> None:
+        """Gather what a ``side`` (citizen, agent or third) measured; the agent sees the citizen's."""
+        if isinstance(told, CallSetup):
+            self._keep_setup(session.id, side, told)
+        else:
+            await self._keep_quality(session, side, told)
+
+    async def _keep_quality(self, session: Session, side: str, told: CallQuality) -> None:
         measured = Measured(
             session=session.id,
-            side=filler.actor.kind,
+            side=side,
             at=self._house.clock(),
             loss_up=_percent(told.loss_up),
             loss_down=_percent(told.loss_down),
@@ -92,14 +97,14 @@ class Contact:
             browser=told.browser[:32],
         )
         self._measured.append(measured)
-        if filler.actor.kind == "citizen":
+        if side == "citizen":
             await self._house.hub.tell(agent_topic(session.agent), _for_the_agent(measured))
 
-    def _keep_setup(self, session: str, filler: Filler, told: CallSetup) -> None:
+    def _keep_setup(self, session: str, side: str, told: CallSetup) -> None:
         self._setups.append(
             Setup(
                 session=session,
-                side=filler.actor.kind,
+                side=side,
                 at=self._house.clock(),
                 occasion="repair" if told.occasion == "repair" else "join",
                 devices_ms=_milliseconds(told.devices_ms),

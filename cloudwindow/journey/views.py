@@ -735,6 +735,8 @@ class GuestView:
     recording: str = "off"
     """starting, running or paused while the call is recorded, else off."""
     writes: bool = False
+    outside: bool = False
+    """Whether the others talk in private."""
     papers: Sequence[MaterialView] = ()
     """For who may scan: which papers are asked for and how many pages there are, no pictures."""
     documents: Sequence[DocumentView] = ()

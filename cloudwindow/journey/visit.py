@@ -338,6 +338,7 @@ class Visits:
         """Carry out one message of the citizen's page."""
         match message:
             case CallPrepare():
+                await self._calls.must_be_live(filler.ticket)
                 await self._calls.name_ways(citizen_topic(filler.ticket))
             case CallOffer():
                 await self._calls.offer_media(

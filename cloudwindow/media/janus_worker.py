@@ -26,12 +26,12 @@ from cloudwindow.media.wire import (
 )
 from cloudwindow.media.worker import (
     RECORDER_CALLS,
+    Controlled,
     Desk,
     MediaSettings,
     Start,
     Values,
     clear,
-    control_of,
     failed_message,
     listen,
 )
@@ -163,30 +163,15 @@ _CALLS: Final[dict[str, Callable[[JanusMediaPlane, Values], Awaitable[object]]]]
 """Rule: what a caller may ask; recording is refused, since Janus hands us no packets."""
 
 
-class JanusWorker:
+class JanusWorker(Controlled):
     """The plane with its control line, running."""
 
     def __init__(
         self, settings: MediaSettings, plane: JanusMediaPlane, desk: PlaneDesk, server: asyncio.Server
     ) -> None:
-        self.settings, self.plane = settings, plane
-        self._desk, self._server = desk, server
+        super().__init__(settings, plane, server)
+        self.plane, self._desk = plane, desk
         self._running = asyncio.get_running_loop().create_task(plane.run(), name="janus")
-
-    @property
-    def draining(self) -> asyncio.Event:
-        """Set: no new rooms, and the end comes when it is empty."""
-        return self.plane.draining
-
-    @property
-    def member_count(self) -> int:
-        """Members in all rooms."""
-        return self.plane.member_count
-
-    @property
-    def control(self) -> str:
-        """Where callers reach this worker, with the real port."""
-        return control_of(self.settings, self._server)
 
     def load(self) -> WorkerLoad | None:
         """Say what this worker carries; ``None`` while Janus does not answer."""

@@ -298,7 +298,42 @@ RECORDER_CALLS: Final[dict[str, Callable[[Recorders, Values], object]]] = {
 """Rule: what a caller may ask of a worker's recorder."""
 
 
-class Worker:
+class Engine(Protocol):
+    """What moves the packets of a worker, as far as any worker has it."""
+
+    draining: asyncio.Event
+
+    @property
+    def member_count(self) -> int: ...
+
+
+class Controlled:
+    """A worker's engine with its control line, as its process and its callers see both."""
+
+    def __init__(self, settings: MediaSettings, engine: Engine, server: asyncio.Server) -> None:
+        self.settings = settings
+        self._engine, self._server = engine, server
+
+    @property
+    def draining(self) -> asyncio.Event:
+        """Set: no new rooms, and the end comes when it is empty."""
+        return self._engine.draining
+
+    @property
+    def member_count(self) -> int:
+        """Members in all rooms."""
+        return self._engine.member_count
+
+    @property
+    def control(self) -> str:
+        """Where callers reach this worker, with the real port."""
+        if self.settings.control.startswith("unix:"):
+            return self.settings.control
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"{host}:{port}"
+
+
+class Worker(Controlled):
     """A forwarder and its recorder with their control line, running."""
 
     def __init__(
@@ -309,26 +344,11 @@ class Worker:
         desk: Desk,
         server: asyncio.Server,
     ) -> None:
-        self.settings, self.forwarder, self.recorders = settings, forwarder, recorders
-        self._desk, self._server = desk, server
+        super().__init__(settings, forwarder, server)
+        self.forwarder, self.recorders, self._desk = forwarder, recorders, desk
         self._counted, self._counted_at = 0, asyncio.get_running_loop().time()
         self._tidied = 0
         self._memory = MemoryWatch(settings.memory_octets)
-
-    @property
-    def draining(self) -> asyncio.Event:
-        """Set: no new rooms, and the end comes when it is empty."""
-        return self.forwarder.draining
-
-    @property
-    def member_count(self) -> int:
-        """Members in all rooms."""
-        return self.forwarder.member_count
-
-    @property
-    def control(self) -> str:
-        """Where callers reach this worker, with the real port."""
-        return control_of(self.settings, self._server)
 
     def load(self) -> WorkerLoad | None:
         """Say what this worker carries; the packet rate counts since the call before."""
@@ -398,14 +418,6 @@ async def start_worker(settings: MediaSettings, draining: asyncio.Event | None =
     recorders = Recorders(settings.recorder, forwarder, desk.tell)
     desk.attach(forwarder, recorders)
     return Worker(settings, forwarder, recorders, desk, server)
-
-
-def control_of(settings: MediaSettings, server: asyncio.Server) -> str:
-    """Where callers reach a worker, with the real port."""
-    if settings.control.startswith("unix:"):
-        return settings.control
-    host, port = server.sockets[0].getsockname()[:2]
-    return f"{host}:{port}"
 
 
 async def listen(desk: Desk, control: str) -> asyncio.Server:

@@ -13,7 +13,7 @@ from cloudwindow.records.rows import as_row, from_row
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """
-    Five seconds of a call as one ``side`` (citizen or agent) measured them until ``at``.
+    Five seconds of a call as one ``side`` (citizen, agent or third) measured them until ``at``.
 
     Losses are percent, ``rtt_ms`` milliseconds, the picture in pixels as received; unknown is ``None``.
     """

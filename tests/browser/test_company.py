@@ -9,6 +9,12 @@ from tests.browser.walk import PHONE, Agent, City, frames_advance, in_call, pers
 pytestmark = pytest.mark.browser
 
 
+HEARD = """() => [...document.querySelectorAll(
+  ".call-tiles__tile[data-kind=supervisor]:not([hidden]) video"
+)].some((one) => one.srcObject?.getAudioTracks().some((track) => !track.muted))"""
+"""Whether a supervisor has a place of their own and sound comes from there; they are not filmed."""
+
+
 async def pictured(page: Page, number: int) -> None:
     """Return when so many small pictures beside the large one move."""
     await page.wait_for_function(
@@ -71,7 +77,7 @@ async def test_a_supervisor_listens_unheard_and_is_shown_to_agent_and_citizen(
         await page.locator("[data-panel=company]", has_text="督导").wait_for()
         assert await page.locator(".call-tiles__tile:not([hidden])").count() == 0
     await admin.page.locator("button[name=mode][value=join]").click()
-    await pictured(citizen.page, 1)
+    await citizen.page.wait_for_function(HEARD)
     await admin.page.locator("[data-panel=company] button", has_text="离开通话").click()
     await admin.page.wait_for_url("**/board")
     await citizen.page.wait_for_selector(".call-tiles", state="hidden")

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from cloudwindow.media.relay import LIFE_SECONDS, Relay
-from tests.browser.stage import chromium_windows, forwarding, moves_on, opened
+from tests.browser.machine import own_address
+from tests.browser.stage import chromium_windows, forwarding, moves_on, opened, through_janus
 from tests.gateways.coturn import SECRET, WORKER_HOST, coturn, needs_coturn
+from tests.gateways.janus_server import NEEDS_JANUS
 from tests.pace import PATIENCE_MS
 
 pytestmark = [pytest.mark.browser, needs_coturn]
@@ -20,12 +22,33 @@ WAYS_USED = """async () => {
 }"""
 
 
-async def test_two_browsers_that_know_only_the_relay_see_and_hear_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_two_browsers_that_know_only_the_relay_see_and_hear_each_other(
+    tmp_path: Path, transport: str
+) -> None:
     async with (
         coturn(tmp_path) as relay,
         chromium_windows() as new_window,
         opened(new_window, WORKER_HOST) as stage,
         forwarding(stage),
+    ):
+        words = Relay(urls=(relay.over(transport),), secret=SECRET)
+        stage.relay(words.servers("citizen", now=time.time()))
+        citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))
+        await asyncio.gather(moves_on(citizen, frames=30), moves_on(agent, frames=30))
+        assert await citizen.evaluate(WAYS_USED) == ["relay"]
+        told = await citizen.evaluate("call.stats()")
+        assert (told["way"], told["relayBy"]) == ("relayed", transport)
+
+
+@NEEDS_JANUS
+async def test_two_browsers_reach_each_other_over_the_relay_and_janus_behind_it(tmp_path: Path) -> None:
+    """Each person has two connections there, and both go through the relay."""
+    async with (
+        coturn(tmp_path, host=own_address(), workers=own_address()) as relay,
+        chromium_windows() as new_window,
+        opened(new_window) as stage,
+        through_janus(stage, tmp_path / "janus"),
     ):
         stage.relay(Relay(urls=(relay.url,), secret=SECRET).servers("citizen", now=time.time()))
         citizen, agent = await asyncio.gather(stage.enter("c", "citizen"), stage.enter("a", "agent"))

@@ -42,26 +42,37 @@ class Coturn:
     """A relay that runs."""
 
     port: int
+    host: str = RELAY_HOST
 
     @property
     def url(self) -> str:
         """Where browsers find it."""
-        return f"turn:{RELAY_HOST}:{self.port}?transport=udp"
+        return self.over("udp")
+
+    def over(self, transport: str) -> str:
+        """Where browsers find it that speak ``udp`` or ``tcp`` with it."""
+        return f"turn:{self.host}:{self.port}?transport={transport}"
 
 
 @asynccontextmanager
-async def coturn(folder: Path) -> AsyncIterator[Coturn]:
-    """Start coturn as ``deploy/coturn/start`` does; only port, certificate and loopback differ."""
+async def coturn(
+    folder: Path, *, host: str = RELAY_HOST, workers: str = WORKER_HOST
+) -> AsyncIterator[Coturn]:
+    """
+    Start coturn as ``deploy/coturn/start`` does; only port, certificate and loopback differ.
+
+    It stands at ``host`` and leads to ``workers``, addresses separated by blanks.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((RELAY_HOST, 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
     environment = {
         "PATH": os.environ["PATH"],
         "TURN_CONF": str(folder / "turn.conf"),
         "TURN_SECRET": SECRET,
         "TURN_REALM": REALM,
-        "TURN_ADDRESS": RELAY_HOST,
-        "TURN_WORKERS": WORKER_HOST,
+        "TURN_ADDRESS": host,
+        "TURN_WORKERS": workers,
     }
     options = [f"--listening-port={port}", "--no-tls", "--no-dtls", "--allow-loopback-peers"]
     process = await asyncio.create_subprocess_exec(
@@ -76,19 +87,19 @@ async def coturn(folder: Path) -> AsyncIterator[Coturn]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        await _answers(port, process)
-        yield Coturn(port)
+        await _answers(Coturn(port, host), process)
+        yield Coturn(port, host)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
 
 
-async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
+async def _answers(relay: Coturn, process: asyncio.subprocess.Process) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             assert process.returncode is None, "coturn ended at once"
-            caller = await TurnClient.connect(port)
+            caller = await TurnClient.connect(relay.port, relay.host)
             try:
                 await asyncio.wait_for(caller.ask(stun.Message(stun.Method.BINDING, stun.Class.REQUEST)), 1.0)
                 return
@@ -108,9 +119,9 @@ class TurnClient(asyncio.DatagramProtocol):
         self._words: dict[str, Any] = {}
 
     @classmethod
-    async def connect(cls, port: int) -> "TurnClient":
+    async def connect(cls, port: int, host: str = RELAY_HOST) -> "TurnClient":
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_datagram_endpoint(cls, remote_addr=(RELAY_HOST, port))
+        _, made = await loop.create_datagram_endpoint(cls, remote_addr=(host, port))
         return made
 
     def connection_made(self, transport: Any) -> None:

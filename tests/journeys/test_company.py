@@ -5,10 +5,11 @@ import re
 import pytest
 
 from cloudwindow.domain.errors import BadInput, Conflict, Gone, NotAllowed, NotFound
-from cloudwindow.domain.messages import CallDevices, CallHangUp, CallOffer, ChatSay
+from cloudwindow.domain.messages import CallDevices, CallHangUp, CallOffer, CallPrepare, CallQuality, ChatSay
 from cloudwindow.domain.third_party import Kind, State, ThirdParty
 from cloudwindow.journey.views import CompanyView
 from cloudwindow.media.plane import Mode
+from cloudwindow.records import quality
 from tests.journeys.town import HUADU, PANYU, Desk, Page, Town, Visitor, photo_of
 
 OFFER = CallOffer(purpose="call", attempt=1, sdp="v=0")
@@ -391,3 +392,79 @@ async def test_only_the_local_counter_has_scanner_and_printer(town: Town) -> Non
         await town.made.company.scan(sister, "id_card", photo_of("id_card"))
     with pytest.raises(NotAllowed, match="not_allowed"):
         await town.made.company.printed(sister, "d1")
+
+
+async def test_a_counter_is_told_when_there_is_something_to_scan_or_print(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    counter = await invited(town, desk, "local_counter", "狮岭便民服务中心")
+    page = await let_in(town, visitor, counter)
+
+    def told() -> int:
+        return sum(one["type"] == "panel.changed" and "counter" in one["panels"] for one in page.told)
+
+    assert told() == 1, "there is something to scan as soon as they are in the call"
+    await town.made.filling.add_material(await visitor.filler(), "id_card", photo_of("id_card"))
+    assert told() == 2
+
+
+async def test_who_is_not_in_the_call_gets_no_relay_and_is_not_spoken_of(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    sister = await invited(town, desk, "family", "李女儿")
+    page = town.pages.open(f"third:{sister.id}")
+    await town.made.company.heard(sister.id, CallDevices(camera=True, microphone=True))
+    await town.made.company.heard(sister.id, CallPrepare())
+    assert "call.ways" in page.kinds()
+    await town.made.company.refuse(visitor.ticket, sister.id)
+    await town.made.company.heard(sister.id, CallDevices(camera=True, microphone=True))
+    for side in (visitor.page, desk.page):
+        assert side is not None
+        assert "peer.devices" not in side.kinds()
+    for message in (CallPrepare(), OFFER):
+        with pytest.raises(Conflict, match="no_call"):
+            await town.made.company.heard(sister.id, message)
+    with pytest.raises(BadInput, match="unknown_purpose"):
+        await town.made.company.heard(sister.id, CallOffer(purpose="echo", attempt=1, sdp="v=0"))
+
+
+async def test_a_guest_is_told_of_a_supervisor_only_where_the_citizen_is(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    admin = await town.desk("admin", HUADU, role="city_admin")
+    session = await town.session(visitor.ticket)
+    sister = await invited(town, desk, "family", "李女儿")
+    await let_in(town, visitor, sister)
+    listening = await town.made.company.supervise(admin.staff, session.id, "抽查")
+
+    async def seen_by(party: ThirdParty) -> list[str]:
+        return [row.kind for row in (await town.made.company.guest_view(party)).company.rows]
+
+    assert await seen_by(sister) == ["supervisor"]
+    object.__setattr__(town.house, "shows_supervisors", False)
+    assert await seen_by(sister) == []
+    assert await seen_by(listening) == ["family"]
+
+
+async def test_what_a_third_partys_browser_measures_is_kept_as_theirs(town: Town) -> None:
+    visitor, desk = await town.in_call()
+    session = await town.session(visitor.ticket)
+    party = await invited(town, desk)
+    measured = CallQuality(
+        loss_up=1.0,
+        loss_down=None,
+        rtt_ms=40,
+        kbit_up=500,
+        kbit_down=500,
+        width=640,
+        height=480,
+        step="360p",
+        limit="none",
+        browser="chrome-desktop",
+    )
+    await town.made.company.heard(party.id, measured)
+    await let_in(town, visitor, party)
+    await town.made.company.heard(party.id, measured)
+    assert desk.page is not None
+    assert "peer.quality" not in desk.page.kinds(), "the agent's graph is the citizen's"
+    await town.made.contact.keep_measured()
+    async with town.house.ledger.read() as conn:
+        kept, _ = await quality.of_session(conn, session.id)
+    assert [(one.side, one.loss_up) for one in kept] == [("third", 1.0)]

@@ -5,6 +5,7 @@ import { CallExtras } from "./components/call-extras.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
+import "./components/count-up.js";
 import { closeDialogue, openDialogue } from "./components/dialogue.js";
 import { DeskCalls } from "./components/desk-calls.js";
 import { enhanceKeys } from "./components/desk-keys.js";
@@ -130,7 +131,7 @@ function enterCall() {
   if (shown && name) shown.textContent = name.dataset.name ?? "";
   chat.toEnd();
   if (call.running || name?.dataset.mode === "text") return;
-  call.use(lobby.takeStream());
+  call.use(lobby.take());
   void call.join();
 }
 
@@ -160,6 +161,7 @@ function showLine() {
 function refreshPanel(event) {
   const name = /** @type {CustomEvent<string>} */ (event).detail;
   if (name === "form") form.refresh();
+  if (name === "company") call.showStanding(desk);
   if (name === "materials") papers.refresh();
   if (name === "chat") chat.toEnd();
   if (name === "outcome" && desk.dataset.stage === "wrap_up") steps.refresh();
@@ -236,6 +238,7 @@ new CallExtras(call);
 pointAtFields(desk, socket);
 setInterval(tick, TICK_MS);
 setInterval(count, COUNT_EVERY_MS);
+call.showStanding(desk);
 lobby.follow(desk.dataset.stage ?? "");
 lobby.refresh();
 if (desk.dataset.stage === "in_call") enterCall();

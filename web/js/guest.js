@@ -3,14 +3,13 @@ import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
+import { CountDownElement } from "./components/count-down.js";
+import "./components/count-up.js";
 import { part } from "./components/parts.js";
 import { say } from "./components/toast.js";
 import { enhanceUploads } from "./components/uploads.js";
 import { Panels } from "./lib/panels.js";
 import { Socket, socketUrl } from "./lib/socket.js";
-
-/** How often the local counter looks whether there is something to print. */
-const COUNTER_MS = 10_000;
 
 const page = /** @type {HTMLElement} */ (document.getElementById("main"));
 const here = page.dataset.here ?? "/guest";
@@ -27,12 +26,13 @@ function follow() {
   if (picture) picture.hidden = where !== "in_call";
   if (where === "in_call" && !call.running && socket.state === "open") void call.join({ pictured: page.dataset.kind !== "supervisor" });
   if (where !== "in_call" && call.running) call.leave();
+  call.showStanding(page);
 }
 
 enhanceCompany(page, () => void panels.renew(["company"]));
 enhanceUploads(page, () => void panels.renew(["counter"]));
 new Chat(page, socket, "self");
-if (page.dataset.kind === "local_counter") setInterval(() => void panels.renew(["counter"]), COUNTER_MS);
+socket.on("hello", ({ now_ms }) => (CountDownElement.aheadMs = now_ms - Date.now()));
 socket.on("panel.changed", (message) => void panels.renew(message.panels));
 socket.on("error", (message) => say(message.text, "attention"));
 socket.addEventListener("state", () => {

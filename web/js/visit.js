@@ -4,6 +4,7 @@ import { CallView } from "./components/call-view.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
+import "./components/count-up.js";
 import { CallExtras } from "./components/call-extras.js";
 import { DeviceTest } from "./components/device-test.js";
 import { openDialogue } from "./components/dialogue.js";
@@ -116,8 +117,7 @@ function chime() {
 
 async function startCall() {
   if (page.dataset.mode === "text") return void socket.request("call.join").catch(() => say(t("Not sent. Please try again."), "attention"));
-  const stream = test.takeStream();
-  if (stream) call.use(stream);
+  call.use(test.take());
   await call.join({ pictured: page.dataset.mode !== "audio" });
 }
 
@@ -214,12 +214,14 @@ socket.on("form.changed", () => page.dataset.stage === "waiting" && void panels.
 socket.on("panel.changed", (message) => void panels.renew(message.panels));
 socket.on("error", (message) => say(message.text, "attention"));
 socket.addEventListener("state", showLine);
+call.showStanding(page);
 panels.addEventListener("renewed", (event) => {
   const name = /** @type {CustomEvent<string>} */ (event).detail;
   if (name === "form") form.refresh();
   if (name === "signature") signing.refresh();
   if (name === "chat") chat.toEnd();
   if (name === "chat") typing.refresh();
+  if (name === "company") call.showStanding(page);
   if (name === "call_header") nameAgent();
   if (name === "ticket") tellNearly();
 });

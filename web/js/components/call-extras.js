@@ -9,10 +9,15 @@ import { say } from "./toast.js";
 const SCREEN = { video: { frameRate: 10 }, audio: false };
 
 export class CallExtras {
+  /** Whether the camera was on before the screen was shared: who had it off is not filmed afterwards. */
+  #filmed = false;
+
   /** @param {import("./call-view.js").CallView} view */
   constructor(view) {
     this.view = view;
     view.addEventListener("joined", () => void this.#offer());
+    view.addEventListener("pictured", () => this.#press(this.#shared));
+    view.addEventListener("stopped", () => this.#press(false));
     this.#on("switch-camera", () => view.switchCamera());
     this.#on("share-screen", () => this.#share());
     this.#on("small-window", () => this.#smallWindow());
@@ -32,8 +37,8 @@ export class CallExtras {
     if (!track) return;
     track.contentHint = "detail";
     track.addEventListener("ended", () => void this.#unshare());
-    await this.view.sendPicture(track);
-    this.#press(true);
+    this.#filmed = this.view.filmed;
+    await this.view.sendPicture(track, { shown: true });
   }
 
   /** Whether a screen is being sent. */
@@ -42,10 +47,9 @@ export class CallExtras {
   }
 
   async #unshare() {
-    if (!this.view.running) return;
-    const { track } = await openCamera({ facing: "user" });
-    await this.view.sendPicture(track);
-    this.#press(false);
+    if (!this.view.running || !this.#shared) return;
+    const camera = this.#filmed ? (await openCamera({ facing: "user" })).track : null;
+    await this.view.sendPicture(camera);
   }
 
   /** @param {boolean} pressed */

@@ -25,6 +25,7 @@ export class CallTiles {
    */
   constructor(stage, socket, call, { namesFirst = false } = {}) {
     this.stage = stage;
+    this.call = call;
     this.namesFirst = namesFirst;
     this.list = document.createElement("div");
     this.list.className = "call-tiles";
@@ -45,7 +46,7 @@ export class CallTiles {
     const tile = this.#tiles.get(slot) ?? this.#make(slot);
     const picture = /** @type {HTMLVideoElement} */ (tile.querySelector("video"));
     picture.srcObject = stream;
-    void picture.play().catch(() => undefined);
+    void this.call.play();
     this.#label();
   }
 

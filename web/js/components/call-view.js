@@ -6,6 +6,7 @@ import { offersOver } from "../lib/offers.js";
 import { t } from "../lib/texts.js";
 import { CallWatch } from "./call-watch.js";
 import { waysOver } from "../lib/ways.js";
+import { helpParts } from "./device-help.js";
 import { closeDialogue, openDialogue } from "./dialogue.js";
 import { Interruption } from "./interruption.js";
 import { part, video, write } from "./parts.js";
@@ -14,18 +15,26 @@ import { say } from "./toast.js";
 
 /** @import { CallState } from "../lib/call.js" */
 
+const HELP = "device-help-dialogue";
+
 /**
  * Events: "left" when the person chose to end the call, "joined", "further" for the stream of a third person (`detail`
- * is `{slot, stream}`), "stopped" when nothing is shown any more.
+ * is `{slot, stream}`), "pictured" when another picture is sent, "stopped" when nothing is shown any more.
  */
 export class CallView extends EventTarget {
   /** @type {Call | null} */ #call = null;
   /** @type {import("../lib/ways.js").FindWays} */ #findWays;
   /** @type {MediaStream | null} */ #stream = null;
   /** @type {CallState} */ #state = "connecting";
-  #peerSends = { camera: true, microphone: true };
+  #still = "";
+  #peerSends = { camera: true, microphone: true, reason: "ok" };
   /** @type {"user" | "environment"} */ #facing = "user";
+  /** What the last attempt to open devices lacked; `reason` says besides what happens to them now. */
+  #lack = "ok";
   /** The invitations heard: several web nodes may pass the same one on. @type {Set<number>} */ #invited = new Set();
+  /** Whether a picture of this person belongs to the call; who came to speak only may still switch it on. */
+  #pictured = true;
+  /** What has been explained already: a dialogue that comes again and again is closed unread. @type {Set<string>} */ #explained = new Set();
   reason = "ok";
 
   /**
@@ -40,7 +49,7 @@ export class CallView extends EventTarget {
     this.side = side;
     this.watch = new CallWatch(stage, socket, side);
     this.interruption = new Interruption({
-      changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.#play(),
+      changed: (reason) => this.#interrupted(reason), resume: () => this.#reopen(), restart: () => this.play(),
     });
     this.#findWays = waysOver(socket);
     this.#wire();
@@ -66,9 +75,11 @@ export class CallView extends EventTarget {
     return this.#stream;
   }
 
-  /** Take over a stream that is open already, for instance from the device test. @param {MediaStream | null} stream */
-  use(stream) {
-    if (!this.#call) this.#stream = stream;
+  /** Take over what is open already, for instance from the device test. @param {import("../lib/devices.js").OpenedDevices | null} opened */
+  use(opened) {
+    if (this.#call || !opened?.stream) return;
+    this.#stream = opened.stream;
+    this.#lacks(opened.reason);
   }
 
   /** Open the devices if need be and join. @param {{ pictured?: boolean }} [wanted] */
@@ -112,7 +123,7 @@ export class CallView extends EventTarget {
       picture.srcObject = null;
       picture.hidden = true;
     }
-    closeDialogue("tap");
+    for (const dialogue of ["tap", HELP]) closeDialogue(dialogue);
     this.dispatchEvent(new Event("stopped"));
   }
 
@@ -121,19 +132,28 @@ export class CallView extends EventTarget {
     this.watch.peer({ here });
   }
 
+  /** Whether the camera's picture, or another in its place, is being sent. */
+  get filmed() {
+    return this.#track("video")?.enabled === true;
+  }
+
   /**
-   * Send another picture, without a word to the sound.
+   * Send another picture, without a word to the sound; a camera that was off stays so unless it is to be `shown`.
    * @param {MediaStreamTrack | null} track
+   * @param {{ shown?: boolean }} [how]
    */
-  async sendPicture(track) {
+  async sendPicture(track, { shown = false } = {}) {
     const before = this.#track("video");
     await this.#call?.replaceTrack("video", track);
-    if (before && this.#stream) this.#stream.removeTrack(before);
-    if (track && this.#stream) this.#stream.addTrack(track);
+    if (track && shown) track.enabled = true;
+    this.#stream ??= new MediaStream();
+    if (before) this.#stream.removeTrack(before);
+    if (track) this.#stream.addTrack(track);
     before?.stop();
     this.interruption.watch(this.#stream);
     this.#showOwn();
     this.#tellDevices();
+    this.dispatchEvent(new Event("pictured"));
   }
 
   /** Front camera, back camera and round again; the sound goes on. */
@@ -158,19 +178,64 @@ export class CallView extends EventTarget {
 
   /** @param {boolean} pictured */
   async #open(pictured) {
+    this.#pictured = pictured;
     if (!this.#stream) {
-      const opened = await openDevices();
+      const opened = await openDevices({ pictured });
       this.#stream = opened.stream;
-      this.reason = opened.reason;
+      this.#lacks(opened.reason);
     }
-    if (!pictured) for (const track of this.#stream?.getVideoTracks() ?? []) track.enabled = false;
+    if (!pictured) this.#putCameraAway();
     this.#showOwn();
+    this.#explain();
+  }
+
+  /** Who speaks only is not filmed, not even for nobody. */
+  #putCameraAway() {
+    for (const track of this.#stream?.getVideoTracks() ?? []) {
+      track.stop();
+      this.#stream?.removeTrack(track);
+    }
+    if (this.#track("audio")) this.#lacks("ok");
+  }
+
+  /** @param {string} reason a code of devices.js */
+  #lacks(reason) {
+    this.reason = this.#lack = reason;
+    this.watch.own(reason);
+  }
+
+  /** Say once what is missing and what to do; after that only who presses the button is told again. @param {boolean} [asked] */
+  #explain(asked = false) {
+    const help = helpParts(this.reason);
+    const blocks = this.reason !== "no_camera" && !this.#explained.has(this.reason);
+    if (help.length === 0 || (!asked && !blocks)) return;
+    this.#explained.add(this.reason);
+    part(document, "device-help")?.replaceChildren(...help);
+    openDialogue(HELP);
+  }
+
+  /** What could not be opened is tried again. */
+  async #openAgain() {
+    await (this.#track("audio") && this.#pictured ? this.#openPicture() : this.#reopen());
+    if (this.reason === "ok") closeDialogue(HELP);
+    this.#explain(true);
+  }
+
+  /** A camera for a call that has a voice already. */
+  async #openPicture() {
+    const { track, reason } = await openCamera({ facing: this.#facing });
+    this.#lacks(reason === "no_device" ? "no_camera" : reason);
+    if (track) await this.sendPicture(track, { shown: true });
+    else this.#tellDevices();
   }
 
   /** After an interruption: the old tracks are dead, new ones take their places. @returns {Promise<boolean>} */
   async #reopen() {
-    const opened = await openDevices({ facing: this.#facing });
-    if (!this.#call || !opened.stream) return false;
+    const opened = await openDevices({ facing: this.#facing, pictured: this.#pictured });
+    if (!this.#call) return false;
+    this.#lacks(opened.reason);
+    if (!opened.stream) this.#tellDevices();
+    if (!opened.stream) return false;
     const before = this.#stream;
     for (const kind of /** @type {("audio" | "video")[]} */ (["audio", "video"])) {
       const track = opened.stream.getTracks().find((one) => one.kind === kind);
@@ -178,10 +243,8 @@ export class CallView extends EventTarget {
       if (track?.kind === "audio") this.watch.listen(track);
     }
     this.#stream = opened.stream;
-    this.reason = opened.reason;
     for (const track of before?.getTracks() ?? []) track.stop();
     this.interruption.watch(this.#stream);
-    this.watch.own("ok");
     this.#showOwn();
     this.#tellDevices();
     return true;
@@ -221,14 +284,13 @@ export class CallView extends EventTarget {
     place.srcObject = stream;
     place.hidden = false;
     place.requestVideoFrameCallback?.(() => this.watch.pictureShown());
-    await this.#play();
+    await this.play();
   }
 
-  /** Browsers inside apps and phones after an interruption play only when told to, some only after a touch. */
-  async #play() {
-    for (const role of ["remote", "self"]) {
-      const place = part(this.stage, role);
-      if (!(place instanceof HTMLVideoElement) || !place.srcObject) continue;
+  /** Let all pictures of the stage move and sound: browsers inside apps and phones after an interruption play only when told to, some only after a touch. */
+  async play() {
+    for (const place of this.stage.querySelectorAll("video")) {
+      if (!place.srcObject) continue;
       try {
         await place.play();
       } catch (reason) {
@@ -253,7 +315,7 @@ export class CallView extends EventTarget {
   /** @param {{ camera: boolean, microphone: boolean, reason: string, member?: string }} message */
   #showPeer({ camera, microphone, reason, member }) {
     if (member) return;
-    this.#peerSends = { camera, microphone };
+    this.#peerSends = { camera, microphone, reason };
     this.watch.peer({ camera, microphone, reason });
     this.#showWaiting();
     video(this.stage, "remote").classList.toggle("video-stage__remote--dark", !camera);
@@ -262,15 +324,32 @@ export class CallView extends EventTarget {
 
   #showWaiting() {
     const waiting = part(this.stage, "waiting");
-    if (waiting) waiting.hidden = this.#state === "connected" && this.#peerSends.camera;
-    write(this.stage, "waiting-text", this.#state === "connected" ? t("The other side has switched the camera off") : stateWords(this.#state));
+    const flows = this.#state === "connected";
+    if (waiting) waiting.hidden = flows && this.#peerSends.camera && !this.#still;
+    write(this.stage, "waiting-text", flows ? this.#still || this.#darkWords() : stateWords(this.#state));
+  }
+
+  /** Who has no picture has not always wished it so. */
+  #darkWords() {
+    return this.#peerSends.reason === "ok" ? t("The other side has switched the camera off") : t("No picture from the other side");
+  }
+
+  /**
+   * Hold, or a private talk without this person: nothing flows, and the last picture must not stand there as if it did.
+   * @param {HTMLElement} page whose panel says how the call stands
+   */
+  showStanding(page) {
+    const held = page.querySelector("[data-held]");
+    this.#still = held ? t("The call is on hold") : page.querySelector("[data-outside]") ? t("A private talk, without you") : "";
+    this.stage.toggleAttribute("data-still", Boolean(this.#still));
+    this.#showWaiting();
   }
 
   /** @param {string} reason `ok`, `interrupted` or `hidden` */
   #interrupted(reason) {
     if (!this.#call) return;
-    this.reason = reason;
-    this.watch.own(reason);
+    this.reason = reason === "ok" ? this.#lack : reason;
+    this.watch.own(this.reason);
     if (reason === "interrupted") this.#askForTap(t("Your phone took camera or microphone away, for a call or another app. Your agent knows and waits."));
     this.#tellDevices();
   }
@@ -282,12 +361,13 @@ export class CallView extends EventTarget {
     part(this.stage, "hang-up")?.addEventListener("click", () => openDialogue("hang-up"));
     part(document, "hang-up-yes")?.addEventListener("click", () => this.#hangUp());
     part(document, "tap")?.addEventListener("click", () => void this.#tapped());
+    part(document, "devices-again")?.addEventListener("click", () => void this.#openAgain());
   }
 
   async #tapped() {
     closeDialogue("tap");
     await this.interruption.tapped();
-    await this.#play();
+    await this.play();
   }
 
   #hangUp() {
@@ -299,10 +379,17 @@ export class CallView extends EventTarget {
   /** @param {"audio" | "video"} kind */
   #toggle(kind) {
     const track = this.#track(kind);
-    if (!track) return;
+    if (!track) return this.#openMissing(kind);
     this.#call?.setMuted(kind, track.enabled);
     this.#showOwn();
     this.#tellDevices();
+  }
+
+  /** A button without a device behind it opens one, or says why there is none. @param {"audio" | "video"} kind */
+  #openMissing(kind) {
+    if (!this.#call) return;
+    if (kind === "video") this.#pictured = true;
+    void this.#openAgain();
   }
 
   /** @param {"audio" | "video"} kind */
@@ -328,17 +415,17 @@ export class CallView extends EventTarget {
   #showButton(role, track, off, on) {
     const button = part(this.stage, role);
     if (!(button instanceof HTMLButtonElement)) return;
-    button.disabled = !track;
-    button.setAttribute("aria-pressed", String(Boolean(track && !track.enabled)));
+    button.setAttribute("aria-pressed", String(!track?.enabled));
     const words = button.querySelector("span");
-    if (words) words.textContent = track && !track.enabled ? on : off;
+    if (words) words.textContent = track?.enabled ? off : on;
   }
 
   #tellDevices() {
     const picture = this.#track("video");
     const camera = Boolean(picture?.enabled);
     const microphone = Boolean(this.#track("audio")?.enabled);
-    const reason = picture?.contentHint === "detail" && this.reason === "ok" ? "screen" : this.reason;
+    const screen = picture?.contentHint === "detail" && !["interrupted", "hidden"].includes(this.reason);
+    const reason = screen ? "screen" : this.reason;
     this.socket.say("call.devices", { camera, microphone, reason });
   }
 }

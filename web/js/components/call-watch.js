@@ -165,7 +165,7 @@ export class CallWatch extends EventTarget {
 
   async #tell() {
     const stats = this.#last;
-    if (!stats || this.side === "guest" || this.socket.state !== "open") return;
+    if (!stats || this.socket.state !== "open") return;
     const told = this.socket.request("call.quality", {
       loss_up: stats.lossUpPercent, loss_down: stats.lossPercent, rtt_ms: stats.rttMs, kbit_up: stats.kbitUp, kbit_down: stats.kbitDown,
       width: stats.width, height: stats.height, step: this.#steps.rung.step, limit: stats.limit, browser: family(),
@@ -177,7 +177,7 @@ export class CallWatch extends EventTarget {
 
   #tellSetup() {
     const timing = this.#call?.timing;
-    if (this.#told || !timing || this.side === "guest") return;
+    if (this.#told || !timing) return;
     this.#told = true;
     const since = (/** @type {number} */ at) => (at ? Math.round(at - this.#begun) : null);
     this.socket.say("call.setup", {
@@ -188,7 +188,6 @@ export class CallWatch extends EventTarget {
 
   /** @param {number} took */
   #tellRepair(took) {
-    if (this.side === "guest") return;
     this.socket.say("call.setup", {
       occasion: "repair", devices_ms: null, answer_ms: null, connected_ms: Math.round(took), picture_ms: null, browser: family(),
     });

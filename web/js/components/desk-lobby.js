@@ -63,12 +63,12 @@ export class Lobby {
     if (accept && !isTyping(document.activeElement)) accept.focus();
   }
 
-  /** Hand the open stream over; whoever takes it closes it. @returns {MediaStream | null} */
-  takeStream() {
-    const stream = this.#opened?.stream ?? null;
+  /** Hand over what is open; whoever takes it closes it. */
+  take() {
+    const opened = this.#opened;
     this.#opened = null;
     this.close();
-    return stream;
+    return opened;
   }
 
   /** Open camera and microphone and show what citizens will see. */

@@ -9,6 +9,7 @@ import { offersOver } from "../lib/offers.js";
 import { family } from "../lib/platform.js";
 import { t } from "../lib/texts.js";
 import { waysOver } from "../lib/ways.js";
+import { helpParts } from "./device-help.js";
 import { part, video } from "./parts.js";
 
 /** How long the echo may take to come back, and how long the way is measured once it has. */
@@ -28,6 +29,7 @@ const SLOW_MS = 400;
  * @property {boolean} echo whether picture or sound came back from the server
  * @property {boolean} voice whether sound came back
  * @property {string} way `direct`, `relayed` or `blocked`; `unknown` when nothing could be sent
+ * @property {string} relayBy how the relay is reached, if there is one between
  * @property {number | null} rtt_ms
  * @property {number | null} loss_percent
  * @property {number | null} kbit_up
@@ -72,12 +74,12 @@ export class DeviceTest {
     return Boolean(this.#opened?.stream);
   }
 
-  /** The open stream, handed over once: whoever takes it also closes it. */
-  takeStream() {
-    const stream = this.#opened?.stream ?? null;
+  /** What is open, handed over once: whoever takes it also closes it. */
+  take() {
+    const opened = this.#opened;
     this.#opened = null;
     this.stop();
-    return stream;
+    return opened;
   }
 
   async start() {
@@ -173,15 +175,15 @@ export class DeviceTest {
     echo.srcObject = null;
     echo.hidden = true; // a stream that has ended would leave a black box
     const echoed = this.#echoed > 0;
-    this.#finish({ echo: echoed, way: echoed ? stats.way ?? "direct" : "blocked", rtt: stats.rttMs, loss: stats.lossPercent });
+    this.#finish({ echo: echoed, way: echoed ? stats.way ?? "direct" : "blocked", relayBy: stats.relayBy, rtt: stats.rttMs, loss: stats.lossPercent });
     call.stop();
   }
 
-  /** @param {{ echo: boolean, way: string, rtt?: number | null, loss?: number | null }} result */
-  #finish({ echo, way, rtt = null, loss = null }) {
+  /** @param {{ echo: boolean, way: string, relayBy?: string, rtt?: number | null, loss?: number | null }} result */
+  #finish({ echo, way, relayBy = "", rtt = null, loss = null }) {
     const reason = this.#opened?.reason ?? "unsupported";
     this.#tell({
-      camera: this.#opened?.video ? "ok" : reason, microphone: this.#opened?.audio ? "ok" : reason, echo, voice: this.#voice, way,
+      camera: this.#opened?.video ? "ok" : reason === "no_device" ? "no_camera" : reason, microphone: this.#opened?.audio ? "ok" : reason, echo, voice: this.#voice, way, relayBy,
       rtt_ms: rtt === null ? null : Math.round(rtt), loss_percent: loss, kbit_up: echo ? this.#kbitUp : null,
       silent: this.#silence.silent, speaker: this.#speaker,
     });
@@ -192,7 +194,7 @@ export class DeviceTest {
     this.#findings = findings;
     this.#say(verdict(findings));
     this.#list(findings);
-    const { voice, ...told } = findings;
+    const { voice, relayBy, ...told } = findings;
     this.socket.request("device.report", told).then(this.reported).catch(() => undefined);
   }
 
@@ -229,11 +231,11 @@ export class DeviceTest {
 
   /** @param {string} reason */
   #help(reason) {
-    const { what, steps } = deviceHelp(reason);
     const place = part(this.root, "test-help");
+    const help = helpParts(reason);
     if (!place) return;
-    place.hidden = !what;
-    place.replaceChildren(...(what ? [element("p", what), list(steps)] : []));
+    place.hidden = help.length === 0;
+    place.replaceChildren(...help);
   }
 
   /**
@@ -295,7 +297,8 @@ function lines(found) {
     [t("Speaker"), { ok: t("heard"), no: t("not heard") }[found.speaker] ?? t("not tried"), found.speaker !== "no"],
   ]);
   if (found.way === "unknown") return rows;
-  const ways = { direct: t("direct (UDP)"), relayed: t("by a relay") };
+  const by = found.relayBy.toUpperCase();
+  const ways = { direct: t("direct (UDP)"), relayed: by ? t("by a relay, over %(by)s", { by }) : t("by a relay") };
   rows.push([t("Way to the server"), ways[/** @type {keyof typeof ways} */ (found.way)] ?? t("blocked: UDP does not get through"), found.way !== "blocked"]);
   if (!found.echo) return rows;
   rows.push([t("Echo from the server"), found.voice ? t("picture and sound came back") : t("came back"), true]);
@@ -325,12 +328,5 @@ function element(name, text, fine = true) {
   const made = document.createElement(name);
   made.textContent = text;
   if (!fine) made.className = "tone-attention";
-  return made;
-}
-
-/** @param {string[]} steps */
-function list(steps) {
-  const made = document.createElement("ol");
-  made.append(...steps.map((step) => element("li", step)));
   return made;
 }

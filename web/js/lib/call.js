@@ -27,6 +27,7 @@ import { StillChannel } from "./stills.js";
  * @property {number | null} availableKbit what the browser thinks the way up carries
  * @property {"none" | "network" | "device"} limit what holds the picture that is sent back
  * @property {"direct" | "relayed" | null} way how packets reach the server
+ * @property {string} relayBy how they reach the relay, `udp`, `tcp` or `tls`; empty without one
  */
 
 /** Where packets came before nothing has arrived for so long: look for a new way before the browser does. */
@@ -612,7 +613,7 @@ function compare(before, now) {
     audioLevel: now.audioLevel,
     availableKbit: now.availableKbit,
     limit: now.limit,
-    way: wayOf(now),
+    ...wayOf(now),
   };
 }
 
@@ -622,9 +623,10 @@ function roundTripOf({ rttSeconds, pair }) {
   return seconds === null ? null : Math.round(seconds * 1000);
 }
 
-/** @param {Sample} sample @returns {"direct" | "relayed" | null} */
+/** @param {Sample} sample @returns {Pick<CallStats, "way" | "relayBy">} */
 function wayOf({ pair, candidates }) {
   const local = pair && candidates.get(pair.localCandidateId);
-  if (!local) return null;
-  return local.candidateType === "relay" ? "relayed" : "direct";
+  if (!local) return { way: null, relayBy: "" };
+  if (local.candidateType !== "relay") return { way: "direct", relayBy: "" };
+  return { way: "relayed", relayBy: local.relayProtocol ?? "" };
 }

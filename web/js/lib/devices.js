@@ -26,15 +26,20 @@ const PICTURE = {
 };
 
 /**
- * Open camera and microphone, else the microphone alone, else nothing. Never throws.
- * @param {{ cameraId?: string, microphoneId?: string, facing?: "user" | "environment" }} [wanted]
+ * Open camera and microphone, else the microphone alone, else nothing. Never throws. Who is not `pictured` speaks only:
+ * the camera is not touched.
+ * @param {{ cameraId?: string, microphoneId?: string, facing?: "user" | "environment", pictured?: boolean }} [wanted]
  * @returns {Promise<OpenedDevices>}
  */
-export async function openDevices({ cameraId, microphoneId, facing = "user" } = {}) {
+export async function openDevices({ cameraId, microphoneId, facing = "user", pictured = true } = {}) {
   const barrier = missingFunction();
   if (barrier) return nothing(barrier);
   const audio = microphoneId ? { ...VOICE, deviceId: { exact: microphoneId } } : VOICE;
   const video = { ...PICTURE, ...(cameraId ? { deviceId: { exact: cameraId } } : { facingMode: facing }) };
+  if (!pictured) {
+    const spoken = await attempt({ audio });
+    return { stream: spoken.stream, audio: spoken.stream !== null, video: false, reason: spoken.reason };
+  }
   const both = await attempt({ audio, video });
   if (both.stream) return { stream: both.stream, audio: true, video: true, reason: "ok" };
   const voice = await attempt({ audio });

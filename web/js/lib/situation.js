@@ -1,5 +1,6 @@
 // situation.js — one sentence for what is happening in a call and one for what to do about it.
 // Rule: what stops the talking is said before what only disturbs it.
+import { deviceHelp } from "./help.js";
 import { t } from "./texts.js";
 
 /**
@@ -58,6 +59,8 @@ function absentPeer({ peerHere, side }) {
 /** @param {Circumstances} now @returns {Situation | null} */
 function ownDevices({ silent, ownReason }) {
   if (ownReason === "interrupted") return attention(t("Your phone has taken camera or microphone away."), t("Press “Continue”."));
+  const { what } = deviceHelp(ownReason);
+  if (what) return ownReason === "no_camera" ? waiting(what, t("You can be heard.")) : attention(what, t("Press the crossed-out button below: it says what to do."));
   if (silent) return attention(t("Your microphone gives no sound."), t("Check that it is not muted on the device, or choose another one."));
   return null;
 }
@@ -69,11 +72,26 @@ function peerDevices({ side, peerReason, peerCamera, peerMicrophone }) {
       ? waiting(t("The citizen's phone has taken camera or microphone away (a phone call, the lock screen or another app)."), t("Please wait a moment; they see a button to continue."))
       : waiting(t("The agent's camera or microphone is interrupted."), t("Please wait a moment."));
   }
+  const lacking = side === "agent" && !(peerCamera && peerMicrophone) ? lack(peerReason) : "";
+  if (lacking) return waiting(lacking, t("Their page tells them what to do; you can write to each other."));
   if (peerReason === "hidden") return waiting(t("The other side is looking at another page or app."), t("You can still be heard."));
   if (!peerMicrophone && !peerCamera) return waiting(t("The other side sends neither sound nor picture."), t("Write to each other below."));
   if (!peerMicrophone) return waiting(t("The other side is muted."), "");
   if (!peerCamera) return { tone: "ok", what: t("The other side has switched the camera off"), todo: "" };
   return null;
+}
+
+/** Why a citizen cannot be seen or heard, for the agent. @param {string} reason a device code */
+function lack(reason) {
+  switch (reason) {
+    case "permission_denied": return t("The citizen's browser may not use camera or microphone.");
+    case "device_busy": return t("Another program on the citizen's device holds camera or microphone.");
+    case "no_camera": return t("The citizen has no camera.");
+    case "no_device": return t("The citizen has no microphone.");
+    case "insecure_origin":
+    case "unsupported": return t("The citizen's browser cannot make video calls.");
+    default: return "";
+  }
 }
 
 /** @param {Circumstances} now @returns {Situation | null} */

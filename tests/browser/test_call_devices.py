@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.citizen_hall import LIMIT_SECONDS, Hall, open_hall
+from tests.browser.citizen_hall import Hall, open_hall
 from tests.browser.walk import City, frames_advance, in_call
+from tests.pace import PATIENCE_MS
 from tests.pages.company_samples import NOW
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=LIMIT_SECONDS * 1000)
+expect.set_options(timeout=PATIENCE_MS)
 
 ASKED = """() => {
   const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

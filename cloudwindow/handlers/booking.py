@@ -26,6 +26,8 @@ from cloudwindow.journey.intake import Problems
 from cloudwindow.journey.openings import refuses
 
 TAKEN = frozenset({"slot_full", "slot_gone"})
+NONE_TO_BOOK = frozenset({"booking_paused", "too_many_bookings"})
+"""Why somebody books nothing now and takes a number instead."""
 """The time is no longer to be had: the times are shown again."""
 MINUTES = {
     "early_minutes": round(rules.EARLY_SECONDS / 60),
@@ -252,6 +254,8 @@ async def book(request: web.Request) -> web.Response:
                 said = session.intake
                 window, spoken = said.get("window_district", ""), said.get("call_language", "")
                 return await _taken(request, item, error, str(window), str(spoken))
+            if error.code in NONE_TO_BOOK and not wants_json(request):
+                return number_instead(request, item, error)
             if error.field != "code" or wants_json(request):
                 raise
             errors.append(BadInput(error.code, error.values, field="code"))
@@ -260,6 +264,19 @@ async def book(request: web.Request) -> web.Response:
             return see_other("/appointment?stood=1" if stood else "/appointment")
     rows = error_rows(errors, request)
     return await confirm_page(request, item, 422, errors=rows, typed=dict(typed))
+
+
+def number_instead(request: web.Request, item: ServiceItem, error: CloudWindowError) -> web.Response:
+    """Nothing can be booked by this person now; a number can be taken with what they have typed."""
+    ((_, code, words),) = error_rows([error], request)
+    return render(
+        request,
+        "citizen/number_instead.html",
+        status=error.status,
+        item=item,
+        code=code,
+        words=words,
+    )
 
 
 # --- the holder's page -----------------------------------------------------------------------------------

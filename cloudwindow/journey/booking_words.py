@@ -37,9 +37,10 @@ MESSAGES: Mapping[str, Text] = {
         "{link}",
     ),
     "no_show": Text(
-        zh="【云窗口】您 {time} 的预约没有签到，名额已经让出。仍要办理，可随时取号排队，或重新预约。",
+        zh="【云窗口】您 {time} 的预约没有签到，名额已经让出。仍要办理，可随时取号排队；"
+        "60 天内两次未到，14 天内不能预约。",
         en="[Cloud Window] You did not check in for {time}, so the seat was given up. You can take a number "
-        "or book again at any time.",
+        "at any time. Who misses two within 60 days books none for 14 days.",
     ),
     "withdrawn": Text(
         zh="【云窗口】很抱歉，{district}视频窗口当天不开放，您 {time} 的预约 {number} 无法办理，请另选时间。",

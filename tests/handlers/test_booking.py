@@ -1,7 +1,7 @@
 """Appointments at the door: plain forms all the way, stable codes for what cannot be done."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from icalendar import Calendar
@@ -98,6 +98,20 @@ async def test_a_full_time_is_shown_and_cannot_be_taken(city: City) -> None:
             about(city, newcomer(), call_language="yue") | {"window": wanted.window, "at": wanted.at},
         )
         assert (told.status, told.code) == (409, "slot_full")
+
+
+async def test_whoever_may_book_nothing_more_is_led_to_a_number_with_what_they_typed(city: City) -> None:
+    family = [replace(newcomer(), mobile="13900007777") for _ in range(6)]
+    async with browser(city) as last:
+        free = await choices(last, "district=440105")
+        for who, choice in zip(family[:5], free, strict=False):
+            async with browser(city) as one:
+                await book(one, who, choice)
+        assert (await begin(last, family[5], free[5])).status == 303
+        refused = await confirm(last, family[5])
+        assert (refused.status, "too_many_bookings" in refused.text) == (409, True)
+        assert 'href="/items/HR01/start"' in refused.text
+        assert family[5].id_number in (await last.get("/items/HR01/start")).text
 
 
 @pytest.mark.parametrize(

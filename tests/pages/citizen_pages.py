@@ -153,6 +153,14 @@ PAGES |= {
         CONFIRM | {"base": "/items/HR01/book", "booking": appointments.BOOKING},
     ),
     "confirm-leaving": ("confirm", CONFIRM | {"base": "/items/HR01/leave", "leaving": True}),
+    "number-instead": (
+        "number_instead",
+        {
+            "item": ITEM,
+            "code": "booking_paused",
+            "words": "因多次爽约，2026-12-10 前暂停预约；您仍可随时取号办理。",
+        },
+    ),
     "confirm-nobody-there": ("confirm", CONFIRM | {"instead": appointments.INSTEAD}),
 }
 ITEMS = {str(one.id): one for one in sample.catalogue().items}

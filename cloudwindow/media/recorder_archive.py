@@ -28,6 +28,8 @@ FILM_SECONDS: Final = 6 * 3600.0
 """No film takes longer; its own limits are shorter."""
 WHERE: Final = "/usr/local/bin:/usr/bin:/bin"
 """Where the child looks for ffmpeg; it is told nothing else of our environment."""
+CLIPS: Final = "clip-*.sealed"
+"""The files of the evidence clips."""
 HOW: Final = (sys.executable, "-m", "cloudwindow.media.recorder_film")
 
 
@@ -94,6 +96,15 @@ class Archive:
         """
         return await self._beside(self._delete, recording, reason)
 
+    async def reduce(self, recording: str, *, reason: str) -> tuple[str | None, int]:
+        """
+        Delete everything but the evidence clips; the chain's head, and the octets that are left.
+
+        Raises as ``delete``.
+        """
+        head = await self._beside(self._delete, recording, reason, CLIPS)
+        return head, await asyncio.to_thread(_octets_of, self.path(recording))
+
     async def hold(self, recording: str, *, reason: str) -> str | None:
         """
         Keep all files whatever retention says, until ``release``; the chain says it, its head is returned.
@@ -124,7 +135,7 @@ class Archive:
         finally:
             chain.close()
 
-    def _delete(self, recording: str, reason: str) -> str | None:
+    def _delete(self, recording: str, reason: str, but: str = "") -> str | None:
         folder = self.path(recording)
         if not (folder / CHAIN).exists():
             return None
@@ -133,7 +144,8 @@ class Archive:
             if is_held(chain.lines):
                 raise Conflict("recording_held")
             recover(chain, reason=reason)
-            names = sorted(path.name for path in folder.iterdir() if path.name != CHAIN)
+            stays = {CHAIN} | ({path.name for path in folder.glob(but)} if but else set())
+            names = sorted(path.name for path in folder.iterdir() if path.name not in stays)
             if names:  # said before it is done: what is half deleted is not a finding
                 chain.append("deleted", names=names, reason=reason)
             for name in names:
@@ -145,6 +157,10 @@ class Archive:
     def can_film(self) -> bool:
         """Whether ffmpeg is there."""
         return shutil.which("ffmpeg", path=WHERE) is not None
+
+
+def _octets_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
 
 
 async def _film(order: Order) -> Made:

@@ -198,7 +198,11 @@ def _check_authority(tree: Tree) -> Found:
 
 def _check_recording(policy: Tree) -> Found:
     if policy.get("evidence_days", policy["full_days"]) < policy["full_days"]:
-        yield "recording/evidence_days", "evidence_too_short", "The evidence clips go before the recording does."
+        yield (
+            "recording/evidence_days",
+            "evidence_too_short",
+            "The evidence clips go before the recording does.",
+        )
 
 
 def _check_clocks(clocks: Tree, speed: str) -> Found:

@@ -384,12 +384,17 @@ def seal_from(memory: int, path: Path, recording: str, key: bytes) -> int:
     return seal_pages(page, path, recording, key)
 
 
-def main() -> None:
-    """Carry out one order with little memory, little time and the lowest turn."""
+def limit_ourselves() -> None:
+    """Little memory, the lowest turn, no life beyond that of the node."""
     end_with_or_now(os.getppid())
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Carry out one order with little memory and the lowest turn."""
+    limit_ourselves()
     try:
         made = make(Order(**json.load(sys.stdin)))
     except (OSError, MemoryError, SealDamaged, subprocess.SubprocessError, KeyError) as error:

@@ -19,7 +19,9 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column("evidence_until", sa.Double(), nullable=True, comment="null: the clips go with the rest")
+            sa.Column(
+                "evidence_until", sa.Double(), nullable=True, comment="null: the clips go with the rest"
+            )
         )
         batch_op.add_column(
             sa.Column(
@@ -31,7 +33,9 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column("film_deleted_at", sa.Double(), nullable=True, comment="when all but the clips was gone")
+            sa.Column(
+                "film_deleted_at", sa.Double(), nullable=True, comment="when all but the clips was gone"
+            )
         )
         batch_op.add_column(sa.Column("deleted_at", sa.Double(), nullable=True))
 
@@ -50,9 +54,7 @@ def upgrade() -> None:
             nullable=False,
             comment="of names, sizes and times of the files checked",
         ),
-        sa.Column(
-            "findings", sa.JSON(), nullable=False, comment="problem: place, the first bad place first"
-        ),
+        sa.Column("findings", sa.JSON(), nullable=False, comment="problem: place, the first bad place first"),
         sa.ForeignKeyConstraint(
             ["recording"], ["recording.id"], name=op.f("fk_recording_check_recording_recording")
         ),
@@ -87,9 +89,7 @@ def upgrade() -> None:
             nullable=False,
             comment="of the sealed film or clip, as in its chain",
         ),
-        sa.Column(
-            "deadline", sa.Double(), nullable=True, comment="when a node makes it, or takes it away"
-        ),
+        sa.Column("deadline", sa.Double(), nullable=True, comment="when a node makes it, or takes it away"),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["recording"], ["recording.id"], name=op.f("fk_recording_copy_recording_recording")

@@ -401,7 +401,7 @@ class Recording:
     """
     How long a recorded call, and what was written in it, is kept in days; whether one may say no.
 
-    ``evidence_days``: how long the clips of identity check, read-back and signature are, at least ``full_days``.
+    ``evidence_days``: the clips of identity check, read-back and signature; at least ``full_days``, or 0.
     """
 
     full_days: int

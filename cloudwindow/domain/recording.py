@@ -4,7 +4,7 @@ A recording: one stretch of one call, kept with a chain of hashes.
 Rule 1: it runs only while the citizen's consent stands, or the item's policy asks for it and they agreed.
 Rule 2: a recording that breaks off is followed by another one of the same call; the gap is seen between them.
 Rule 3: what an item's policy makes compulsory must cover read-back and signature, or nothing is handed in.
-Rule 4: what is kept goes in two stages: first everything but the evidence clips, then these; a hold stops both.
+Rule 4: what is kept goes in two stages: all but the evidence clips, then these; a hold stops both.
 """
 
 from collections.abc import Mapping, Sequence

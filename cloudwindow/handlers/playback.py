@@ -138,7 +138,7 @@ async def clip(request: web.Request) -> web.StreamResponse:
 
 @route("POST", "/staff/recordings/{recording}/viewings/{viewing}/copies", "recording.download")
 async def copy(request: web.Request) -> web.Response:
-    """POST /staff/recordings/{recording}/viewings/{viewing}/copies — have a marked copy made (clip): 303 to it."""
+    """POST /staff/recordings/{recording}/viewings/{viewing}/copies — have a marked copy made (clip)."""
     typed, names = await read_form(request), request.match_info
     clip = typed.get("clip", "")
     made = await request.app[JOURNEY].copies.ask(
@@ -163,7 +163,7 @@ async def copy_page(request: web.Request) -> web.Response:
 
 @route("GET", "/staff/recordings/{recording}/viewings/{viewing}/copies/{copy}/file", "recording.download")
 async def copy_file(request: web.Request) -> web.StreamResponse:
-    """GET /staff/recordings/{recording}/viewings/{viewing}/copies/{copy}/file — the copy, to be taken along."""
+    """GET /staff/recordings/{recording}/viewings/{viewing}/copies/{copy}/file — the copy itself."""
     names = request.match_info
     found = await request.app[JOURNEY].copies.take(
         guest(request).person, staff_of(request), names["recording"], names["viewing"], names["copy"]

@@ -1,7 +1,7 @@
 """
 Taking a recording along: a copy with the name of whoever takes it in every picture.
 
-Rule 1: whoever may download has given a reason; each copy is asked for, made once, and gone when the leave ends.
+Rule 1: whoever may download has given a reason; each copy is made once, and gone when the leave ends.
 Rule 2: nothing leaves unmarked; a site without letters to draw the mark with hands out nothing.
 Rule 3: the ledger says which copies are to be made; any node makes them, in a child process.
 """

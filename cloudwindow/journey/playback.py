@@ -101,7 +101,7 @@ class Playback:
         )
 
     async def page(self, person: Person, staff: Staff, recording: str) -> RecordingView:
-        """Everything about one recording; its files are checked if they have changed. Raises as ``_reached``."""
+        """Everything about one recording; its files are checked if they changed. Raises as ``_reached``."""
         house = self._house
         async with house.ledger.read() as conn:
             one = await self._reached(conn, person, staff, "recording", recording)
@@ -140,7 +140,7 @@ class Playback:
         )
 
     async def check(self, person: Person, staff: Staff, recording: str) -> None:
-        """Compare all files with the chain once more. Raises Conflict("recording_unfinished"), as ``_reached``."""
+        """Compare files and chain once more. Raises Conflict("recording_unfinished"), as ``_reached``."""
         async with self._house.ledger.read() as conn:
             known = (await self._reached(conn, person, staff, "recording", recording)).recording
         if known.state not in STORED | {State.DELETED}:

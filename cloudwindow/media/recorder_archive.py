@@ -179,7 +179,7 @@ class Archive:
             chain.close()
 
     async def forget(self, recording: str, copy: str, *, reason: str) -> str | None:
-        """Delete one marked copy; the chain says it, its head is returned. Raises as ``hold``; safe to repeat."""
+        """Delete one marked copy; returns the chain's head. Raises as ``hold``; safe to repeat."""
         return await self._beside(self._forget, recording, copy_name(copy), reason)
 
     def _forget(self, recording: str, name: str, reason: str) -> str | None:

@@ -179,7 +179,7 @@ def gone(lines: Sequence[Line]) -> frozenset[str]:
 
 
 def standing(lines: Sequence[Line]) -> str:
-    """``intact``, or ``evidence`` (clips alone are left) or ``deleted`` with the reason; copies do not count."""
+    """``intact``, or ``evidence`` (clips alone are left) or ``deleted`` with the reason."""
     why = [
         str(line["reason"])
         for line in lines

@@ -1,9 +1,10 @@
 """
 A marked copy of a film or clip, made by ``python -m cloudwindow.media.recorder_copy`` for whoever takes it along.
 
-stdin: one JSON object (:class:`CopyOrder`). stdout: one JSON object (:class:`Copied`). Who takes it, when and of
-what is drawn into every picture by ffmpeg, over each part of it, and the original's hash goes into the file's own
-description. Nothing unsealed touches the disk; the copy lies sealed beside the original, its chain says so.
+stdin: one JSON object (:class:`CopyOrder`). stdout: one JSON object (:class:`Copied`). Who takes it, when and
+of what is drawn by ffmpeg into every picture, over each part of it, and the original's hash goes into the
+file's own description. Nothing unsealed touches the disk; the copy lies sealed beside the original, and its
+chain says so.
 """
 
 import contextlib
@@ -32,7 +33,8 @@ from cloudwindow.media.recorder_film import (
 )
 from cloudwindow.media.recorder_seal import SealDamaged
 
-COLUMNS: Final, ROWS = 2, 3
+COLUMNS: Final = 2
+ROWS: Final = 3
 """The words stand in every sixth of the picture: no part of it that shows a face is without them."""
 LETTERS_IN_HEIGHT: Final = 22
 NO_PICTURE: Final = "color=black:size=480x270:rate=5"
@@ -60,7 +62,7 @@ class CopyOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
     """
-    What became of an order: ``made``, ``busy`` (ask again), ``gone`` (no original), ``no_ffmpeg``, ``failed``.
+    What became of it: ``made``, ``busy`` (ask again), ``gone`` (no original), ``no_ffmpeg``, ``failed``.
 
     ``sha256`` and ``octets`` of the plain copy, ``original`` of the sealed file as in its chain.
     """
@@ -103,11 +105,12 @@ def _original(folder: Path, name: str) -> str:
 def _draw(program: str, film: int, copy: int, order: CopyOrder, original: str) -> bool:
     seconds, pictures = _about(film)
     source = [] if pictures else ["-f", "lavfi", "-i", NO_PICTURE]
-    with memory_file("words") as words:
+    with memory_file("words") as words, open(order.font, "rb") as font:
         os.write(words, order.words.encode())
+        letters, text = (f"/proc/self/fd/{number}" for number in (font.fileno(), words))
         arguments = [program, *QUIET, *source, "-i", f"/proc/self/fd/{film}"]
         arguments += ["-map", "0:v", "-map", f"{0 if pictures else 1}:a?", "-shortest"]
-        arguments += ["-vf", drawn(order.font, f"/proc/self/fd/{words}")]
+        arguments += ["-vf", drawn(letters, text)]
         arguments += ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "900k"]
         arguments += ["-threads", "1", "-c:a", "copy"]
         for name, value in {**order.about, "original_sha256": original}.items():
@@ -115,7 +118,7 @@ def _draw(program: str, film: int, copy: int, order: CopyOrder, original: str) -
         arguments += ["-fs", str(FILM_OCTETS), "-f", "webm", f"/proc/self/fd/{copy}"]
         done = subprocess.run(  # noqa: S603 - our own words; nothing of them is a command
             arguments,
-            pass_fds=[film, copy, words],
+            pass_fds=[film, copy, words, font.fileno()],
             stdin=subprocess.DEVNULL,
             check=False,
             timeout=START_SECONDS + seconds * CPU_SECONDS_PER_SECOND,
@@ -155,7 +158,9 @@ def _entered(folder: Path, copy: int, order: CopyOrder, original: str) -> Copied
         name = copy_name(order.copy)
         (folder / name).unlink(missing_ok=True)  # left by an earlier try that was not written down
         octets = seal_from(copy, folder / name, order.recording, bytes.fromhex(order.key))
-        chain.append("copy", name=name, sha256=digest(folder / name), octets=octets, plain=sha256, of=order.name)
+        chain.append(
+            "copy", name=name, sha256=digest(folder / name), octets=octets, plain=sha256, of=order.name
+        )
         return Copied(state="made", head=chain.head, octets=octets, sha256=sha256, original=original)
 
 

@@ -40,7 +40,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """When a recording's files were last compared with its chain, and what was wrong; ``mark`` as they were."""
+    """When a recording's files were compared with its chain, and what was wrong; ``mark`` as they were."""
 
     recording: str
     at: float

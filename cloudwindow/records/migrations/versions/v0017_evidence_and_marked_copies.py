@@ -29,13 +29,11 @@ def upgrade() -> None:
                 sa.Text(),
                 server_default="",
                 nullable=False,
-                comment="set once the film is gone",
+                comment="when the film is gone",
             )
         )
         batch_op.add_column(
-            sa.Column(
-                "film_deleted_at", sa.Double(), nullable=True, comment="when all but the clips was gone"
-            )
+            sa.Column("film_deleted_at", sa.Double(), nullable=True, comment="when all but its clips went")
         )
         batch_op.add_column(sa.Column("deleted_at", sa.Double(), nullable=True))
 

@@ -1,10 +1,9 @@
 """
-A marked copy of a film or clip, made by ``python -m cloudwindow.media.recorder_copy`` for whoever takes it along.
+A marked copy of a film or clip, made by ``python -m cloudwindow.media.recorder_copy`` for whoever takes it.
 
-stdin: one JSON object (:class:`CopyOrder`). stdout: one JSON object (:class:`Copied`). Who takes it, when and
-of what is drawn by ffmpeg into every picture, over each part of it, and the original's hash goes into the
-file's own description. Nothing unsealed touches the disk; the copy lies sealed beside the original, and its
-chain says so.
+stdin: one JSON object (:class:`CopyOrder`). stdout: one (:class:`Copied`). Who takes it, when and of what is
+drawn by ffmpeg into every picture, over each part of it, and the original's hash goes into the file's own
+description. Nothing unsealed touches the disk; the copy lies sealed beside the original; its chain says so.
 """
 
 import contextlib
@@ -133,7 +132,7 @@ def _about(film: int) -> tuple[float, bool]:
 
 
 def drawn(font: str, words: str) -> str:
-    """ffmpeg's filters: the text of the file ``words`` in each part of the picture, light with a dark edge."""
+    """ffmpeg's filters: the text of ``words`` in each part of the picture, light with a dark edge."""
     look = f"fontfile={font}:textfile={words}:expansion=none:fontsize=h/{LETTERS_IN_HEIGHT}:line_spacing=4"
     ink = "fontcolor=white@0.5:borderw=1:bordercolor=black@0.5"
     return ",".join(

@@ -112,7 +112,7 @@ class Recording:
     keep_until: float | None = None
     clips: int = 0
     evidence_until: float | None = None
-    evidence_key_sealed: str = ""
+    evidence_key_sealed: str | None = None
     film_deleted_at: float | None = None
     deleted_at: float | None = None
     held_by: str | None = None

@@ -194,7 +194,7 @@ class Films:
         await archive.release(one.id, reason=RETENTION)  # the ledger's word is the one that holds
         head, octets = await archive.reduce(one.id, reason=RETENTION)
         apart = all(line.get("key") for line in await archive.lines(one.id) if line["kind"] == "clip")
-        sealed = evidence_sealed(self._house.vault, one) if apart else ""
+        sealed = evidence_sealed(self._house.vault, one) if apart else None
 
         async def work(conn: Connection) -> None:
             known = await kept.one(conn, one.id)
@@ -231,7 +231,7 @@ class Films:
                 known,
                 head=head or known.head,
                 key_sealed="",
-                evidence_key_sealed="",
+                evidence_key_sealed=None,
                 octets=0,
                 film_deleted_at=known.film_deleted_at or now,
                 deleted_at=now,

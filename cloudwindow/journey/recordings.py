@@ -531,12 +531,12 @@ def evidence_key_of(vault: Vault, recording: Recording) -> bytes:
     return bytes.fromhex(vault.open(sealed, place=_evidence_place(recording.id)))
 
 
-def evidence_sealed(vault: Vault, recording: Recording) -> str:
-    """The clips' key alone, sealed for the ledger; empty where the recording's own cannot be opened."""
+def evidence_sealed(vault: Vault, recording: Recording) -> str | None:
+    """The clips' key alone, sealed for the ledger; None where the recording's own cannot be opened."""
     try:
         key = evidence_key_of(vault, recording)
     except CloudWindowError:
-        return ""
+        return None
     return vault.seal(key.hex(), place=_evidence_place(recording.id))
 
 

@@ -523,7 +523,7 @@ recording = Table(
     Column("keep_until", Double),
     Column("clips", Integer, nullable=False, server_default="0", comment="evidence clips cut from it"),
     Column("evidence_until", Double, comment="null: the clips go with the rest"),
-    Column("evidence_key_sealed", Text, nullable=False, server_default="", comment="when the film is gone"),
+    Column("evidence_key_sealed", Text, comment="set once the film is gone"),
     Column("film_deleted_at", Double, comment="when all but its clips went"),
     Column("deleted_at", Double),
     Column("held_by", String(32), ForeignKey("staff.id")),

@@ -24,13 +24,7 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column(
-                "evidence_key_sealed",
-                sa.Text(),
-                server_default="",
-                nullable=False,
-                comment="when the film is gone",
-            )
+            sa.Column("evidence_key_sealed", sa.Text(), nullable=True, comment="set once the film is gone")
         )
         batch_op.add_column(
             sa.Column("film_deleted_at", sa.Double(), nullable=True, comment="when all but its clips went")

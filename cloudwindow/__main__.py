@@ -142,9 +142,8 @@ def run_recordings(config: Config, given: argparse.Namespace) -> int:
         for found in findings:
             print(f"{name} {found.problem} {found.where}")
         if not findings:
-            gone = recorder_chain.deleted_because(recorder_chain.read(folder / name))
-            stands = f"deleted {gone}" if gone else "intact"
-            print(f"{name} {stands} {recorder_chain.head_of(folder / name)}")
+            lines = recorder_chain.read(folder / name)
+            print(f"{name} {recorder_chain.standing(lines)} {recorder_chain.head_of(folder / name)}")
     return int(bad)
 
 

@@ -112,6 +112,8 @@ QUIET_SECONDS = 0.01
 PATIENCE_SECONDS = 2.0
 RESTART_SECONDS = 0.5
 FONTS = "node_modules/@expo-google-fonts/noto-sans-sc"
+LETTERS = "400Regular/NotoSansSC_400Regular.ttf"
+"""What is drawn into marked copies of recordings."""
 
 REQUESTS = Counter("cw_requests_total", "Answered requests", ["route", "method", "status"])
 SECONDS = Histogram("cw_request_seconds", "Time to answer", ["route"])
@@ -227,7 +229,7 @@ def furnished(
         origin=config.origin,
         offer_seconds=config.offer_seconds,
         demo=config.demo,
-        archive=Archive(config.recordings_path),
+        archive=Archive(config.recordings_path, font=config.web_dir / FONTS / LETTERS),
         recorder=None,
         quality_keep_days=config.quality_keep_days,
         relay=Relay(urls=config.turn_urls, secret=config.turn_secret, only=config.turn_only),

@@ -209,6 +209,9 @@ SENTENCES: dict[str, str] = {
     ),
     "promised_time_unusable": N_("Please choose a time within the next four hours."),
     "reason_required": N_("Please give a reason."),
+    "copies_too_many": N_("Five copies were made for this leave. Go back and give a reason again for more."),
+    "copy_unfinished": N_("The marked copy is not ready. Open its page and wait until it is."),
+    "recording_unfinished": N_("This recording is not finished. Check it once its call has ended."),
     "recording_gone": N_(
         "This recording was deleted; there is nothing left to hold. Choose another of the case."
     ),

@@ -398,11 +398,16 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """How long a recorded call, and what was written in it, is kept in days; whether one may say no."""
+    """
+    How long a recorded call, and what was written in it, is kept in days; whether one may say no.
+
+    ``evidence_days``: the clips of identity check, read-back and signature; at least ``full_days``, or 0.
+    """
 
     full_days: int
     chat_days: int
     may_decline: bool
+    evidence_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,6 +173,7 @@ def _check_item(name: str, tree: Tree, blocks: Tree, codes: set[str]) -> Found:
         )
     yield from _check_authority(tree)
     yield from _check_clocks(tree["clocks"], tree["case_speed"])
+    yield from _check_recording(tree["recording"])
     yield from _repeated((text["key"] for text in tree.get("texts", ())), "texts")
     yield from _repeated((step["key"] for step in tree["checklist"]), "checklist")
     yield from _check_rates(tree, codes)
@@ -193,6 +194,15 @@ def _check_authority(tree: Tree) -> Found:
     asked = {use["block"] for _, use in block_uses(tree)}
     if tree["delegation_allowed"] == "forbidden" and "delegate" in asked:
         yield "form", "delegate_forbidden", "Delegates are forbidden but the form asks for one."
+
+
+def _check_recording(policy: Tree) -> Found:
+    if policy.get("evidence_days", policy["full_days"]) < policy["full_days"]:
+        yield (
+            "recording/evidence_days",
+            "evidence_too_short",
+            "The evidence clips go before the recording does.",
+        )
 
 
 def _check_clocks(clocks: Tree, speed: str) -> Found:

@@ -4,6 +4,7 @@ A recording: one stretch of one call, kept with a chain of hashes.
 Rule 1: it runs only while the citizen's consent stands, or the item's policy asks for it and they agreed.
 Rule 2: a recording that breaks off is followed by another one of the same call; the gap is seen between them.
 Rule 3: what an item's policy makes compulsory must cover read-back and signature, or nothing is handed in.
+Rule 4: what is kept goes in two stages: all but the evidence clips, then these; a hold stops both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class State(StrEnum):
     PAUSED = "paused"
     ENDED = "ended"
     KEPT = "kept"
+    EVIDENCE = "evidence"
     DELETED = "deleted"
 
 
@@ -33,6 +35,7 @@ class Event(StrEnum):
     RESUME = "resume"
     END = "end"
     KEEP = "keep"
+    REDUCE = "reduce"
     DELETE = "delete"
 
 
@@ -44,11 +47,15 @@ TRANSITIONS = {
     (State.PAUSED, Event.RESUME): State.RUNNING,
     (State.PAUSED, Event.END): State.ENDED,
     (State.ENDED, Event.KEEP): State.KEPT,
+    (State.KEPT, Event.REDUCE): State.EVIDENCE,
     (State.KEPT, Event.DELETE): State.DELETED,
+    (State.EVIDENCE, Event.DELETE): State.DELETED,
 }
 
 ACTIVE = frozenset({State.STARTING, State.RUNNING, State.PAUSED})
 WRITING = frozenset({State.RUNNING, State.PAUSED})
+STORED = frozenset({State.KEPT, State.EVIDENCE})
+"""There are finished files, all or the clips, which can be played and held back."""
 
 LIMITS_SECONDS = {
     State.STARTING: 10.0,
@@ -81,6 +88,9 @@ class Recording:
     ``paused_by``: the sides whose cursor stands in a sensitive field, or ``hand``, separated by commas.
     ``failure``: why it stopped by itself, empty if it was asked to. ``head``: the last hash of its chain that
     we know. ``film``: ``made``, or why there is none yet; ``wanted`` when somebody asked for it once more.
+    ``keep_until``: when everything but the ``clips`` evidence clips goes; ``evidence_until``: when these go,
+    None if they go with the film. Once the film's files are gone (``film_deleted_at``) the clips' own key is
+    all that is left, in ``evidence_key_sealed``.
     """
 
     id: str
@@ -100,6 +110,11 @@ class Recording:
     octets: int = 0
     film: str = ""
     keep_until: float | None = None
+    clips: int = 0
+    evidence_until: float | None = None
+    evidence_key_sealed: str | None = None
+    film_deleted_at: float | None = None
+    deleted_at: float | None = None
     held_by: str | None = None
     held_at: float | None = None
     held_reason: str = ""
@@ -123,9 +138,24 @@ def advance(recording: Recording, event: Event, now: float) -> Recording:
 
 def kept(recording: Recording, *, days: int, now: float) -> Recording:
     """Finished: kept for so many days from the end of the recording, then deleted unless held."""
-    ended = recording.ended_at if recording.ended_at is not None else now
-    until = ended + days * DAY_SECONDS
+    until = _ended(recording, now) + days * DAY_SECONDS
     return replace(advance(recording, Event.KEEP, now), keep_until=until, deadline=until)
+
+
+def with_evidence(recording: Recording, *, clips: int, days: int, now: float) -> Recording:
+    """So many clips were cut; they are kept for ``days`` where that is longer than all the rest."""
+    until = _ended(recording, now) + days * DAY_SECONDS
+    longer = bool(clips) and recording.keep_until is not None and until > recording.keep_until
+    return replace(recording, clips=clips, evidence_until=until if longer else None)
+
+
+def _ended(recording: Recording, now: float) -> float:
+    return recording.ended_at if recording.ended_at is not None else now
+
+
+def kept_for(recording: Recording) -> float | None:
+    """Until when what is left of a stored recording is kept."""
+    return recording.evidence_until if recording.state is State.EVIDENCE else recording.keep_until
 
 
 def active(recordings: Sequence[Recording]) -> Recording | None:

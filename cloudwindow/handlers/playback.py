@@ -88,6 +88,15 @@ async def _refused(
     return await show(request, error.status, errors=error_rows([told], request), typed=kept)
 
 
+@route("POST", "/staff/recordings/{recording}/check", "recording")
+async def check(request: web.Request) -> web.Response:
+    """POST /staff/recordings/{recording}/check — compare the files with their chain once more."""
+    await read_form(request)
+    recording = request.match_info["recording"]
+    await request.app[JOURNEY].playback.check(guest(request).person, staff_of(request), recording)
+    return see_other(f"/staff/recordings/{recording}")
+
+
 @route("POST", "/staff/recordings/{recording}/film", "recording.film")
 async def again(request: web.Request) -> web.Response:
     """POST /staff/recordings/{recording}/film — have a film that failed made once more."""
@@ -127,14 +136,39 @@ async def clip(request: web.Request) -> web.StreamResponse:
     return await _send(request, await _film(request, _number(request.match_info["clip"])))
 
 
-@route("GET", "/staff/recordings/{recording}/viewings/{viewing}/download", "recording.download")
-async def download(request: web.Request) -> web.StreamResponse:
-    """GET /staff/recordings/{recording}/viewings/{viewing}/download — the film as a file; it is noted."""
-    names = request.match_info
-    found = await request.app[JOURNEY].playback.download(
-        guest(request).person, staff_of(request), names["recording"], names["viewing"]
+@route("POST", "/staff/recordings/{recording}/viewings/{viewing}/copies", "recording.download")
+async def copy(request: web.Request) -> web.Response:
+    """POST /staff/recordings/{recording}/viewings/{viewing}/copies — have a marked copy made (clip)."""
+    typed, names = await read_form(request), request.match_info
+    clip = typed.get("clip", "")
+    made = await request.app[JOURNEY].copies.ask(
+        guest(request).person,
+        staff_of(request),
+        names["recording"],
+        names["viewing"],
+        clip=_number(clip) if clip else None,
     )
-    return await _send(request, found, name=f"{names['recording']}.webm")
+    return see_other(f"/staff/recordings/{names['recording']}/viewings/{names['viewing']}/copies/{made}")
+
+
+@route("GET", "/staff/recordings/{recording}/viewings/{viewing}/copies/{copy}", "recording.download")
+async def copy_page(request: web.Request) -> web.Response:
+    """GET /staff/recordings/{recording}/viewings/{viewing}/copies/{copy} — how a marked copy stands."""
+    names = request.match_info
+    view = await request.app[JOURNEY].copies.page(
+        guest(request).person, staff_of(request), names["recording"], names["viewing"], names["copy"]
+    )
+    return render(request, "staff/copy.html", copy=view)
+
+
+@route("GET", "/staff/recordings/{recording}/viewings/{viewing}/copies/{copy}/file", "recording.download")
+async def copy_file(request: web.Request) -> web.StreamResponse:
+    """GET /staff/recordings/{recording}/viewings/{viewing}/copies/{copy}/file — the copy itself."""
+    names = request.match_info
+    found = await request.app[JOURNEY].copies.take(
+        guest(request).person, staff_of(request), names["recording"], names["viewing"], names["copy"]
+    )
+    return await _send(request, found, name=f"{names['recording']}-{names['copy'][:8]}.webm")
 
 
 async def _film(request: web.Request, clip: int | None = None) -> Film:

@@ -8,6 +8,7 @@ from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
 from cloudwindow.journey.company import Company
 from cloudwindow.journey.contact import Contact
+from cloudwindow.journey.copies import Copies
 from cloudwindow.journey.desk import Desks, profile_of
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.filling import Filling
@@ -67,6 +68,7 @@ class Journey:
     recordings: Recordings
     films: Films
     playback: Playback
+    copies: Copies
     texts: Texts
     watch: Watch
 
@@ -94,6 +96,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     aid = Aid(house)
     company = Company(house, calls, filling, following, contact, texts)
     films = Films(house)
+    playback = Playback(house)
+    copies = Copies(house, playback)
     return Journey(
         house=house,
         door=Door(house, demo_password),
@@ -120,7 +124,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         printing=printing,
         recordings=recordings,
         films=films,
-        playback=Playback(house),
+        playback=playback,
+        copies=copies,
         texts=texts,
         watch=Watch(
             house,
@@ -137,6 +142,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
             company,
             recordings,
             films,
+            copies,
             texts,
         ),
     )

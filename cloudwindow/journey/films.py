@@ -3,7 +3,7 @@ What becomes of a recording after its call: the film and the evidence clips, the
 
 Rule: whatever is to be done stands in the ledger as a deadline, so any node finds it again after a crash. The
 chain's lock, which the system takes back from the dead, keeps two nodes from making one film. The ledger says
-first that a recording is deleted, then the files go, then the ledger forgets the key.
+first that a film, or a whole recording, is deleted, then the files go, then the ledger forgets their key.
 """
 
 import logging
@@ -15,7 +15,7 @@ from cloudwindow.domain import session as sessions
 from cloudwindow.domain.errors import CloudWindowError
 from cloudwindow.domain.recording import Event, Recording, State
 from cloudwindow.journey.house import House
-from cloudwindow.journey.recordings import key_of, marks
+from cloudwindow.journey.recordings import evidence_sealed, key_of, marks
 from cloudwindow.media.recorder_film import Made
 from cloudwindow.records import Connection, events
 from cloudwindow.records import recordings as kept
@@ -31,6 +31,8 @@ AGAIN_SECONDS = (30.0, 300.0, 1800.0)
 """A film that could not be made is tried again after these."""
 SOUND = frozenset({"made", "no_ffmpeg", "nothing_recorded"})
 """What is no failure: trying again would change nothing."""
+RETENTION = "retention"
+"""Why files are deleted, as ledger and chain say it."""
 WANTED = "wanted"
 """Stands for the film of a kept recording that somebody asks for once more."""
 FILM_LETTERS = 24
@@ -49,10 +51,12 @@ class Films:
                 await self._tried(one, self._make)
 
     async def sweep(self) -> None:
-        """Delete what has been kept long enough and is not held."""
-        for one in await self._due(State.KEPT, State.DELETED):
+        """Delete what has been kept long enough and is not held: the film first, the evidence clips later."""
+        for one in await self._due(State.KEPT, State.EVIDENCE, State.DELETED):
             if one.state is State.DELETED:
                 await self._tried(one, self._erase)
+            elif one.state is State.EVIDENCE and one.film_deleted_at is None:
+                await self._tried(one, self._reduce)
             elif one.film != WANTED:
                 await self._tried(one, self._expire)
 
@@ -106,10 +110,15 @@ class Films:
             known = await kept.one(conn, one.id)
             if known.state is State.ENDED:
                 case = await house.cases.case(conn, known.application)
-                days = house.item_of(case.item, case.item_version).recording.full_days
-                done = recordings.kept(known, days=days, now=now)
+                policy = house.item_of(case.item, case.item_version).recording
+                done = recordings.kept(known, days=policy.full_days, now=now)
+                days = policy.evidence_days
+                done = recordings.with_evidence(done, clips=made.clips, days=days, now=now)
             elif known.film == WANTED and known.state is State.KEPT:
-                done = replace(known, deadline=known.keep_until, version=known.version + 1)
+                case = await house.cases.case(conn, known.application)
+                days = house.item_of(case.item, case.item_version).recording.evidence_days
+                again = replace(known, deadline=known.keep_until, version=known.version + 1)
+                done = recordings.with_evidence(again, clips=made.clips, days=days, now=now)
             else:
                 return
             done = replace(done, film=made.state, head=made.head or known.head)
@@ -123,6 +132,7 @@ class Films:
                 "clips": made.clips,
                 "film": done.film,
                 "keep_until": done.keep_until,
+                "evidence_until": done.evidence_until,
             }
             await note(conn, done.application, "recording.kept", SYSTEM, now, told)
 
@@ -163,24 +173,55 @@ class Films:
 
         async def work(conn: Connection) -> Recording | None:
             known = await kept.one(conn, one.id)
-            over = known.keep_until is not None and known.keep_until <= now
-            if known.state is not State.KEPT or known.held_at is not None or not over:
+            until = recordings.kept_for(known)
+            over = until is not None and until <= now
+            if known.state not in recordings.STORED or known.held_at is not None or not over:
                 return None
-            gone = replace(recordings.advance(known, Event.DELETE, now), deadline=now)
+            event = Event.REDUCE if _leaves_evidence(known, now) else Event.DELETE
+            gone = replace(recordings.advance(known, event, now), deadline=now)
             await kept.change(conn, gone, seen=known.version)
-            told = {"recording": one.id, "reason": "retention"}
+            told = {"recording": one.id, "reason": RETENTION, "left": gone.state.value}
             await note(conn, one.application, "recording.expired", SYSTEM, now, told)
             return gone
 
         gone = await self._house.ledger.write(work)
         if gone is not None:
-            await self._erase(gone)
+            await (self._reduce if gone.state is State.EVIDENCE else self._erase)(gone)
+
+    async def _reduce(self, one: Recording) -> None:
+        """Delete all but the clips, forget the film's key and say so; done again until it has been said."""
+        archive, now = self._house.archive, self._house.clock()
+        await archive.release(one.id, reason=RETENTION)  # the ledger's word is the one that holds
+        head, octets = await archive.reduce(one.id, reason=RETENTION)
+        apart = all(line.get("key") for line in await archive.lines(one.id) if line["kind"] == "clip")
+        sealed = evidence_sealed(self._house.vault, one) if apart else None
+
+        async def work(conn: Connection) -> None:
+            known = await kept.one(conn, one.id)
+            if known.state is not State.EVIDENCE or known.film_deleted_at is not None:
+                return
+            left = replace(
+                known,
+                head=head or known.head,
+                key_sealed="" if sealed else known.key_sealed,
+                evidence_key_sealed=sealed,
+                octets=octets,
+                film_deleted_at=now,
+                deadline=known.evidence_until,
+                version=known.version + 1,
+            )
+            await kept.change(conn, left, seen=known.version)
+            told = {"recording": one.id, "head": left.head, "reason": RETENTION, "clips": left.clips}
+            until = {"evidence_until": left.evidence_until}
+            await note(conn, one.application, "recording.film_deleted", SYSTEM, now, told | until)
+
+        await self._house.ledger.write(work)
 
     async def _erase(self, one: Recording) -> None:
         """Delete the files, forget the key and say so; done again until it has been said."""
         archive, now = self._house.archive, self._house.clock()
-        await archive.release(one.id, reason="retention")  # the ledger's word is the one that holds
-        head = await archive.delete(one.id, reason="retention")
+        await archive.release(one.id, reason=RETENTION)  # the ledger's word is the one that holds
+        head = await archive.delete(one.id, reason=RETENTION)
 
         async def work(conn: Connection) -> None:
             known = await kept.one(conn, one.id)
@@ -190,15 +231,23 @@ class Films:
                 known,
                 head=head or known.head,
                 key_sealed="",
+                evidence_key_sealed=None,
                 octets=0,
+                film_deleted_at=known.film_deleted_at or now,
+                deleted_at=now,
                 deadline=None,
                 version=known.version + 1,
             )
             await kept.change(conn, gone, seen=known.version)
-            told = {"recording": one.id, "head": gone.head, "reason": "retention"}
+            told = {"recording": one.id, "head": gone.head, "reason": RETENTION}
             await note(conn, one.application, "recording.deleted", SYSTEM, now, told)
 
         await self._house.ledger.write(work)
+
+
+def _leaves_evidence(known: Recording, now: float) -> bool:
+    """Whether the clips of a recording whose time is over are kept for longer."""
+    return known.state is State.KEPT and known.evidence_until is not None and known.evidence_until > now
 
 
 def _tries(story: Sequence[events.Event], one: Recording) -> int:

@@ -251,4 +251,8 @@ def _recording(one: Recording, viewings: int) -> CaseRecording:
         state=one.state.value,
         keep_until=one.keep_until,
         viewings=viewings,
+        evidence_until=one.evidence_until,
+        film_deleted_at=one.film_deleted_at,
+        deleted_at=one.deleted_at,
+        held=one.held_at is not None,
     )

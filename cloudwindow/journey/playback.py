@@ -13,7 +13,7 @@ from cloudwindow.domain.calendar import SHANGHAI
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
 from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.ids import normal_code, word
-from cloudwindow.domain.recording import LEAVE_SECONDS, REASON_CHARACTERS, Recording, State
+from cloudwindow.domain.recording import LEAVE_SECONDS, REASON_CHARACTERS, STORED, Recording, State
 from cloudwindow.domain.rights import CITY, Person, Role, allow
 from cloudwindow.journey.films import WANTED
 from cloudwindow.journey.house import House
@@ -25,12 +25,13 @@ from cloudwindow.journey.recording_views import (
     RecordingView,
     ViewingRow,
 )
-from cloudwindow.journey.recordings import key_of, marks
-from cloudwindow.media.recorder_chain import Line
-from cloudwindow.media.recorder_film import FILM, clip_name
-from cloudwindow.records import Connection
+from cloudwindow.journey.recordings import evidence_key_of, key_of, marks
+from cloudwindow.media.recorder_chain import Line, gone
+from cloudwindow.media.recorder_film import EVIDENCE, FILM
+from cloudwindow.records import Connection, recording_copies
 from cloudwindow.records import recordings as kept
 from cloudwindow.records.people import Staff
+from cloudwindow.records.recording_copies import Check
 from cloudwindow.records.recordings import Listed, Viewing
 from cloudwindow.records.story import note
 
@@ -38,6 +39,7 @@ LISTED = 100
 SHORT_GAP_SECONDS = 0.5
 """Gaps below this without lost packets are not worth a line."""
 FINDINGS = 20
+SHORT_LETTERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ class Playback:
                 found = await self._of_receipt(conn, receipt)
             else:
                 found = await kept.listed(conn, districts=_districts(person), agent=staff.id, limit=LISTED)
-        return [self._row(one) for one in found if reaches(person, staff, "recording", one)]
+        return [self.row(one) for one in found if reaches(person, staff, "recording", one)]
 
     async def _of_receipt(self, conn: Connection, receipt: str) -> Sequence[Listed]:
         try:
@@ -75,7 +77,8 @@ class Playback:
             return ()
         return await kept.listed_of(conn, case.id)
 
-    def _row(self, one: Listed) -> RecordingRow:
+    def row(self, one: Listed) -> RecordingRow:
+        """A recording as lists and headings show it."""
         house, known = self._house, one.recording
         return RecordingRow(
             id=known.id,
@@ -91,26 +94,31 @@ class Playback:
             held=known.held_at is not None,
             failure=known.failure,
             film=known.film,
+            clips=known.clips,
+            evidence_until=known.evidence_until,
+            film_deleted_at=known.film_deleted_at,
+            deleted_at=known.deleted_at,
         )
 
     async def page(self, person: Person, staff: Staff, recording: str) -> RecordingView:
-        """Everything about one recording; its files are read and checked. Raises as ``_reached``."""
+        """Everything about one recording; its files are checked if they changed. Raises as ``_reached``."""
         house = self._house
         async with house.ledger.read() as conn:
             one = await self._reached(conn, person, staff, "recording", recording)
             viewers = await kept.viewings(conn, one.recording.id)
             found = await marks(house, conn, one.recording)
+            copies = await recording_copies.taken(conn, [each.viewing.id for each in viewers])
         known = one.recording
         lines = await house.archive.lines(known.id)
-        settled = known.state in {State.KEPT, State.DELETED} and bool(lines)
-        findings = await house.archive.findings(known.id, head=known.head) if settled else []
-        clips = _clips(lines)
+        settled = known.state in STORED | {State.DELETED} and bool(lines)
+        check = await self._checked(known) if settled else None
+        clips = clips_of(lines)
         return RecordingView(
-            row=self._row(one),
+            row=self.row(one),
             octets=known.octets,
             head=known.head,
-            checked=settled,
-            findings=[f"{each.problem}: {each.where}" for each in findings[:FINDINGS]],
+            checked_at=check.at if check else None,
+            findings=check.findings if check else (),
             gaps=gaps_of(lines),
             chapters=[
                 ChapterRow(name=each.name, at=each.at, clip=number if (number, each.name) in clips else None)
@@ -123,12 +131,36 @@ class Playback:
                     name=each.name,
                     number=each.number,
                     reason=each.viewing.reason,
+                    copies=copies.get(each.viewing.id, 0),
                 )
                 for each in viewers
             ],
             held_reason=known.held_reason if known.held_at is not None else "",
             can=_can(person, staff, one),
         )
+
+    async def check(self, person: Person, staff: Staff, recording: str) -> None:
+        """Compare files and chain once more. Raises Conflict("recording_unfinished"), as ``_reached``."""
+        async with self._house.ledger.read() as conn:
+            known = (await self._reached(conn, person, staff, "recording", recording)).recording
+        if known.state not in STORED | {State.DELETED}:
+            raise Conflict("recording_unfinished")
+        await self._checked(known, anew=True)
+
+    async def _checked(self, known: Recording, *, anew: bool = False) -> Check:
+        """The last check of its files; made now if they look different since, or ``anew``."""
+        house = self._house
+        mark = await house.archive.mark(known.id)
+        if not anew:
+            async with house.ledger.read() as conn:
+                last = await recording_copies.check(conn, known.id)
+            if last is not None and last.mark == mark:
+                return last
+        found = await house.archive.findings(known.id, head=known.head)
+        told = [f"{each.problem}: {each.where}" for each in found[:FINDINGS]]
+        made = Check(recording=known.id, at=house.clock(), mark=mark, findings=told)
+        await house.ledger.write(lambda conn: recording_copies.keep_check(conn, made))
+        return made
 
     # --- playing -----------------------------------------------------------------------------------------
 
@@ -162,53 +194,40 @@ class Playback:
         self, person: Person, staff: Staff, recording: str, viewing: str, *, clip: int | None = None
     ) -> PlayView:
         """
-        The page that plays the film, or a clip of it.
+        The page that plays the film, or a clip of it; the first clip where there is no film any more.
 
         Raises NotFound("unknown_recording"), Gone("viewing_over"), Conflict("recording_without_film").
         """
-        one, leave = await self._left(person, staff, "recording.play", recording, viewing)
+        one, leave = await self.left(person, staff, "recording.play", recording, viewing)
         async with self._house.ledger.read() as conn:
             found = await marks(self._house, conn, one.recording)
-        clips = _clips(await self._house.archive.lines(one.recording.id))
+        clips = clips_of(await self._house.archive.lines(one.recording.id))
+        whole = one.recording.state is State.KEPT
+        if clip is None and not whole:
+            clip = min((number for number, _ in clips), default=None)
         here = f"/staff/recordings/{recording}/viewings/{viewing}"
-        row = self._row(one)
-        download = f"{here}/download" if reaches(person, staff, "recording.download", one) else ""
         return PlayView(
-            row=row,
-            watermark=f"{staff.name} {staff.number} · {self._moment()} · {row.receipt or row.id[:8].upper()}",
+            row=self.row(one),
+            watermark=mark_of(staff, one, self._house.clock()),
             here=here,
             source=f"{here}/film" if clip is None else f"{here}/clips/{clip}",
             clip=clip,
+            whole=whole,
             chapters=[
                 ChapterRow(name=each.name, at=each.at, clip=number if (number, each.name) in clips else None)
                 for number, each in enumerate(found)
             ],
             reason=leave.reason,
             expires_at=leave.expires_at,
-            download=download,
+            may_copy=reaches(person, staff, "recording.download", one),
         )
-
-    def _moment(self) -> str:
-        return datetime.fromtimestamp(self._house.clock(), SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
     async def film(
         self, person: Person, staff: Staff, recording: str, viewing: str, *, clip: int | None = None
     ) -> Film:
         """The film, or a clip, for whoever has leave. Raises as ``player``, Unavailable("file_damaged")."""
-        one, _ = await self._left(person, staff, "recording.play", recording, viewing)
-        return await self._film(one.recording, clip)
-
-    async def download(self, person: Person, staff: Staff, recording: str, viewing: str) -> Film:
-        """The film as a file, for whoever has leave and the right to take it along; noted in the case."""
-        one, leave = await self._left(person, staff, "recording.download", recording, viewing)
-        film, now = await self._film(one.recording, None), self._house.clock()
-
-        async def work(conn: Connection) -> None:
-            told = {"recording": recording, "viewing": viewing, "reason": leave.reason}
-            await note(conn, one.recording.application, "recording.downloaded", _actor(staff), now, told)
-
-        await self._house.ledger.write(work)
-        return film
+        one, _ = await self.left(person, staff, "recording.play", recording, viewing)
+        return await self.stored(one.recording, clip)
 
     async def octets(self, film: Film, start: int, stop: int) -> bytes:
         """Plain octets of ``film`` from ``start`` up to ``stop``. Raises as ``film``."""
@@ -217,7 +236,7 @@ class Playback:
         )
         return octets
 
-    async def _left(
+    async def left(
         self, person: Person, staff: Staff, action: str, recording: str, viewing: str
     ) -> tuple[Listed, Viewing]:
         """The recording and this person's leave; that a right was taken away ends the leave."""
@@ -229,15 +248,19 @@ class Playback:
         _demand_film(one.recording)
         return one, leave
 
-    async def _film(self, known: Recording, clip: int | None) -> Film:
-        name = FILM
-        if clip is not None:
-            chapter = dict(_clips(await self._house.archive.lines(known.id))).get(clip)
-            if chapter is None:
+    async def stored(self, known: Recording, clip: int | None) -> Film:
+        """The film of a recording, or a clip, in the archive. Raises NotFound("unknown_recording")."""
+        house = self._house
+        if clip is None:
+            if known.state is not State.KEPT:
                 raise NotFound("unknown_recording")
-            name = clip_name(clip, chapter)
-        key = key_of(self._house.vault, known)
-        size, _ = await self._house.archive.octets(known.id, key=key, name=name, stop=0)
+            name, key = FILM, key_of(house.vault, known)
+        else:
+            line = clip_line(await house.archive.lines(known.id), clip)
+            apart = line.get("key") == EVIDENCE
+            name = str(line["name"])
+            key = evidence_key_of(house.vault, known) if apart else key_of(house.vault, known)
+        size, _ = await house.archive.octets(known.id, key=key, name=name, stop=0)
         return Film(recording=known.id, name=name, key=key, size=size)
 
     # --- holding -----------------------------------------------------------------------------------------
@@ -344,7 +367,7 @@ def _offers(known: Recording) -> frozenset[str]:
     if known.state is State.DELETED:
         return frozenset()
     words = {"release" if known.held_at is not None else "hold"}
-    if known.state is State.KEPT and known.film == "made":
+    if known.state in STORED and known.film == "made":
         words.add("play")
     elif known.state is State.KEPT and known.film not in {"nothing_recorded", WANTED}:
         words.add("film")
@@ -365,11 +388,37 @@ def _demand_film(known: Recording) -> None:
         raise Conflict("recording_without_film")
 
 
-def _clips(lines: Sequence[Line]) -> set[tuple[int, str]]:
-    """(number, chapter) of each clip that was cut."""
-    made = {line["name"]: str(line["chapter"]) for line in lines if line["kind"] == "clip"}
-    gone = {name for line in lines if line["kind"] == "deleted" for name in line["names"]}
-    return {(int(str(name).split("-")[1]), chapter) for name, chapter in made.items() if name not in gone}
+def clips_of(lines: Sequence[Line]) -> set[tuple[int, str]]:
+    """(number, chapter) of each clip that is there."""
+    return {(_number_of(line), str(line["chapter"])) for line in _clip_lines(lines)}
+
+
+def clip_line(lines: Sequence[Line], number: int) -> Line:
+    """The chain's line of a clip. Raises NotFound("unknown_recording")."""
+    found = next((line for line in _clip_lines(lines) if _number_of(line) == number), None)
+    if found is None:
+        raise NotFound("unknown_recording")
+    return found
+
+
+def _clip_lines(lines: Sequence[Line]) -> list[Line]:
+    over = gone(lines)
+    return [line for line in lines if line["kind"] == "clip" and line["name"] not in over]
+
+
+def _number_of(line: Line) -> int:
+    return int(str(line["name"]).split("-")[1])
+
+
+def short_id(recording: str) -> str:
+    """The beginning of a recording's id, as it stands on pages and in pictures."""
+    return recording[:SHORT_LETTERS].upper()
+
+
+def mark_of(staff: Staff, one: Listed, now: float) -> str:
+    """What stands over the picture: who looks at it, when, and at what."""
+    moment = datetime.fromtimestamp(now, SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return f"{staff.name} {staff.number} · {moment} · {one.receipt or short_id(one.recording.id)}"
 
 
 def gaps_of(lines: Sequence[Line]) -> list[GapRow]:

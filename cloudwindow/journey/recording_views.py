@@ -8,7 +8,11 @@ from cloudwindow.domain.catalogue import District, Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingRow:
-    """One recording in a list; ``seconds`` is its length, ``number`` its place in the call."""
+    """
+    One recording in a list; ``seconds`` is its length, ``number`` its place in the call.
+
+    ``keep_until``: all of it; ``evidence_until``: its ``clips``, None if they go with the rest.
+    """
 
     id: str
     receipt: str
@@ -23,6 +27,10 @@ class RecordingRow:
     held: bool
     failure: str
     film: str
+    clips: int = 0
+    evidence_until: float | None = None
+    film_deleted_at: float | None = None
+    deleted_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +54,21 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewingRow:
-    """Who was given leave to play the recording, when and why."""
+    """Who was given leave to play the recording, when and why; ``copies``: how many they downloaded."""
 
     at: float
     expires_at: float
     name: str
     number: str
     reason: str
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingView:
     """
-    Everything a page says about one recording. ``findings`` are ``problem: place``, empty if it is intact.
+    Everything a page says about one recording. ``findings`` are ``problem: place``, empty if it was intact
+    when it was last checked (``checked_at``; None: not finished).
 
     ``can``: the words of what this person may do now, of ``play hold release film``.
     """
@@ -67,7 +77,7 @@ class RecordingView:
     octets: int
     head: str
     findings: Sequence[str]
-    checked: bool
+    checked_at: float | None
     gaps: Sequence[GapRow]
     chapters: Sequence[ChapterRow]
     viewings: Sequence[ViewingRow]
@@ -77,15 +87,40 @@ class RecordingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayView:
-    """What a player needs; ``watermark`` stands over the picture, ``source`` gives the film by ranges."""
+    """
+    What a player needs; ``watermark`` stands over the picture, ``source`` gives the film by ranges.
+
+    ``whole``: the film of the whole call is still there. ``may_copy``: a marked copy may be taken along.
+    """
 
     row: RecordingRow
     watermark: str
     here: str
     source: str
     clip: int | None
+    whole: bool
     chapters: Sequence[ChapterRow]
     reason: str
     expires_at: float
-    download: str
-    """Where the film can be had as a file; empty without the right."""
+    may_copy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyView:
+    """
+    A marked copy being made, ready or not to be had; ``state``: making, ready, failed or over.
+
+    ``sha256`` of the copy, ``original`` of the sealed file it was made from, as the recording's chain has it.
+    """
+
+    row: RecordingRow
+    here: str
+    player: str
+    state: str
+    words: str
+    chapter: str
+    octets: int
+    sha256: str
+    original: str
+    failure: str
+    expires_at: float

@@ -26,6 +26,7 @@ from cloudwindow.journey.house import House
 from cloudwindow.journey.views import RecordingMark
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
 from cloudwindow.media.recorder_remote import RecorderStatus
+from cloudwindow.media.recorder_seal import evidence_key
 from cloudwindow.records import Connection, events
 from cloudwindow.records import recordings as kept
 from cloudwindow.records.cases import Consent
@@ -92,6 +93,7 @@ class Recordings:
         plain = RecordingMark(
             state="off",
             days=policy.full_days,
+            evidence_days=max(policy.full_days, policy.evidence_days),
             may_decline=policy.may_decline,
             words=self._house.catalogue.text("recording_consent").text,
         )
@@ -519,6 +521,27 @@ async def marks(house: House, conn: Connection, recording: Recording) -> list[Ch
 def key_of(vault: Vault, recording: Recording) -> bytes:
     """The key of a recording's files. Raises what ``Vault.open`` raises."""
     return bytes.fromhex(vault.open(recording.key_sealed, place=_key_place(recording.id)))
+
+
+def evidence_key_of(vault: Vault, recording: Recording) -> bytes:
+    """The key of a recording's evidence clips. Raises what ``Vault.open`` raises."""
+    if not recording.evidence_key_sealed:
+        return evidence_key(key_of(vault, recording))
+    sealed = recording.evidence_key_sealed
+    return bytes.fromhex(vault.open(sealed, place=_evidence_place(recording.id)))
+
+
+def evidence_sealed(vault: Vault, recording: Recording) -> str | None:
+    """The clips' key alone, sealed for the ledger; None where the recording's own cannot be opened."""
+    try:
+        key = evidence_key_of(vault, recording)
+    except CloudWindowError:
+        return None
+    return vault.seal(key.hex(), place=_evidence_place(recording.id))
+
+
+def _evidence_place(id: str) -> str:
+    return place("recording", "evidence_key_sealed", id)
 
 
 def _key_place(id: str) -> str:

@@ -169,13 +169,21 @@ class CorrectionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRecording:
-    """A recorded call as its citizen sees it; ``viewings``: how often staff were given leave to play it."""
+    """
+    A recorded call as its citizen sees it; ``viewings``: how often staff were given leave to play it.
+
+    ``keep_until``: all of it; ``evidence_until``: the evidence clips, None if they go with the rest.
+    """
 
     at: float
     seconds: float
     state: str
     keep_until: float | None
     viewings: int
+    evidence_until: float | None = None
+    film_deleted_at: float | None = None
+    deleted_at: float | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +223,8 @@ class AppointmentMark:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMark:
     """
-    What the pages of a call say of its recording; ``days``: how long it is kept; ``words`` of the consent.
+    What the pages of a call say of its recording: for how many ``days`` it is kept, and its clips of identity
+    check, read-back and signature (``evidence_days``, at least as long); ``words`` of the consent.
 
     ``state``: asking (the citizen has not been asked yet), declined, starting, running, paused, broken (it
     stopped by itself, ``failure`` says why), off, or unavailable (this site does not record, or the call is
@@ -225,6 +234,7 @@ class RecordingMark:
 
     state: str
     days: int
+    evidence_days: int
     may_decline: bool
     words: Text
     agreed: bool = False

@@ -21,6 +21,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.calls import Calls, agent_topic
 from cloudwindow.journey.company import Company
 from cloudwindow.journey.contact import Contact
+from cloudwindow.journey.copies import Copies
 from cloudwindow.journey.desk import Desks
 from cloudwindow.journey.films import Films
 from cloudwindow.journey.house import House
@@ -67,6 +68,7 @@ FORGET_SECONDS = 3600.0
 COMPANY_SECONDS = 1.0
 RECORDING_SECONDS = 1.0
 FILM_SECONDS = 5.0
+COPY_SECONDS = 1.0
 RETENTION_SECONDS = 60.0
 TEXTS_SECONDS = 0.5
 
@@ -105,11 +107,13 @@ class Watch:
         company: Company,
         recordings: Recordings,
         films: Films,
+        copies: Copies,
         texts: Texts,
     ) -> None:
         self._house = house
         self._recordings = recordings
         self._films = films
+        self._copies = copies
         self._company = company
         self._texts = texts
         self._aid = aid
@@ -155,6 +159,8 @@ class Watch:
             "recordings": (RECORDING_SECONDS, self._recordings.look),
             "films": (FILM_SECONDS, self._films.make),
             "retention": (RETENTION_SECONDS, self._films.sweep),
+            "copies": (COPY_SECONDS, self._copies.make),
+            "copies over": (RETENTION_SECONDS, self._copies.sweep),
             "texts": (TEXTS_SECONDS, self._texts.look),
             "texts late": (LAG_SECONDS, self._texts.measure),
             "forget texts": (FORGET_SECONDS, self._texts.forget),

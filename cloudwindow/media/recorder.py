@@ -22,7 +22,8 @@ from cloudwindow.media.tap import MarkKind, Tap, TapMark, TapRecord
 
 PIPE_OCTETS: Final = 8 * 1024 * 1024
 """What may wait for the recorder's process, all calls together."""
-GATHER_SECONDS: Final = 0.02
+GATHER_SECONDS: Final = 0.1
+"""So long packets are gathered before they go through the pipe: each going wakes two processes."""
 STALLED_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.25
 END_SECONDS: Final = 5.0
@@ -51,7 +52,7 @@ Tell = Callable[[MediaEvent], Awaitable[None]]
 
 
 class _Outlet:
-    """Octets on their way to one process, sent together fifty times a second."""
+    """Octets on their way to one process, sent together ten times a second."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer

@@ -26,7 +26,10 @@ NO_HASH: Final = "0" * 64
 SEGMENTS: Final = "[0-9]*.sealed"
 """How the files of segments are named."""
 
-MADE: Final = re.compile(r"(film|clip-\d+-\w+)\.webm\.sealed")
+COPIES: Final = "copy-"
+"""How the names of marked copies begin."""
+
+MADE: Final = re.compile(r"(film|clip-\d+-\w+|copy-\w+)\.webm\.sealed")
 """How what is made of a recording is named."""
 
 Line = dict[str, Any]
@@ -155,10 +158,37 @@ def is_held(lines: Sequence[Line]) -> bool:
     return bool(said) and said[-1] == "held"
 
 
-def deleted_because(lines: Sequence[Line]) -> str:
-    """Why the files were deleted; empty if they were not."""
-    said = [str(line.get("reason", "")) for line in lines if line["kind"] == "deleted"]
-    return said[-1] if said else ""
+def mark_of(folder: Path) -> str:
+    """
+    A digest of what the files of ``folder`` look like from outside: names, sizes, times of change.
+
+    As long as it is the same nobody has written there by the usual ways; their content is not read.
+    """
+    seen = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        about = path.stat()
+        seen.append(f"{path.name} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}")
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+
+
+def gone(lines: Sequence[Line]) -> frozenset[str]:
+    """The files that were deleted, and are not missing therefore."""
+    return frozenset(
+        str(name) for line in lines if line.get("kind") == "deleted" for name in line.get("names", [])
+    )
+
+
+def standing(lines: Sequence[Line]) -> str:
+    """``intact``, or ``evidence`` (clips alone are left) or ``deleted`` with the reason."""
+    why = [
+        str(line["reason"])
+        for line in lines
+        if line["kind"] == "deleted" and any(not name.startswith(COPIES) for name in line["names"])
+    ]
+    if not why:
+        return "intact"
+    left = any(line["kind"] == "clip" and line["name"] not in gone(lines) for line in lines)
+    return f"{'evidence' if left else 'deleted'} {why[-1]}"
 
 
 # --- after a death ---------------------------------------------------------------------------------------
@@ -247,7 +277,7 @@ def _check_lines(lines: Sequence[Line]) -> list[Finding]:
 
 
 def _check_files(folder: Path, lines: Sequence[Line]) -> list[Finding]:
-    deleted = {str(name) for line in lines if line.get("kind") == "deleted" for name in line.get("names", [])}
+    deleted = gone(lines)
     named = {str(line["name"]): line for line in lines if "sha256" in line and "name" in line}
     found = {path.name: digest(path) for path in sorted(folder.iterdir()) if path.name != CHAIN}
     owners = {str(line["sha256"]): name for name, line in named.items()}

@@ -27,6 +27,7 @@ from cloudwindow.media.recorder_seal import (
     PAGE_OCTETS,
     SealDamaged,
     SealedPages,
+    evidence_key,
     opened,
     seal_pages,
     write_all,
@@ -34,6 +35,8 @@ from cloudwindow.media.recorder_seal import (
 from cloudwindow.parent import end_with_or_now
 
 FILM: Final = "film.webm.sealed"
+EVIDENCE: Final = "evidence"
+"""In a clip's line: it is sealed with :func:`evidence_key`, not with the key of all the rest."""
 TILE: Final = (480, 360)
 PICTURES_PER_SECOND: Final = 15
 MEMORY_OCTETS: Final = 2 * 1024**3
@@ -130,9 +133,9 @@ def _film(chain: Chain, folder: Path, order: Order) -> str:
         return "nothing_recorded"
     if program is None:
         return "no_ffmpeg"
-    with _memory("film") as film:
+    with memory_file("film") as film:
         if FILM in names:
-            _unseal(folder / FILM, film, order.recording, key)
+            unseal_into(folder / FILM, film, order.recording, key)
         elif not _whole(program, chain, folder, order, film, strips):
             return "failed"
         for number, clip in missing:
@@ -148,7 +151,7 @@ def _whole(
     if not _render(program, strips, chain.lines, folder, order.recording, key, film, seconds):
         return False
     (folder / FILM).unlink(missing_ok=True)  # left by an earlier try that was not written down
-    size = _seal(film, folder / FILM, order.recording, key)
+    size = seal_from(film, folder / FILM, order.recording, key)
     chain.append("film", name=FILM, sha256=digest(folder / FILM), octets=size, at=seconds)
     return True
 
@@ -325,7 +328,7 @@ def _clip(
     if last <= first:
         return
     name = clip_name(number, clip["chapter"])
-    with _memory("clip") as made:
+    with memory_file("clip") as made:
         arguments = [
             program,
             *QUIET,
@@ -341,15 +344,21 @@ def _clip(
         if done.returncode or not os.fstat(made).st_size:
             return
         (folder / name).unlink(missing_ok=True)
-        size = _seal(made, folder / name, recording, key)
+        size = seal_from(made, folder / name, recording, evidence_key(key))
     span = {"from": round(first, 3), "to": round(last, 3)}
     chain.append(
-        "clip", chapter=clip["chapter"], name=name, sha256=digest(folder / name), octets=size, **span
+        "clip",
+        chapter=clip["chapter"],
+        name=name,
+        sha256=digest(folder / name),
+        octets=size,
+        key=EVIDENCE,
+        **span,
     )
 
 
 @contextlib.contextmanager
-def _memory(name: str) -> Iterator[int]:
+def memory_file(name: str) -> Iterator[int]:
     """A file in memory that the system forgets when it is closed."""
     descriptor = os.memfd_create(name)
     try:
@@ -358,14 +367,14 @@ def _memory(name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _unseal(path: Path, memory: int, recording: str, key: bytes) -> None:
+def unseal_into(path: Path, memory: int, recording: str, key: bytes) -> None:
     """Read a sealed film into memory. Raises SealDamaged, OSError."""
     pages = SealedPages(path, recording, key)
     for start in range(0, pages.size, PAGE_OCTETS):
         write_all(memory, pages.read(start, start + PAGE_OCTETS))
 
 
-def _seal(memory: int, path: Path, recording: str, key: bytes) -> int:
+def seal_from(memory: int, path: Path, recording: str, key: bytes) -> int:
     """Write a file in memory sealed to ``path``; returns its plain size. Raises OSError."""
     os.lseek(memory, 0, os.SEEK_SET)
 
@@ -375,12 +384,17 @@ def _seal(memory: int, path: Path, recording: str, key: bytes) -> int:
     return seal_pages(page, path, recording, key)
 
 
-def main() -> None:
-    """Carry out one order with little memory, little time and the lowest turn."""
+def limit_ourselves() -> None:
+    """Little memory, the lowest turn, no life beyond that of the node."""
     end_with_or_now(os.getppid())
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Carry out one order with little memory and the lowest turn."""
+    limit_ourselves()
     try:
         made = make(Order(**json.load(sys.stdin)))
     except (OSError, MemoryError, SealDamaged, subprocess.SubprocessError, KeyError) as error:

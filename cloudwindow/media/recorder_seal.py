@@ -6,6 +6,7 @@ recording, the file's name and its number in the file, so none can be moved. A c
 the file's end. Every recording has a key of its own, which never touches this disk unsealed.
 """
 
+import hmac
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -27,6 +28,15 @@ MAX_CHUNK_OCTETS: Final = 16 * 1024 * 1024
 
 class SealDamaged(Exception):
     """A chunk does not open: it was changed or moved, or the key is another."""
+
+
+def evidence_key(key: bytes) -> bytes:
+    """
+    The key of a recording's evidence clips, from which the recording's own cannot be had.
+
+    So the one can be kept when the other is forgotten (HMAC as in RFC 5869, expand).
+    """
+    return hmac.digest(key, b"cloudwindow/recording/evidence/1\x01", "sha256")
 
 
 def bound_to(recording: str, name: str, number: int) -> bytes:

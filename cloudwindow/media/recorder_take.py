@@ -31,6 +31,7 @@ LOSS_SECONDS: Final = 1.0
 """Losses closer together than this are one gap."""
 CLUSTER_MILLISECONDS: Final = "200"
 CLOCKS: Final[Mapping[str, int]] = {"audio": 48_000, "video": 90_000}
+TIME_BASES: Final = {clock: fractions.Fraction(1, clock) for clock in CLOCKS.values()}
 WRAP: Final = 1 << 32
 
 _ENDS: Final = {MarkKind.HELD: "held", MarkKind.SIDE_ROOM: "side_room"}
@@ -75,13 +76,13 @@ class _Segment:
         if codec == "OPUS":
             return self._container.add_mux_stream("opus", rate=CLOCKS["audio"])
         width, height = size
-        base = fractions.Fraction(1, CLOCKS["video"])
+        base = TIME_BASES[CLOCKS["video"]]
         return self._container.add_mux_stream(codec.lower(), width=width, height=height, time_base=base)
 
     def put(self, frame: Frame, ticks: int, clock: int) -> None:
         packet = av.Packet(frame.content)
         packet.stream = self._stream
-        packet.time_base = fractions.Fraction(1, clock)
+        packet.time_base = TIME_BASES[clock]
         packet.pts = packet.dts = ticks
         packet.is_keyframe = frame.key
         self._container.mux_one(packet)

@@ -232,6 +232,15 @@ async def viewing(conn: AsyncConnection, id: str, *, staff: str, now: float) -> 
     return from_row(Viewing, row)
 
 
+async def any_viewing(conn: AsyncConnection, id: str) -> Viewing:
+    """A leave, whoever has it and however old. Raises NotFound("unknown_recording")."""
+    table = tables.recording_viewing
+    row = (await conn.execute(select(table).where(table.c.id == id))).one_or_none()
+    if row is None:
+        raise NotFound("unknown_recording")
+    return from_row(Viewing, row)
+
+
 async def viewings(conn: AsyncConnection, recording: str) -> Sequence[Viewer]:
     """Who was given leave to play a recording, the newest first."""
     table, staff = tables.recording_viewing, tables.staff

@@ -521,6 +521,11 @@ recording = Table(
     Column("octets", BigInteger, nullable=False),
     Column("film", String(24), nullable=False, comment="made, or why there is none"),
     Column("keep_until", Double),
+    Column("clips", Integer, nullable=False, server_default="0", comment="evidence clips cut from it"),
+    Column("evidence_until", Double, comment="null: the clips go with the rest"),
+    Column("evidence_key_sealed", Text, comment="set once the film is gone"),
+    Column("film_deleted_at", Double, comment="when all but its clips went"),
+    Column("deleted_at", Double),
     Column("held_by", String(32), ForeignKey("staff.id")),
     Column("held_at", Double),
     Column("held_reason", Text, nullable=False),
@@ -539,6 +544,36 @@ recording_viewing = Table(
     Column("reason", Text, nullable=False),
     Column("at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
+)
+
+recording_check = Table(
+    "recording_check",
+    metadata,
+    Column("recording", String(32), ForeignKey("recording.id"), primary_key=True),
+    Column("at", Double, nullable=False, comment="when its files were last read and compared with its chain"),
+    Column("mark", String(64), nullable=False, comment="of names, sizes and times of the files checked"),
+    Column("findings", JSON, nullable=False, comment="problem: place, the first bad place first"),
+)
+
+recording_copy = Table(
+    "recording_copy",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="also part of its file's name"),
+    Column("viewing", String(32), ForeignKey("recording_viewing.id"), nullable=False, index=True),
+    Column("recording", String(32), ForeignKey("recording.id"), nullable=False, index=True),
+    Column("clip", Integer, comment="number of the evidence clip; null: the whole film"),
+    Column("words", Text, nullable=False, comment="what is drawn into the picture"),
+    Column("asked_at", Double, nullable=False),
+    Column("made_at", Double),
+    Column("taken_at", Double, comment="when it was first downloaded"),
+    Column("ended_at", Double, comment="when its file was gone, or it could not be made"),
+    Column("failure", String(24), nullable=False, comment="why it could not be made"),
+    Column("seconds", Double, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False, comment="of the file that is handed out"),
+    Column("original", String(64), nullable=False, comment="of the sealed film or clip, as in its chain"),
+    Column("deadline", Double, index=True, comment="when a node makes it, or takes it away"),
+    Column("version", Integer, nullable=False),
 )
 
 # --- what was promised about waiting ------------------------------------------------------------------------

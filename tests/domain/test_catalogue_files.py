@@ -123,6 +123,11 @@ def _work(tree: Any) -> Any:
         (HR, lambda t: t["clocks"].update(promised=3), (HR, "clocks/promised", "promise_speed")),
         (HR, lambda t: t["synonyms"]["zh"].append("居住证"), ("items", "synonyms", "ambiguous")),
         (PS, lambda t: t["clocks"].update(promised=16), (PS, "clocks/promised", "promise_too_long")),
+        (
+            PS,
+            lambda t: t["recording"].update(evidence_days=179),
+            (PS, "recording/evidence_days", "evidence_too_short"),
+        ),
         (PS, lambda t: t.update(case_speed="instant"), (PS, "case_speed", "instant_transfer")),
         (CA, lambda t: t["rates"][1].update(from_age=81), (CA, "rates/0", "rates_gap")),
         (CA, lambda t: t.update(rates_except=["440199"]), (CA, "rates_except", "unknown_district")),

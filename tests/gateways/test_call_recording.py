@@ -19,7 +19,7 @@ from cloudwindow.media.recorder_chain import (
 from cloudwindow.media.recorder_film import FILM, Order, make
 from cloudwindow.media.recorder_frames import Assembler, vp8_descriptor
 from cloudwindow.media.recorder_pipe import Packer, Unpacker
-from cloudwindow.media.recorder_seal import SealDamaged, SealedPages, opened
+from cloudwindow.media.recorder_seal import SealDamaged, SealedPages, evidence_key, opened
 from cloudwindow.media.recorder_take import Take, TakeFailed
 from cloudwindow.media.tap import MarkKind, TapGap, TapMark, TapPacket, TapRecord
 from tests.gateways.recorded import (
@@ -311,7 +311,7 @@ def test_the_film_shows_both_sides_in_full_length_with_clips_of_it(tmp_path: Pat
     assert len(times) > 8 * 12
     assert times[-1] == pytest.approx(8, abs=0.3)
     (clip,) = [line for line in read(folder) if line["kind"] == "clip"]
-    assert 2 < len(frames_in(folder / clip["name"])) / 15 < 6
+    assert 2 < len(frames_in(folder / clip["name"], key=evidence_key(KEY))) / 15 < 6
     assert verify(folder, head=made.head) == []
     assert make(order).state == "made"
     assert verify(folder, head=made.head) == []

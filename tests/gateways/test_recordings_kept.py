@@ -13,6 +13,7 @@ from cloudwindow.domain.errors import Conflict
 from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_chain import CHAIN, Chain, Finding, read, verify
 from cloudwindow.media.recorder_film import FILM
+from cloudwindow.media.recorder_seal import evidence_key
 from cloudwindow.media.recorder_take import Take
 from tests.gateways.recorded import KEY, RECORDING, call, segments
 
@@ -110,7 +111,7 @@ async def test_film_and_clip_have_the_length_and_the_pictures_of_the_call(tmp_pa
     assert pictures == pytest.approx(6 * 15, abs=3)
     name = next(line["name"] for line in await archive.lines(RECORDING) if line["kind"] == "clip")
     clip = tmp_path / "clip.webm"
-    clip.write_bytes((await archive.octets(RECORDING, key=KEY, name=name))[1])
+    clip.write_bytes((await archive.octets(RECORDING, key=evidence_key(KEY), name=name))[1])
     pictures, seconds = probed(clip)
     assert 2.5 < seconds < 5.5
     assert pictures > 2 * 15
@@ -147,6 +148,20 @@ async def test_what_is_deleted_is_gone_except_the_chain_which_says_so(
     assert verify(folder, head=head) == []
     assert command(["recordings", "verify", "--folder", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{RECORDING} deleted retention {head}\n"
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs Debian's ffmpeg")
+async def test_where_only_evidence_is_left_the_command_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, archive = recorded(tmp_path / RECORDING), Archive(tmp_path)
+    clips = [{"chapter": "identity", "from": 0.0, "to": 2.0}]
+    await archive.finish(RECORDING, key=KEY, reason="ended", clips=clips)
+    head, octets = await archive.reduce(RECORDING, reason="retention")
+    assert sorted(path.name for path in folder.iterdir()) == [CHAIN, "clip-0-identity.webm.sealed"]
+    assert octets == sum(path.stat().st_size for path in folder.iterdir())
+    assert command(["recordings", "verify", RECORDING, "--folder", str(tmp_path), "--head", str(head)]) == 0
+    assert capsys.readouterr().out == f"{RECORDING} evidence retention {head}\n"
 
 
 async def test_a_held_recording_is_not_deleted_until_it_is_released(tmp_path: Path) -> None:

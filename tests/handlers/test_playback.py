@@ -1,15 +1,18 @@
 """The doors of recordings: who is let in, what a player is sent, and what nobody else is."""
 
 import asyncio
+import hashlib
 import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
 
+from cloudwindow.domain.calendar import SHANGHAI
 from cloudwindow.domain.recording import Recording, State
 from cloudwindow.handlers.playback import span_of
 from cloudwindow.journey.recordings import key_of
@@ -167,13 +170,38 @@ async def test_a_leave_is_of_no_use_to_anybody_else(stored: Stored) -> None:
 
 
 async def test_only_the_city_may_download_it(stored: Stored) -> None:
-    refused = await stored.people["admin"].get(f"{await stored.leave('admin')}/download")
-    assert refused.status == 403
-    player = await stored.leave("city_admin")
-    assert f'href="{player}/download"' in (await stored.people["city_admin"].get(player)).text
-    answer = await stored.people["city_admin"].get(f"{player}/download")
-    assert answer.body == await film_of(stored)
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="{stored.recording.id}.webm"'
+    theirs = await stored.leave("admin")
+    assert f'action="{theirs}/copies"' not in (await stored.people["admin"].get(theirs)).text
+    assert (await stored.people["admin"].post(f"{theirs}/copies", {})).status == 403
+    city, player = stored.people["city_admin"], await stored.leave("city_admin")
+    assert f'action="{player}/copies"' in (await city.get(player)).text
+    copy = (await city.post(f"{player}/copies", {})).place
+    for path in (copy, f"{copy}/file"):
+        assert (await stored.people["admin"].get(path)).status == 403
+    page = await ready(stored, copy)
+    answer = await city.get(f"{copy}/file")
+    assert hashlib.sha256(answer.body).hexdigest() in page.text
+    assert answer.body != await film_of(stored), "it is marked"
+    name = f"{stored.recording.id}-{copy.rpartition('/')[2][:8]}.webm"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert "已下载带标记的副本" in (await city.get(stored.path)).text
+
+
+async def ready(stored: Stored, copy: str) -> Answer:
+    """The page of a copy once it is made, by whichever duty came first."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while f"{copy}/file" not in (page := await stored.people["city_admin"].get(copy)).text:
+            assert 'http-equiv="refresh"' in page.text
+            await stored.city.journey.copies.make()
+    return page
+
+
+async def test_anybody_who_sees_a_recording_may_have_it_checked_again(stored: Stored) -> None:
+    person = stored.people["approver"]
+    assert f'action="{stored.path}/check"' in (await person.get(stored.path)).text
+    assert (await person.post(f"{stored.path}/check", {})).status == 303
+    assert "核验通过" in (await person.get(stored.path)).text
+    assert (await stored.people["agent_other"].call(f"{stored.path}/check")).status == 404
 
 
 # --- what the pages say ----------------------------------------------------------------------------------
@@ -187,15 +215,16 @@ async def test_the_player_carries_the_viewers_mark_and_the_page_lists_the_viewin
     page = await stored.people["agent"].get(stored.path)
     assert "何婉仪" in page.text
     assert REASON in page.text
-    for words in ("身份核验", "回读", "签名", "刚刚核验：完整"):
+    for words in ("身份核验", "回读", "签名", "核验通过", "上次核验"):
         assert words in page.text, words
     english = await stored.people["admin"].get(stored.path, headers={"Accept-Language": "en"})
-    for words in ("Who looked at it", "Read-back", "Checked just now: intact"):
+    for words in ("Who looked at it", "Read-back", "Intact"):
         assert words in english.text, words
 
 
 def _today(stored: Stored) -> str:
-    return stored.city.journey.playback._moment()[:10]
+    now = stored.city.journey.house.clock()
+    return datetime.fromtimestamp(now, SHANGHAI).strftime("%Y-%m-%d")
 
 
 @pytest.mark.parametrize("action", ["viewings", "hold"])

@@ -191,8 +191,24 @@ def case(item_id: str, state: str, *, corrections: bool = False) -> CaseView:
         can_rate=True,
         rating=None,
         recordings=[
-            CaseRecording(at=NOW - 5000, seconds=61, state="kept", keep_until=NOW + 9e6, viewings=2),
+            CaseRecording(
+                at=NOW - 5000,
+                seconds=61,
+                state="kept",
+                keep_until=NOW + 9e6,
+                evidence_until=NOW + 9e7,
+                viewings=2,
+            ),
             CaseRecording(at=NOW - 4000, seconds=0, state="ended", keep_until=None, viewings=0),
+            CaseRecording(
+                at=NOW - 9e6,
+                seconds=40,
+                state="evidence",
+                keep_until=NOW - 9e5,
+                evidence_until=NOW + 9e7,
+                viewings=0,
+                held=True,
+            ),
         ],
     )
 

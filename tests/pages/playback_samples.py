@@ -6,6 +6,7 @@ from typing import Any
 from cloudwindow.domain.recording import DAY_SECONDS
 from cloudwindow.journey.recording_views import (
     ChapterRow,
+    CopyView,
     GapRow,
     PlayView,
     RecordingRow,
@@ -32,13 +33,17 @@ ROW = RecordingRow(
     held=False,
     failure="",
     film="made",
+    clips=2,
+    evidence_until=NOW + 1825 * DAY_SECONDS,
 )
+REDUCED = replace(ROW, state="evidence", film_deleted_at=NOW + 180 * DAY_SECONDS)
 ROWS = [
     replace(ROW, state="running", receipt="", seconds=61.0, keep_until=None, film=""),
     replace(ROW, number=2, state="ended", keep_until=None, film=""),
     replace(ROW, held=True),
     replace(ROW, home=TIANHE, film="failed", failure="disk_full"),
-    replace(ROW, state="deleted", seconds=4012.0),
+    REDUCED,
+    replace(ROW, state="deleted", seconds=4012.0, deleted_at=NOW + 1825 * DAY_SECONDS),
 ]
 CHAPTERS = [
     ChapterRow(name="identity", at=41.0, clip=0),
@@ -52,6 +57,7 @@ VIEWINGS = [
         name="何婉仪",
         number="HD-900",
         reason="申请人来电称签名时没有看清第三条声明，复核回读过程。",
+        copies=1,
     ),
     ViewingRow(
         at=NOW + 5_000, expires_at=NOW + 6_800, name="陈晓敏", number="HD-018", reason="核对口述的地址"
@@ -61,7 +67,7 @@ PAGE = RecordingView(
     row=ROW,
     octets=48_211_033,
     head="9f2c" * 16,
-    checked=True,
+    checked_at=NOW + 90_000,
     findings=[],
     gaps=[
         GapRow(reason="sensitive_field", start=122.0, end=149.5, packets=0),
@@ -73,7 +79,7 @@ PAGE = RecordingView(
     held_reason="",
     can=frozenset({"play", "hold"}),
 )
-BARE = replace(PAGE, checked=False, gaps=[], chapters=[], viewings=[], can=frozenset(), octets=0, head="")
+BARE = replace(PAGE, checked_at=None, gaps=[], chapters=[], viewings=[], can=frozenset(), octets=0, head="")
 PLAY = PlayView(
     row=ROW,
     watermark="何婉仪 HD-900 · 2026-05-20 15:04 · 4401-14HR-0106-26K",
@@ -83,7 +89,21 @@ PLAY = PlayView(
     chapters=CHAPTERS,
     reason="申请人来电称签名时没有看清第三条声明，复核回读过程。",
     expires_at=NOW + 1_800,
-    download=f"/staff/recordings/{ID}/viewings/leave/download",
+    whole=True,
+    may_copy=True,
+)
+COPY = CopyView(
+    row=ROW,
+    here=f"{PLAY.here}/copies/copy",
+    player=PLAY.here,
+    state="ready",
+    words="何婉仪 HD-900 · 2026-05-20 15:04 · 0K3M7Q9T",
+    chapter="",
+    octets=31_900_210,
+    sha256="41ab" * 16,
+    original="7f03" * 16,
+    failure="",
+    expires_at=NOW + 1_800,
 )
 
 VIEWS: dict[str, RecordingView] = {
@@ -100,7 +120,8 @@ VIEWS: dict[str, RecordingView] = {
         findings=["changed: 01-0003.mkv.sealed", "missing: 02-0001.mkv.sealed"],
         can=frozenset({"film", "hold"}),
     ),
-    "deleted": replace(PAGE, row=replace(ROW, state="deleted"), octets=0, can=frozenset()),
+    "evidence": replace(PAGE, row=REDUCED, octets=2_140_000),
+    "deleted": replace(PAGE, row=ROWS[-1], octets=0, can=frozenset()),
     "running": replace(BARE, row=ROWS[0]),
     "ended": replace(BARE, row=ROWS[1]),
     "ended-failed": replace(BARE, row=replace(ROWS[1], film="failed")),
@@ -124,10 +145,39 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "recordings-none": ("staff/recordings.html", {"rows": [], "receipt": "", "staff": AGENT}),
     "recordings-unknown": ("staff/recordings.html", {"rows": [], "receipt": "4401", "staff": APPROVER}),
     "player": ("staff/player.html", {"play": PLAY, "at": 0, "staff": CITY_ADMIN}),
+    "player-evidence": (
+        "staff/player.html",
+        {
+            "play": replace(PLAY, row=REDUCED, clip=0, whole=False, source=f"{PLAY.here}/clips/0"),
+            "at": 0,
+            "staff": CITY_ADMIN,
+        },
+    ),
+    "copy": ("staff/copy.html", {"copy": COPY, "staff": CITY_ADMIN}),
+    "copy-making": (
+        "staff/copy.html",
+        {"copy": replace(COPY, state="making", octets=0, sha256="", original=""), "staff": CITY_ADMIN},
+    ),
+    "copy-failed": (
+        "staff/copy.html",
+        {
+            "copy": replace(
+                COPY,
+                state="failed",
+                failure="no_font",
+                player=f"{PLAY.here}?clip=1",
+                chapter="read_back",
+                octets=0,
+                sha256="",
+                original="",
+            ),
+            "staff": CITY_ADMIN,
+        },
+    ),
     "player-clip": (
         "staff/player.html",
         {
-            "play": replace(PLAY, clip=1, source=f"{PLAY.here}/clips/1", download=""),
+            "play": replace(PLAY, clip=1, source=f"{PLAY.here}/clips/1", may_copy=False),
             "at": 12,
             "staff": AGENT,
         },

@@ -10,6 +10,7 @@ NOW = 1_795_418_760.0
 RUNNING = RecordingMark(
     state="running",
     days=180,
+    evidence_days=1825,
     may_decline=True,
     words=Text(zh="我同意对本次通话录音录像。", en="I agree that this call is recorded."),
     agreed=True,

@@ -6,6 +6,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.captioning import Captions
 from cloudwindow.journey.company import Company
 from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.desk import Desks, profile_of
@@ -50,6 +51,7 @@ class Journey:
     leaving: Leaving
     left_desk: LeftDesk
     calls: Calls
+    captions: Captions
     contact: Contact
     filling: Filling
     visits: Visits
@@ -77,7 +79,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     calls = Calls(house, texts)
     recordings = Recordings(house, calls)
     filling = Filling(house, calls, recordings, texts)
-    contact = Contact(house, calls)
+    captions = Captions(house, calls)
+    contact = Contact(house, calls, captions)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
@@ -104,6 +107,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         leaving=leaving,
         left_desk=left_desk,
         calls=calls,
+        captions=captions,
         contact=contact,
         filling=filling,
         visits=visits,

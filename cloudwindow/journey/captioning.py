@@ -22,7 +22,7 @@ SPOKEN = ("video", "audio")
 
 
 def standing(house: House, language: str, mode: str) -> str:
-    """Whether a call can be captioned: ``ready``, ``no_engine`` for its language, or ``off`` for all calls."""
+    """Whether a call can be captioned: ``ready``, ``no_engine`` for its language, ``off`` for all calls."""
     if not house.captions.languages:
         return "off"
     return "ready" if language in house.captions.languages and mode in SPOKEN else "no_engine"
@@ -92,7 +92,5 @@ class Captions:
         )
         for member in caption.readers:
             if member in {"citizen", "agent"} or member in parties:
-                mine = replace(
-                    told, own=member == speaker, session=session.id if member == "agent" else None
-                )
+                mine = replace(told, own=member == speaker, session=session.id if member == "agent" else None)
                 self._house.hub.deliver(topic_of(session, member), encode(mine))

@@ -85,7 +85,7 @@ class Captions(Protocol):
     languages: frozenset[str]
 
     async def switch(self, room: str, member: str, language: str, *, on: bool) -> Captioning:
-        """``member`` wants captions or not. Raises BadInput("captions_unavailable"), Conflict, Unavailable."""
+        """``member`` wants captions or not. Raises BadInput, Conflict, Unavailable as ``Captions.want``."""
 
 
 class NoCaptions:

@@ -47,7 +47,7 @@ class Sphinx:
     """PocketSphinx: words of American English, found by its own search in its own model."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder, Endpointer
+        from pocketsphinx._pocketsphinx import Decoder, Endpointer
 
         self._decoder = Decoder(loglevel="FATAL")
         self._new_ear: Callable[[], Endpointer] = lambda: Endpointer(

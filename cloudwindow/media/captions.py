@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 Tell = Callable[[MediaEvent], Awaitable[None]]
 
 
-class Heard(Protocol):
+class Rooms(Protocol):
     """What captions ask of the forwarder."""
 
     def attach_ear(self, room: str, tap: Tap) -> None: ...
@@ -145,7 +145,7 @@ class Captions:
     def __init__(
         self,
         languages: frozenset[str],
-        forwarder: Heard,
+        forwarder: Rooms,
         tell: Tell,
         command: tuple[str, ...] = (sys.executable, "-m", "cloudwindow.media.captions_child"),
     ) -> None:

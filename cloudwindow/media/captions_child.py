@@ -208,7 +208,7 @@ class Captioner:
 
 
 def limit_ourselves() -> None:
-    """Take only what nobody else wants: the lowest priority, bounded memory, no core file with speech in it."""
+    """Take only what nobody else wants: lowest priority, bounded memory, no core file with speech in it."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

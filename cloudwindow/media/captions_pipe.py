@@ -56,5 +56,10 @@ class Unpacker:
                 break
             body = data[at + HEAD.size : end]
             at = end
-            yield json.loads(body) if kind == b"J" else Sound(*SOUND.unpack_from(body), body[SOUND.size :])
+            yield json.loads(body) if kind == b"J" else _sound(body)
         self._kept = data[at:]
+
+
+def _sound(body: bytes) -> Sound:
+    stretch, at, timestamp = SOUND.unpack_from(body)
+    return Sound(stretch, at, timestamp, body[SOUND.size :])

@@ -194,7 +194,7 @@ class Forwarder:
             self._forget_if_idle(place)
 
     def attach_ear(self, room: str, tap: Tap) -> None:
-        """Hand the sound of ``room`` to ``tap``, see ``Room.attach_ear``; nothing happens in an empty room."""
+        """Hand the sound of ``room`` to ``tap``, see ``Room.attach_ear``; a room must be there."""
         place = self.rooms.get(room)
         if place is not None:
             place.attach_ear(tap, self._clock())

@@ -63,6 +63,7 @@ class Captioning:
 
 OFF = Captioning(state=CaptionState.OFF)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
     """
@@ -77,7 +78,6 @@ class Caption:
     text: str
     final: bool
     readers: tuple[str, ...]
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

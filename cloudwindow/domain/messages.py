@@ -465,7 +465,7 @@ class CaptionsSaid(OfCall):
     Words as a machine understood them, kept nowhere; told to who hears the speaker, and to the speaker.
 
     ``line`` names the stretch of speech, a higher ``version`` of it replaces a lower one, a ``final`` one is
-    the last. ``kind`` and ``name`` are those of the speaker, as in ``call.slots``; ``own``: it is this page's.
+    the last. ``kind`` and ``name`` are the speaker's, as in ``call.slots``; ``own``: it is this page's.
     """
 
     type: ClassVar[str] = "captions.said"

@@ -228,7 +228,10 @@ class Captions:
         """End all captions and their process."""
         for call in list(self._calls.values()):
             self._end_call(call, CaptionState.OFF)
+        process = self._process
         self._give_up()
+        if process is not None:
+            await process.wait()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -382,6 +385,8 @@ class Captions:
             process.kill()
 
     def _let_go(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
         if self._outlet is not None:
             self._outlet.close()
         self._process = self._outlet = None

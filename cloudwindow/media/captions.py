@@ -26,8 +26,10 @@ WAITING_OCTETS: Final = 64 * 1024
 GATHER_SECONDS: Final = 0.05
 MAX_CALLS: Final = 4
 """Calls captioned by one worker at the same time."""
-STALLED_SECONDS: Final = 15.0
-"""It runs at the lowest priority: on a busy machine it may be silent for a while."""
+STALLED_SECONDS: Final = 60.0
+"""It runs at a low priority: on a busy machine it may be silent for a while, and harms nobody."""
+LATE_SECONDS: Final = 4.0
+"""After so much silence of the process it is said that words are missing."""
 LOOK_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 60.0
 """How long the process is kept for the next call that wants captions."""
@@ -331,11 +333,12 @@ class Captions:
         else:
             self._hear_words(said["stretch"], str(said["text"])[-TEXT_CHARACTERS:], bool(said["final"]))
 
-    def _note_behind(self, late: frozenset[int]) -> None:
+    def _note_behind(self, late: frozenset[int] | None) -> None:
+        """Say of whose calls words are missing: of the stretches ``late``, with ``None`` of all."""
         for call in self._calls.values():
             if call.ear is None:
                 continue
-            behind = call.lost or not late.isdisjoint(call.stretches)
+            behind = call.lost or late is None or not late.isdisjoint(call.stretches)
             call.lost = False
             state = CaptionState.BEHIND if behind else CaptionState.ON
             if state is not call.state:
@@ -363,6 +366,8 @@ class Captions:
         clock = asyncio.get_running_loop().time
         while process.returncode is None and self._process is process:
             await asyncio.sleep(LOOK_SECONDS)
+            if clock() - self._heard_at > LATE_SECONDS:
+                self._note_behind(None)
             if clock() - self._heard_at > STALLED_SECONDS:
                 log.warning("the captions' process is stuck; ending it")
                 with suppress(ProcessLookupError):

@@ -2,7 +2,7 @@
 The captions' process: ``python -m cloudwindow.media.captions_child``.
 
 Reads orders and packets of sound from stdin (``captions_pipe``), decodes them, lets an engine look for words
-and says them on stdout, one JSON object a line. Nothing is written anywhere. It runs at the lowest priority
+and says them on stdout, one JSON object a line. Nothing is written anywhere. It runs at a low priority
 with bounded memory; what it cannot keep up with is left out and said. When the worker dies stdin ends.
 
 It says ``{"ready": language}``; ``{"stretch", "text", "final"}``; and twice a second ``{"behind": [stretches
@@ -36,7 +36,8 @@ from cloudwindow.media.captions_pipe import Sound, Unpacker
 READ_OCTETS: Final = 256 * 1024
 WAIT_SECONDS: Final = 0.1
 REPORT_SECONDS: Final = 0.5
-NICE: Final = 19
+NICE: Final = 10
+"""A tenth of what a worker is given when both want the same core; at 19 it would starve beside one."""
 MEMORY_OCTETS: Final = 2 * 1024**3
 """Address space, libraries and the model's file included."""
 MAX_ENGINES: Final = 4
@@ -208,7 +209,7 @@ class Captioner:
 
 
 def limit_ourselves() -> None:
-    """Take only what nobody else wants: lowest priority, bounded memory, no core file with speech in it."""
+    """Take what others leave: low priority, bounded memory, no core file with speech in it."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -17,8 +17,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not languages(), reason="no speech engine has a wheel for this Python"),
 ]
-WITHIN_MS = 90_000
-"""The engine runs at the lowest priority, beside two browsers and the product."""
+WITHIN_MS = 120_000
+"""The engine runs at a low priority, beside two browsers and the product."""
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ async def test_where_no_machine_understands_the_language_the_button_says_why_and
     for page in (citizen.page, agent.page):
         button = page.locator("[data-role=captions-switch]")
         assert await button.get_attribute("aria-disabled") == "true"
-        await button.click(force=True)  # Playwright waits for what is marked as disabled
+        await button.press("Enter")
         await sign(page, "本系统听不懂普通话和粤语")
-        await button.click(force=True)
+        await button.press("Enter")
         await page.locator("[data-role=captions]").wait_for(state="hidden")

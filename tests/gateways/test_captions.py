@@ -29,7 +29,7 @@ from tests.gateways.spoken import PACKET_SECONDS, Voice, as_opus, spoken, unders
 pytestmark = pytest.mark.skipif(not languages(), reason="no speech engine has a wheel for this Python")
 
 WITHIN = 60.0
-"""The engine runs at the lowest priority: beside a busy machine it takes its time."""
+"""The engine runs at a low priority: beside a busy machine it takes its time."""
 
 
 # --- the engine --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ fetched. There is one, PocketSphinx with its model of American English; no packa
 Mandarin or Cantonese, so calls in these have no captions.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +21,10 @@ LONGEST_SECONDS: Final = 10.0
 WINDOW_SECONDS: Final = 0.3
 """Of this long a stretch nearly all must be speech, or silence, to begin or end a line."""
 WINDOW_SHARE: Final = 0.9
+RUDE: Final = re.compile(
+    r"\b(?:(?:bull|mother)?(?:shit|fuck)\w*|bitch\w*|cunt\w*|asshole\w*|nigger\w*|whore\w*)"
+)
+"""Words a machine finds in a cough; nobody is shown as having said them, they become an ellipsis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Sphinx:
 
     def _words(self) -> str:
         found = self._decoder.hyp()
-        return found.hypstr.strip() if found is not None else ""
+        return RUDE.sub("…", found.hypstr.strip()) if found is not None else ""
 
 
 def _octets(seconds: float) -> int:

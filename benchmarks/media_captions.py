@@ -24,9 +24,9 @@ from cloudwindow.media.captions_pipe import Sound
 
 VOICES = ("rms", "slt", "kal16")
 TEXT = (
-    "Good morning. My name is Mary. I would like to apply for a residence permit. My number is one two three "
-    "four five six seven. I live near the station. I have the papers here. Can you please tell me what I need "
-    "to do next? I came to the city two years ago. I work in a small company. Thank you very much for "
+    "Good morning. My name is Mary. I would like to apply for a residence permit. My number is one two "
+    "three four five six seven. I live near the station. I have the papers here. Can you please tell me what "
+    "I need to do next? I came to the city two years ago. I work in a small company. Thank you very much for "
     "your help."
 )
 READ_ALOUD = Path("/usr/share/pocketsphinx/test/data/librivox")

@@ -29,6 +29,7 @@ CALL = (
     "media_setup",
     "media_network",
     "media_recording",
+    "media_captions",
 )
 """The call's (``make bench-media``); without names only the line's run."""
 ORDER = LINE + CALL

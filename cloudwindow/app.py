@@ -55,6 +55,8 @@ from cloudwindow.handover import Office
 from cloudwindow.journey import Journey
 from cloudwindow.journey.explaining import Explaining
 from cloudwindow.journey.house import House, Media, Printer
+from cloudwindow.media.caption_engine import languages
+from cloudwindow.media.captions_remote import RemoteCaptions
 from cloudwindow.media.janus import JanusSettings
 from cloudwindow.media.janus_worker import janus_start
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, WorkerAddress, WorkerLoad
@@ -155,7 +157,8 @@ async def opened(
         catalogue = catalogue_of(config)
         house = furnished(config, redis, ledger, hub, workers, media, passwords, catalogue, printer_of(press))
         recorder = RemoteRecorder(media) if config.recordings else None
-        house = replace(house, recorder=recorder, stills=RemoteStills(media))
+        captions = RemoteCaptions(media, _captioned(config))
+        house = replace(house, recorder=recorder, stills=RemoteStills(media), captions=captions)
         made = journey.build(house, demo_password=demo.DEMO_PASSWORD if config.demo else "")
         heard.append(made)
         for name, duty in (("bus", bus.run(_delivery(hub))), ("watch", made.watch.run())):
@@ -316,6 +319,9 @@ def _withdrawn(workers: Workers) -> Callable[[str], Awaitable[None]]:
 def _media_events(heard: list[Journey]) -> Callable[[MediaEvent], Awaitable[None]]:
     async def on_event(event: MediaEvent) -> None:
         if not heard or event.room.startswith("echo-"):
+            return
+        if event.captioning is not None or event.caption is not None:
+            await heard[0].captions.heard(event)
             return
         await heard[0].recordings.heard(event)
         if event.kind in {MediaEventKind.GONE, MediaEventKind.RENEGOTIATE}:
@@ -496,6 +502,7 @@ async def _media_child(config: Config) -> asyncio.subprocess.Process:
         recordings=int(config.recordings) or "0",
         recordings_dir=config.recordings_path.resolve(),
         recordings_min_free_mb=config.recordings_min_free_mb or "0",
+        captions=config.captions,
         media_backend=config.media_backend,
         janus_url=config.janus_url,
         janus_api_secret=config.janus_api_secret,
@@ -557,6 +564,12 @@ def _recorder(config: Config) -> RecorderSettings | None:
     )
 
 
+def _captioned(config: Config) -> frozenset[str]:
+    """The languages in which calls can be captioned here; Janus' packets do not pass us."""
+    on = config.captions == "local" and config.media_backend == "workers"
+    return languages() if on else frozenset()
+
+
 def _media_start(config: Config) -> Start:
     """Who moves the packets: our forwarder, or the Janus beside this worker."""
     if config.media_backend == "workers":
@@ -591,6 +604,7 @@ async def media_only(config: Config, drain: asyncio.Event | None = None) -> None
         drain_seconds=config.media_drain_seconds,
         memory_octets=config.media_memory_mb * 1024 * 1024,
         recorder=_recorder(config),
+        captions=_captioned(config),
     )
     settle()
     try:

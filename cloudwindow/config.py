@@ -50,6 +50,7 @@ class Config:
     recordings: bool = True
     recordings_dir: str = ""
     recordings_min_free_mb: int = 1024
+    captions: str = "local"
     turn_urls: tuple[str, ...] = ()
     turn_secret: str = ""
     turn_only: bool = False
@@ -151,6 +152,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError("CW_MEDIA_MEMORY_MB must be a number of MiB, 0 for no limit")
     if config.recordings_min_free_mb < 0:
         raise ConfigError("CW_RECORDINGS_MIN_FREE_MB must be a number of MiB, 0 or more")
+    if config.captions not in {"local", "off"}:
+        raise ConfigError("CW_CAPTIONS must be local or off")
     if config.turn_urls and not config.turn_secret:
         raise ConfigError("CW_TURN_SECRET is needed with CW_TURN_URLS")
     if config.turn_only and not config.turn_urls:

@@ -37,6 +37,14 @@ SENTENCES: dict[str, str] = {
     ),
     "bus_unavailable": N_("The live service is away for a moment. Please try again."),
     "call_not_closed": N_("Your last call has no outcome yet. Choose one first; then the next can come."),
+    "captions_busy": N_(
+        "Captions are being made for as many calls as the machine can take. "
+        "Please write in the messages, or try again in a while."
+    ),
+    "captions_unavailable": N_(
+        "Nothing here understands the language of this call. "
+        "Please write in the messages: your words can be seen while you write."
+    ),
     "case_closed": N_("This application can no longer be changed. Your case page shows where it stands."),
     "case_not_found": N_("No case fits this receipt number and phone. Please check both."),
     "catalogue_invalid": N_("The catalogue has mistakes; run the catalogue check and mend what it names."),

@@ -25,8 +25,9 @@ def lock(file: str, *options: str) -> None:
 
 def main(options: list[str]) -> None:
     """Lock the runtime first; the developers' packages then have to fit it."""
-    lock("requirements.lock", *options)
-    lock("requirements-dev.lock", "--extra", "dev", "--constraint", "requirements.lock", *options)
+    lock("requirements.lock", "--extra", "captions", *options)
+    extras = ("--extra", "captions", "--extra", "dev")
+    lock("requirements-dev.lock", *extras, "--constraint", "requirements.lock", *options)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,14 @@ class ChatType(FromBoth):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionsSwitch(FromBoth):
+    """The sender wants what is spoken in the call written along by a machine, or wants it no more."""
+
+    type: ClassVar[str] = "captions.switch"
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallQuality(FromBoth):
     """
     What the sender's browser measured in the last five seconds; unknown is null.
@@ -435,6 +443,39 @@ class ChatTyped(OfCall):
     type: ClassVar[str] = "chat.typed"
     author: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionsChanged(OfCall):
+    """
+    How captions stand: ``state`` is off, starting, on, behind (words are missing) or stopped (broken off).
+
+    ``mine`` tells whether this side switched them on; ``by`` names all who did: citizen, agent.
+    """
+
+    type: ClassVar[str] = "captions.changed"
+    state: str
+    mine: bool
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionsSaid(OfCall):
+    """
+    Words as a machine understood them, kept nowhere; told to who hears the speaker, and to the speaker.
+
+    ``line`` names the stretch of speech, a higher ``version`` of it replaces a lower one, a ``final`` one is
+    the last. ``kind`` and ``name`` are the speaker's, as in ``call.slots``; ``own``: it is this page's.
+    """
+
+    type: ClassVar[str] = "captions.said"
+    line: int
+    version: int
+    kind: str
+    name: str
+    own: bool
+    text: str
+    final: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

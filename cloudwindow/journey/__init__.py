@@ -6,6 +6,7 @@ from cloudwindow.journey.appointment_watch import AppointmentWatch
 from cloudwindow.journey.board import Boards
 from cloudwindow.journey.booking import Bookings
 from cloudwindow.journey.calls import Calls
+from cloudwindow.journey.captioning import Captions
 from cloudwindow.journey.company import Company
 from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.copies import Copies
@@ -51,6 +52,7 @@ class Journey:
     leaving: Leaving
     left_desk: LeftDesk
     calls: Calls
+    captions: Captions
     contact: Contact
     filling: Filling
     visits: Visits
@@ -80,7 +82,8 @@ def build(house: House, *, demo_password: str = "") -> Journey:
     calls = Calls(house, texts, openings)
     recordings = Recordings(house, calls)
     filling = Filling(house, calls, recordings, texts)
-    contact = Contact(house, calls)
+    captions = Captions(house, calls)
+    contact = Contact(house, calls, captions)
     following = Following(house)
     printing = Printing(house, calls)
     places = Places(house)
@@ -108,6 +111,7 @@ def build(house: House, *, demo_password: str = "") -> Journey:
         leaving=leaving,
         left_desk=left_desk,
         calls=calls,
+        captions=captions,
         contact=contact,
         filling=filling,
         visits=visits,

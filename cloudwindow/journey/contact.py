@@ -15,6 +15,7 @@ from cloudwindow.domain.filling import Actor
 from cloudwindow.domain.messages import (
     CallQuality,
     CallSetup,
+    CaptionsSwitch,
     ChatType,
     ChatTyped,
     FormPoint,
@@ -24,13 +25,14 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.session import Session
 from cloudwindow.journey.calls import Calls, Live, agent_topic, citizen_topic
+from cloudwindow.journey.captioning import Captions
 from cloudwindow.journey.filling import Filler
 from cloudwindow.journey.house import House
 from cloudwindow.records import Connection, promises, quality
 from cloudwindow.records.quality import Measured, Setup
 from cloudwindow.records.story import note
 
-CONTACT = (ChatType, CallQuality, CallSetup, FormPoint)
+CONTACT = (ChatType, CaptionsSwitch, CallQuality, CallSetup, FormPoint)
 """The messages that come here."""
 DRAFT_CHARACTERS = 500
 STEPS = ("720p", "360p", "180p", "stills", "audio", "text")
@@ -44,14 +46,18 @@ DAY_SECONDS = 86_400.0
 class Contact:
     """Carries what is said beside the call, and keeps what was measured."""
 
-    def __init__(self, house: House, calls: Calls) -> None:
+    def __init__(self, house: House, calls: Calls, captions: Captions) -> None:
         self._house = house
         self._calls = calls
+        self._captions = captions
         self._measured: deque[Measured] = deque(maxlen=GATHERED_LIMIT)
         self._setups: deque[Setup] = deque(maxlen=GATHERED_LIMIT)
 
     async def heard(self, filler: Filler, message: Message) -> None:
-        """Carry out one message of ``CONTACT``; outside a call it means nothing."""
+        """Carry out one message of ``CONTACT``; outside a call most mean nothing."""
+        if isinstance(message, CaptionsSwitch):
+            await self._captions.switch(filler, message)
+            return
         async with self._house.ledger.read() as conn:
             live = await self._calls.live(conn, filler.ticket)
         if live.session is None or live.session.state not in sessions.OPEN:

@@ -29,6 +29,7 @@ from cloudwindow.domain.messages import (
     CallQuality,
     CallReceiving,
     CallSetup,
+    CaptionsSwitch,
     ChatSay,
     ChatType,
     FormFocus,
@@ -47,7 +48,7 @@ from cloudwindow.domain.messages import (
 )
 from cloudwindow.domain.presence import State as Presence
 from cloudwindow.domain.session import Outcome, Session
-from cloudwindow.journey import showing, taking, ticket_matters
+from cloudwindow.journey import captioning, showing, taking, ticket_matters
 from cloudwindow.journey.calls import Calls, Onward, agent_topic, citizen_topic
 from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
@@ -405,6 +406,7 @@ class Desks:
             decision=self._decision(case, item, agent, now, language),
             case=await self._following.view(case, language, document_url="/desk/documents") if done else None,
             outcomes=[one.value for one in sessions.CHOOSABLE if (one is sessions.Outcome.SUBMITTED) == done],
+            captions=captioning.standing(house, ticket.language, ticket.mode),
             appointment=showing.appointment_mark(booked),
             matters=about,
         )
@@ -487,7 +489,7 @@ class Desks:
                 await self._filling.judge(filler, message.material, message.verdict)
             case ReadBackStart():
                 await self._filling.start_read_back(filler)
-            case CallQuality() | CallSetup() | ChatType() | FormPoint():
+            case CallQuality() | CallSetup() | CaptionsSwitch() | ChatType() | FormPoint():
                 await self._contact.heard(filler, message)
             case CallHangUp():
                 call = await self._call_of(agent, message.session)

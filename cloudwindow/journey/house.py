@@ -7,11 +7,11 @@ from typing import Protocol
 from cloudwindow.assist import Assist
 from cloudwindow.bus import Buckets, Workers
 from cloudwindow.domain.catalogue import Catalogue, ServiceItem
-from cloudwindow.domain.errors import NotFound
+from cloudwindow.domain.errors import BadInput, NotFound
 from cloudwindow.domain.notice import Notice
 from cloudwindow.domain.search import Search
 from cloudwindow.handover import Office
-from cloudwindow.media.plane import MediaPlane
+from cloudwindow.media.plane import OFF, Captioning, MediaPlane
 from cloudwindow.media.recorder_archive import Archive
 from cloudwindow.media.recorder_remote import RecorderStatus
 from cloudwindow.media.relay import NO_RELAY, Relay
@@ -78,6 +78,30 @@ class NoStills:
 
 NO_STILLS = NoStills()
 
+
+class Captions(Protocol):
+    """What writes a call's words along, where an engine understands its language."""
+
+    languages: frozenset[str]
+
+    async def switch(self, room: str, member: str, language: str, *, on: bool) -> Captioning:
+        """``member`` wants captions or not. Raises BadInput, Conflict, Unavailable as ``Captions.want``."""
+
+
+class NoCaptions:
+    """A media plane without any engine."""
+
+    languages: frozenset[str] = frozenset()
+
+    async def switch(self, room: str, member: str, language: str, *, on: bool) -> Captioning:
+        """Raise BadInput("captions_unavailable"), or be off."""
+        if on:
+            raise BadInput("captions_unavailable")
+        return OFF
+
+
+NO_CAPTIONS = NoCaptions()
+
 Printer = Callable[[Notice, str, str, bytes | None], Awaitable[bytes]]
 """(notice, language, address of the check page, photo) → PDF."""
 
@@ -121,6 +145,7 @@ class House:
     quality_keep_days: float = 30.0
     relay: Relay = NO_RELAY
     stills: Stills = NO_STILLS
+    captions: Captions = NO_CAPTIONS
     shows_supervisors: bool = True
     """Whether a citizen is shown that a supervisor is in their call; the agent always is."""
 

@@ -321,6 +321,7 @@ class VisitView(StandingView):
     case: CaseView | None
     outcome: str | None
     outcome_note: str
+    captions: str = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,6 +458,8 @@ class SessionView:
     decision: DecisionView
     case: CaseView | None
     outcomes: Sequence[str]
+    captions: str = "off"
+    """Whether the call can be captioned, as in ``journey.captioning.standing``."""
     appointment: AppointmentMark | None = None
     matters: Sequence[MatterView] = ()
 

@@ -22,6 +22,7 @@ from cloudwindow.domain.messages import (
     CallQuality,
     CallReceiving,
     CallSetup,
+    CaptionsSwitch,
     ChatSay,
     ChatType,
     DeclarationConfirm,
@@ -37,7 +38,7 @@ from cloudwindow.domain.messages import (
 from cloudwindow.domain.session import Session
 from cloudwindow.domain.ticket import Ticket
 from cloudwindow.gather import Gathering
-from cloudwindow.journey import showing, ticket_matters
+from cloudwindow.journey import captioning, showing, ticket_matters
 from cloudwindow.journey.calls import PARK_REASONS, Calls, Live, agent_topic, citizen_topic
 from cloudwindow.journey.contact import Contact
 from cloudwindow.journey.filling import Filler, Filling
@@ -167,6 +168,7 @@ class Visits:
             case=await self._case(case, ticket, language),
             outcome=call.outcome.value if call and call.outcome else None,
             outcome_note=call.outcome_note if call else "",
+            captions=captioning.standing(house, ticket.language, ticket.mode),
         )
 
     async def _stand(self, conn: Connection, ticket: str) -> _Stand:
@@ -360,7 +362,7 @@ class Visits:
                 await self._filling.devices(filler, message.camera, message.microphone, message.reason)
             case DeviceReport():
                 await self._keep_devices(filler, message)
-            case CallQuality() | CallSetup() | ChatType():
+            case CallQuality() | CallSetup() | CaptionsSwitch() | ChatType():
                 await self._contact.heard(filler, message)
             case CallHangUp():
                 await self._calls.leave(filler.ticket)

@@ -193,6 +193,29 @@ class Forwarder:
             place.detach_tap(tap, self._clock())
             self._forget_if_idle(place)
 
+    def attach_ear(self, room: str, tap: Tap) -> None:
+        """Hand the sound of ``room`` to ``tap``, see ``Room.attach_ear``; a room must be there."""
+        place = self.rooms.get(room)
+        if place is not None:
+            place.attach_ear(tap, self._clock())
+
+    def detach_ear(self, room: str, tap: Tap) -> None:
+        """Hand nothing more to ``tap``; does nothing for one that is not attached."""
+        place = self.rooms.get(room)
+        if place is not None:
+            place.detach_ear(tap, self._clock())
+
+    def hearers(self, room: str, member: str) -> tuple[str, ...]:
+        """Who hears ``member`` now."""
+        place = self.rooms.get(room)
+        return place.hearers(member) if place else ()
+
+    def role_of(self, room: str, member: str) -> str | None:
+        """The role of a member who is in ``room``, else ``None``."""
+        place = self.rooms.get(room)
+        peer = place.members.get(member) if place else None
+        return peer.role if peer else None
+
     def stats(self, room: str) -> RoomStats:
         """Count what flows in a room."""
         place = self.rooms.get(room)

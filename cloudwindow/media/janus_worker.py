@@ -25,6 +25,7 @@ from cloudwindow.media.wire import (
     stats_message,
 )
 from cloudwindow.media.worker import (
+    CAPTION_CALLS,
     RECORDER_CALLS,
     Controlled,
     Desk,
@@ -71,6 +72,8 @@ class PlaneDesk(Desk):
             raise BadInput("bad_media_call")
         if word in RECORDER_CALLS:
             raise BadInput("recording_unavailable")
+        if word in CAPTION_CALLS:
+            raise BadInput("captions_unavailable")
         call = _CALLS.get(word)
         if call is None or self.plane is None:
             raise NotFound("bad_media_call")

@@ -34,6 +34,50 @@ class MediaEventKind(StrEnum):
     """The room is being recorded; ``member`` is the recording's id."""
     RECORDING_STOPPED = "recording_stopped"
     """The recording ``member`` has ended; ``reason`` is empty if it was asked to."""
+    CAPTIONING = "captioning"
+    """How the room's captions stand now: ``captioning`` says it; ``member`` is empty."""
+    CAPTION = "caption"
+    """Words of ``member`` as a machine understood them; ``caption`` holds them, and who may read them."""
+
+
+class CaptionState(StrEnum):
+    """How the captions of a room stand."""
+
+    OFF = "off"
+    STARTING = "starting"
+    """Somebody wants them; the engine is being started."""
+    ON = "on"
+    BEHIND = "behind"
+    """The machine does not keep up: words are missing."""
+    STOPPED = "stopped"
+    """The engine broke off; whoever still wants captions switches them on again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captioning:
+    """How a room's captions stand: ``wanted_by`` are the members who switched them on."""
+
+    state: CaptionState
+    wanted_by: tuple[str, ...] = ()
+
+
+OFF = Captioning(state=CaptionState.OFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """
+    Words of one speaker, for the members ``readers``: those who hear the speaker, and the speaker.
+
+    ``line`` names the stretch of speech within the room; a later ``version`` of it replaces the earlier,
+    and a ``final`` one is the last.
+    """
+
+    line: int
+    version: int
+    text: str
+    final: bool
+    readers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +98,7 @@ class Invitation:
 class MediaEvent:
     """
     Something happened to ``member`` in ``room``; the recorder's kinds may carry a ``reason``, ``invited``
-    always an ``invitation``.
+    always an ``invitation``, ``captioning`` and ``caption`` what they are called after.
     """
 
     kind: MediaEventKind
@@ -62,6 +106,8 @@ class MediaEvent:
     member: str
     reason: str = ""
     invitation: Invitation | None = None
+    captioning: Captioning | None = None
+    caption: Caption | None = None
 
 
 EventHandler = Callable[[MediaEvent], Awaitable[None]]

@@ -15,7 +15,7 @@ class Rights:
     whether it may be taken into a private side room; ``has_modes``: whether it listens, whispers or joins;
     ``keeps_slot``: whether its place at the others' pages stays free for it while it is away;
     ``devices``: what it may work for the citizen at its end; ``stills``: whether it may send photographs of
-    papers through the call.
+    papers through the call; ``captions``: whether it may have the call's words written along by a machine.
     """
 
     sends: frozenset[str] = frozenset({"audio", "video"})
@@ -25,6 +25,7 @@ class Rights:
     keeps_slot: bool = False
     devices: frozenset[str] = frozenset()
     stills: bool = False
+    captions: bool = False
 
 
 _SEEN: Final = frozenset(
@@ -41,8 +42,8 @@ _SEEN: Final = frozenset(
 )
 
 RIGHTS: Final[dict[str, Rights]] = {
-    "citizen": Rights(meets=_SEEN - {"citizen"}, side_room=True, stills=True),
-    "agent": Rights(meets=_SEEN, side_room=True),
+    "citizen": Rights(meets=_SEEN - {"citizen"}, side_room=True, stills=True, captions=True),
+    "agent": Rights(meets=_SEEN, side_room=True, captions=True),
     "principal": Rights(meets=_SEEN - {"principal"}, side_room=True),
     "interpreter": Rights(meets=_SEEN, side_room=True, keeps_slot=True),
     "family": Rights(meets=_SEEN),

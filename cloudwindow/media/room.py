@@ -33,10 +33,14 @@ class Room:
     members: dict[str, Peer] = field(default_factory=dict)
     arrangement: Arrangement = field(default_factory=Arrangement)
     taps: list[Tap] = field(default_factory=list)
+    ears: list[Tap] = field(default_factory=list)
+    """Taps of sound alone: they get what anybody in the room hears, also a private talk's."""
     emptied_at: float | None = None
     _held_since: dict[str, float] = field(default_factory=dict)
     _kept: dict[str, str] = field(default_factory=dict)
     """Roles of members who left and whose slot is kept for them."""
+    _hearers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Who heard whom when the ears were last connected."""
 
     @property
     def idle(self) -> bool:
@@ -67,6 +71,7 @@ class Room:
         before = {peer.member: list(peer.slots) for peer in peers}
         asked = tuple(peer for peer in peers if self._connect_one(peer, now))
         self._connect_taps(now)
+        self._connect_ears(now)
         return Asked(asked, tuple(peer for peer in peers if peer.slots != before[peer.member]))
 
     def _connect_one(self, peer: Peer, now: float) -> bool:
@@ -156,6 +161,54 @@ class Room:
                 source.attach(tap, _label(peer, source), now)
             else:
                 source.detach(tap, now)
+
+    def attach_ear(self, tap: Tap, now: float) -> None:
+        """
+        Hand all sound that anybody hears to ``tap`` from now on.
+
+        Whenever a speaker's hearers change their source ends and another starts, so that what was said to
+        some never joins what is said to others.
+        """
+        if tap not in self.ears:
+            self.ears.append(tap)
+            self._connect_ears(now)
+
+    def detach_ear(self, tap: Tap, now: float) -> None:
+        """Hand nothing more to ``tap``."""
+        if tap not in self.ears:
+            return
+        self.ears.remove(tap)
+        for source in self._sources():
+            source.detach(tap, now)
+        if not self.ears:
+            self._hearers.clear()
+
+    def hearers(self, member: str) -> tuple[str, ...]:
+        """Who hears ``member`` now, in the order they joined."""
+        speaker = self.members.get(member)
+        if speaker is None or speaker.echo:
+            return ()
+        others = [peer for peer in self.members.values() if peer is not speaker and not peer.echo]
+        return tuple(
+            peer.member for peer in others if receives(_seat(peer), _seat(speaker), self.arrangement)
+        )
+
+    def _connect_ears(self, now: float) -> None:
+        if not self.ears:
+            return
+        before, self._hearers = self._hearers, {member: self.hearers(member) for member in self.members}
+        for peer in self.members.values():
+            heard = self._hearers[peer.member]
+            for source in peer.lines.sources.values():
+                if source.kind == "audio":
+                    self._connect_ear(peer, source, bool(heard), heard != before.get(peer.member), now)
+
+    def _connect_ear(self, peer: Peer, source: Source, heard: bool, changed: bool, now: float) -> None:
+        for tap in self.ears:
+            if changed or not heard:
+                source.detach(tap, now)
+            if heard:
+                source.attach(tap, _label(peer, source), now)
 
     def _sources(self) -> Iterator[Source]:
         for peer in self.members.values():

@@ -14,6 +14,9 @@ from typing import Any, Final
 from cloudwindow.domain import errors
 from cloudwindow.media.plane import (
     Arrangement,
+    Caption,
+    Captioning,
+    CaptionState,
     Invitation,
     MediaEvent,
     MediaEventKind,
@@ -181,6 +184,10 @@ def event_message(event: MediaEvent) -> Message:
         said["reason"] = event.reason
     if event.invitation is not None:
         said["invitation"] = asdict(event.invitation)
+    if event.captioning is not None:
+        said["captioning"] = asdict(event.captioning)
+    if event.caption is not None:
+        said["caption"] = asdict(event.caption)
     return {"event": said}
 
 
@@ -194,4 +201,22 @@ def read_event(message: Message) -> MediaEvent:
         member=event["member"],
         reason=str(event.get("reason", "")),
         invitation=Invitation(**invited) if invited is not None else None,
+        captioning=read_captioning(event.get("captioning")),
+        caption=_read_caption(event.get("caption")),
     )
+
+
+def captioning_message(captioning: Captioning) -> Message:
+    """Write how a room's captions stand."""
+    return asdict(captioning)
+
+
+def read_captioning(message: Message | None) -> Captioning | None:
+    """Read what ``captioning_message`` wrote. Raises ValueError, TypeError or KeyError."""
+    if message is None:
+        return None
+    return Captioning(state=CaptionState(message["state"]), wanted_by=tuple(message["wanted_by"]))
+
+
+def _read_caption(message: Message | None) -> Caption | None:
+    return None if message is None else Caption(**message | {"readers": tuple(message["readers"])})

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cloudwindow.domain.errors import BadInput, CloudWindowError, Conflict, NotFound
+from cloudwindow.media.captions import Captions
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
 from cloudwindow.media.memory import MemoryWatch, give_back
@@ -28,6 +29,7 @@ from cloudwindow.media.wire import (
     Line,
     Message,
     arrangement_message,
+    captioning_message,
     error_message,
     event_message,
     read_arrangement,
@@ -54,7 +56,8 @@ class MediaSettings:
     ``control`` is ``unix:/path`` or ``host:port`` (port 0: any free one); ``udp_port`` 0 is any free one;
     ``advertised_hosts`` are the literal addresses browsers are told, best first; ``token`` is the secret
     that every caller must know. A worker that is drained ends after ``drain_seconds`` even if calls go on;
-    one that occupies more than ``memory_octets`` (0: no limit) drains itself.
+    one that occupies more than ``memory_octets`` (0: no limit) drains itself. ``captions`` are the languages
+    in which it may caption calls.
     """
 
     name: str
@@ -67,6 +70,7 @@ class MediaSettings:
     drain_seconds: float = 3600.0
     memory_octets: int = 0
     recorder: RecorderSettings | None = None
+    captions: frozenset[str] = frozenset()
 
     def forwarder(self) -> ForwarderSettings:
         """The part that the forwarder needs."""
@@ -86,15 +90,18 @@ class Desk:
         self._forwarder: Forwarder | None = None
         self._lines: set[Line] = set()
         self._recorders: Recorders | None = None
+        self._captions: Captions | None = None
         self._callers: set[Line] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def attach(self, forwarder: Forwarder, recorders: Recorders) -> None:
+    def attach(self, forwarder: Forwarder, recorders: Recorders, captions: Captions) -> None:
         """Set what the calls are carried out on."""
-        self._forwarder, self._recorders = forwarder, recorders
+        self._forwarder, self._recorders, self._captions = forwarder, recorders, captions
 
     async def tell(self, event: MediaEvent) -> None:
         """Pass an event on to every caller."""
+        if self._captions is not None:
+            self._captions.follow(event)
         for line in list(self._callers):
             with suppress(Broken):
                 line.send(event_message(event))
@@ -153,11 +160,15 @@ class Desk:
         word = str(message.get("call"))
         if word == "close" and self._recorders is not None:
             self._recorders.stop(Values(values).word("room"))
+        if word in CAPTION_CALLS and self._captions is not None:
+            return CAPTION_CALLS[word](self._captions, Values(values))
         if word in RECORDER_CALLS and self._recorders is not None:
             return RECORDER_CALLS[word](self._recorders, Values(values))
         call = _CALLS.get(word)
         if call is None or self._forwarder is None:
             raise NotFound("bad_media_call")
+        if word in {"remove", "close"} and self._captions is not None:
+            self._captions.part(Values(values).word("room"), Values(values).maybe_word("member"))
         return call(self._forwarder, Values(values))
 
 
@@ -298,6 +309,17 @@ RECORDER_CALLS: Final[dict[str, Callable[[Recorders, Values], object]]] = {
 """Rule: what a caller may ask of a worker's recorder."""
 
 
+CAPTION_CALLS: Final[dict[str, Callable[[Captions, Values], object]]] = {
+    "caption": lambda captions, values: captioning_message(
+        captions.want(values.word("room"), values.word("member"), values.word("language"))
+    ),
+    "caption_no_more": lambda captions, values: captioning_message(
+        captions.want_no_more(values.word("room"), values.word("member"))
+    ),
+}
+"""Rule: what a caller may ask of a worker's captions."""
+
+
 class Engine(Protocol):
     """What moves the packets of a worker, as far as any worker has it."""
 
@@ -334,18 +356,20 @@ class Controlled:
 
 
 class Worker(Controlled):
-    """A forwarder and its recorder with their control line, running."""
+    """A forwarder, its recorder and its captions with their control line, running."""
 
     def __init__(
         self,
         settings: MediaSettings,
         forwarder: Forwarder,
         recorders: Recorders,
+        captions: Captions,
         desk: Desk,
         server: asyncio.Server,
     ) -> None:
         super().__init__(settings, forwarder, server)
         self.forwarder, self.recorders, self._desk = forwarder, recorders, desk
+        self.captions = captions
         self._counted, self._counted_at = 0, asyncio.get_running_loop().time()
         self._tidied = 0
         self._memory = MemoryWatch(settings.memory_octets)
@@ -377,6 +401,7 @@ class Worker(Controlled):
         """Say goodbye to every member and caller, and stop listening."""
         self._server.close()
         await self.recorders.close()
+        await self.captions.close()
         await self.forwarder.close_all()
         await self._desk.hang_up()
         await self._server.wait_closed()
@@ -416,8 +441,9 @@ async def start_worker(settings: MediaSettings, draining: asyncio.Event | None =
         server.close()
         raise
     recorders = Recorders(settings.recorder, forwarder, desk.tell)
-    desk.attach(forwarder, recorders)
-    return Worker(settings, forwarder, recorders, desk, server)
+    captions = Captions(settings.captions, forwarder, desk.tell)
+    desk.attach(forwarder, recorders, captions)
+    return Worker(settings, forwarder, recorders, captions, desk, server)
 
 
 async def listen(desk: Desk, control: str) -> asyncio.Server:

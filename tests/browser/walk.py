@@ -209,6 +209,7 @@ class Citizen:
         mobile: str,
         name: str,
         mode: str = "video",
+        language: str = "zh",
         more: str = "",
     ) -> str:
         """From the home page to the number, for the items ``more`` (``CA04 PS01``) too; gives the number."""
@@ -220,7 +221,7 @@ class Citizen:
         await page.click(f"a[href='/items/{item}/start']")
         await page.select_option("select[name=home_district]", district)
         await page.select_option("select[name=home_street]", street)
-        for field_name, value in {"capacity": "own", "call_language": "zh", "mode": mode}.items():
+        for field_name, value in {"capacity": "own", "call_language": language, "mode": mode}.items():
             option = page.locator(f"input[type=radio][name={field_name}][value={value}]")
             if await option.count():
                 await option.check(force=True)

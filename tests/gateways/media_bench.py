@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from aiortc.mediastreams import MediaStreamTrack
+
 from cloudwindow.media.forwarder import Forwarder, ForwarderSettings
 from cloudwindow.media.plane import MediaEvent, MediaEventKind, MemberStats
 from tests.gateways.media_member import Ask, MemberEnd
@@ -37,9 +39,16 @@ class Bench:
         return asked
 
     async def join(
-        self, member: str, *, role: str = "citizen", room: str = "r1", echo: bool = False, slots: int = 1
+        self,
+        member: str,
+        *,
+        role: str = "citizen",
+        room: str = "r1",
+        echo: bool = False,
+        slots: int = 1,
+        sound: MediaStreamTrack | None = None,
     ) -> MemberEnd:
-        end = MemberEnd(slots=slots)
+        end = MemberEnd(slots=slots, sound=sound)
         self.ends.append(end)
         await end.join(self.ask(member, role=role, room=room, echo=echo))
         return end

@@ -36,8 +36,8 @@ class Picture(VideoStreamTrack):
 class MemberEnd:
     """One member's browser, as far as the forwarder can tell."""
 
-    def __init__(self, *, codec: str = "", slots: int = 1) -> None:
-        """``slots`` is how many others can be received at once."""
+    def __init__(self, *, codec: str = "", slots: int = 1, sound: MediaStreamTrack | None = None) -> None:
+        """``slots`` is how many others can be received at once; ``sound`` is sent in place of the tone."""
         self.connection = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.frames = {"audio": 0, "video": 0}
         self.pictures = [0] * slots
@@ -46,7 +46,7 @@ class MemberEnd:
         self._moved = asyncio.Condition()
         self._readers: list[asyncio.Task[None]] = []
         self.connection.on("track", self._on_track)
-        self.connection.addTrack(AudioStreamTrack())
+        self.connection.addTrack(sound or AudioStreamTrack())
         self.connection.addTrack(Picture())
         for _ in range(slots - 1):
             for kind in ("audio", "video"):

@@ -2,6 +2,7 @@
 import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
 import { CallExtras } from "./components/call-extras.js";
+import { Captions } from "./components/captions.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
@@ -38,6 +39,7 @@ const chat = new Chat(/** @type {HTMLElement} */ (desk.querySelector('[data-pane
 const typing = new Typing(chat.root, socket, "agent", false);
 const quality = new QualityPanel(/** @type {HTMLElement} */ (part(desk, "quality-panel")), socket, call.watch);
 const papers = new DeskPapers(desk, socket);
+const captions = new Captions(stage, socket, call, () => part(desk, "peer-name")?.dataset.captions ?? "off");
 const steps = new DeskSteps(desk, socket, (names) => void panels.renew(names));
 
 new DeskMatters(desk, (names) => void panels.renew(names));
@@ -130,6 +132,7 @@ function enterCall() {
   const shown = stage.querySelector(".video-stage__name");
   if (shown && name) shown.textContent = name.dataset.name ?? "";
   chat.toEnd();
+  captions.refresh();
   if (call.running || name?.dataset.mode === "text") return;
   call.use(lobby.take());
   void call.join();

@@ -1,6 +1,7 @@
 // guest.js — wires the page of somebody invited into a call, and of a supervisor: join when the citizen has agreed.
 import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
+import { Captions } from "./components/captions.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
@@ -18,6 +19,7 @@ const panels = new Panels(`${here}/panels`);
 const stage = /** @type {HTMLElement} */ (page.querySelector(".video-stage"));
 const call = new CallView(stage, socket, "guest");
 new CallTiles(stage, socket, call, { namesFirst: true });
+new Captions(stage, socket, call);
 
 function follow() {
   const standing = page.querySelector("[data-panel='company'] [data-stage]");

@@ -1,6 +1,7 @@
 // visit.js — wires the visit page: the line, the device test, the call, the shared form, papers, signature.
 import { CallTiles } from "./components/call-tiles.js";
 import { CallView } from "./components/call-view.js";
+import { Captions } from "./components/captions.js";
 import { Chat } from "./components/chat.js";
 import { enhanceCompany } from "./components/company.js";
 import { CountDownElement } from "./components/count-down.js";
@@ -47,6 +48,7 @@ let kept = false;
 const STAGED = ["ticket", "matters", "call_header", "recording", "recording_ask", "company", "ended", "chat", "case", "read_back", "signature", "devices", "form", "materials"];
 
 new CallExtras(call);
+new Captions(call.stage, socket, call, () => page.dataset.captions ?? "off");
 new Still(page, call, () => void panels.renew(["materials", "devices"]));
 floatWhileFilling(page, call.stage);
 showPointing(page, socket);

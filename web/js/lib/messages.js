@@ -63,6 +63,14 @@
  */
 
 /**
+ * The sender wants what is spoken in the call written along by a machine, or wants it no more.
+ * @typedef {object} CaptionsSwitch
+ * @property {"captions.switch"} type
+ * @property {string} [session]
+ * @property {boolean} on
+ */
+
+/**
  * What the sender's browser measured in the last five seconds; unknown is null. Losses are percent of packets
  * sent and received, `step` is the picture's step, `limit` what holds it back (`none`, `network`, `device`),
  * `browser` its family.
@@ -332,6 +340,35 @@
  * @property {string | null} [session]
  * @property {string} author
  * @property {string} text
+ */
+
+/**
+ * How captions stand: `state` is off, starting, on, behind (words are missing) or stopped (broken off).
+ *
+ * `mine` tells whether this side switched them on; `by` names all who did: citizen, agent.
+ * @typedef {object} CaptionsChanged
+ * @property {"captions.changed"} type
+ * @property {string | null} [session]
+ * @property {string} state
+ * @property {boolean} mine
+ * @property {string[]} by
+ */
+
+/**
+ * Words as a machine understood them, kept nowhere; told to who hears the speaker, and to the speaker.
+ *
+ * `line` names the stretch of speech, a higher `version` of it replaces a lower one, a `final` one is the last.
+ * `kind` and `name` are the speaker's, as in `call.slots`; `own`: it is this page's.
+ * @typedef {object} CaptionsSaid
+ * @property {"captions.said"} type
+ * @property {string | null} [session]
+ * @property {number} line
+ * @property {number} version
+ * @property {string} kind
+ * @property {string} name
+ * @property {boolean} own
+ * @property {string} text
+ * @property {boolean} final
  */
 
 /**

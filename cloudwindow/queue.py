@@ -94,6 +94,9 @@ PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
 CONSTANTS = re.compile(r"\bRULES\.(\w+)")
 """Where a script names one of its constants: the figure itself stands in its place."""
+COMMENT = re.compile(r"--.*$", re.MULTILINE)
+FUNCTION = re.compile(r"^(?:local function (\w+)|(\w+) = function)\b.*?^end\n", re.MULTILINE | re.DOTALL)
+"""A function of a part, by its name; the second kind is declared before the parts."""
 BORDERS = "local NEIGHBOURS -- handed in"
 """Where the rings want to know which districts border on each other."""
 
@@ -824,8 +827,26 @@ def _script(name: str, rules: str) -> tuple[str, str]:
     borders, constants = rules.split("\n")
     values: dict[str, str] = json.loads(constants)
     own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
-    text = CONSTANTS.sub(lambda found: values[found[1]], "\n".join((_lua("line"), own)))
+    whole = CONSTANTS.sub(lambda found: values[found[1]], "\n".join((_lua("line"), own)))
+    text = _lean(whole)
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _lean(text: str) -> str:
+    """A script without comments and without functions that it never names: each is made anew at every call."""
+    text = COMMENT.sub("", text)
+    while True:
+        kept = FUNCTION.sub(lambda found: found[0] if _is_named(found, text) else "", text)
+        if kept == text:
+            return kept
+        text = kept
+
+
+def _is_named(function: re.Match[str], text: str) -> bool:
+    """Whether a script names one of its functions anywhere but in that function itself."""
+    name = re.compile(rf"\b{function[1] or function[2]}\b")
+    elsewhere = len(name.findall(text)) - len(name.findall(function[0]))
+    return elsewhere > (1 if function[2] else 0)
 
 
 def _parts(named: re.Match[str]) -> str:

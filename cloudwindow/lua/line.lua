@@ -9,7 +9,7 @@
 --   own:<home>            zset    lane -> score of its head, what the district's own agents read
 --   skill:<skill>         zset    lane -> instant from which any other district may serve its head; a lane that
 --                                 needs two skills stands under both, one that never leaves its district under none
---   heads                 hash    skill -> the first such instant
+--   heads                 zset    skill -> the first such instant
 --   waiting, staff        hash    lane -> tickets waiting; "<district>|<state>" -> agents (the board's counters)
 --   mine:<agent>          zset    ticket that waits for this agent alone -> score
 --   reserved:<lane>       zset    ticket of the lane that waits for one agent alone -> score

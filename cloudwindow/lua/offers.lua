@@ -5,7 +5,7 @@ local function make_offer(ticket, id, a, why, stood)
   local key = K .. "ticket:" .. ticket
   local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
   local lane, ring = t[1], why.ring - 1
-  if stood ~= "never" then pull(ticket, {lane = lane, reserved = t[6] or nil}, stood == "popped") end
+  if stood ~= "never" then pull(ticket, {lane = lane, reserved = t[6] or nil}, stood == "popped" and tonumber(t[2])) end
   local epoch = call("HINCRBY", key, "epoch", 1)
   local name, expires = ticket .. "/" .. epoch, now + RULES.accept
   why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])

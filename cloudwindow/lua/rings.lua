@@ -2,6 +2,7 @@
 local NEIGHBOURS -- handed in
 local NEVER = 1e15
 local stays = {}
+local known_openings = {} -- lane -> when its rings open, as long as nobody comes to work or leaves it
 
 local function ring_of(helping, home, lenders)
   if helping == home then return 1 end
@@ -49,8 +50,12 @@ local function openings_of(word, manned)
 end
 
 local function openings(lane)
+  local known = known_openings[lane]
+  if known then return known end
   local key, word = string.match(lane, "^(.+)|([^|]+)$")
-  return openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
+  known = openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
+  known_openings[lane] = known
+  return known
 end
 
 -- The lists with everybody idle in a district who has a skill.
@@ -70,20 +75,24 @@ local function free_at_once(lane, score)
   return call("EXISTS", unpack(idle_lists(home, first))) > 0
 end
 
--- Look at the lane again when its head's next ring opens.
-local function settle(lane, score, opens)
-  for _, opening in ipairs(opens or openings(lane)) do
+-- Look at the lane again when its head's next ring opens. before: the score of its last head, if that is known:
+-- when all rings had opened for it, there is nothing to take back.
+local function settle(lane, score, opens, before)
+  local last = 0
+  for _, opening in ipairs(opens) do
     if score + opening > now and opening < NEVER then
       call("ZADD", K .. "widen", score + opening, lane)
       return
     end
+    if opening < NEVER then last = opening end
   end
-  call("ZREM", K .. "widen", lane)
+  if not before or before + last > now then call("ZREM", K .. "widen", lane) end
 end
 
 -- The rings of a place may open at other times now: index its waiting lanes anew, match them with the next tick.
 local function rings_changed(home, rest)
   if call("HDEL", K .. "manned", home .. rest) == 0 then return end
+  known_openings = {}
   for _, word in ipairs(call("SMEMBERS", K .. "rings")) do
     local lane = home .. rest .. "|" .. word
     if call("EXISTS", K .. "lane:" .. lane) == 1 then

@@ -104,7 +104,7 @@ end
 local function widen(lane)
   if match_lane(lane) == 100 then return end
   local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
-  if head[1] then settle(lane, tonumber(head[2])) else call("ZREM", K .. "widen", lane) end
+  if head[1] then settle(lane, tonumber(head[2]), openings(lane)) else call("ZREM", K .. "widen", lane) end
 end
 
 -- One by one, each looked at again before its turn: the one before may have changed it.

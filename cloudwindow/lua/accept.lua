@@ -30,8 +30,11 @@ busy(id, a, "in_call")
 renew(id, a)
 announce("offer.accepted", ticket, id, offer, tonumber(t.epoch), {lane = t.lane})
 tell_calls(id, a, before, ticket)
-if a.capacity ~= "1" and has_room(a) then
-  -- Parts: words tickets rings lanes agents offers choosing seeking.
-  seek(id)
+if a.capacity ~= "1" then
+  -- Parts: room.
+  if has_room(a) then
+    -- Parts: words tickets rings lanes idling offers choosing seeking.
+    seek(id)
+  end
 end
 return t.told

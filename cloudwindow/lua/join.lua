@@ -15,30 +15,27 @@ if t.state == "held" then
   return 1
 end
 -- Who finds an empty lane and a free agent goes past the lane, which would be entered only to be left.
-local past = not t.preferred and free_for(lane) and call("EXISTS", K .. "lane:" .. lane) == 0
-local where = past and "nowhere" or stand(ticket, t)
-if where == "behind" and not free_for(lane) then return 1 end
+local free = free_for(lane)
+local past = free and not t.preferred and call("EXISTS", K .. "lane:" .. lane) == 0
+local where = past and "past" or stand(ticket, t)
+if where == "behind" and not free then return 1 end
 -- Parts: rings lanes.
-if past then learn(lane) end
 if where == "head" then new_head(lane) end
-if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then
-  if past then push(ticket, t) end
-  return 1
-end
--- Parts: states agents offers choosing.
+if where ~= "mine" and not free then return 1 end
 if where == "mine" then
-  -- Parts: seeking.
+  -- Parts: states idling agents offers choosing seeking.
   seek(t.preferred)
   return 1
 end
--- Parts: matching.
+-- Parts: states room idling offers choosing searching matching.
 if not past then
   match_lane(lane)
   return 1
 end
-local id, ring, opening, seen = free_agent(lane, ticket, tonumber(t.score))
+if string.find(lane, "+", 1, true) then learn(lane) end
+local id, by, a = free_agent(lane, ticket, tonumber(t.score), t.passed_by)
 if id then
-  offer_to(id, ring, opening, seen, ticket, "never")
+  offer_to(id, by, a, ticket, "never", {lane, t.score, t.joined, t.credit, t.priority, nil, t.passed_by})
 else
   push(ticket, t)
 end

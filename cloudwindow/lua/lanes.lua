@@ -31,11 +31,6 @@ local function new_head(lane)
   refresh_head(lane)
 end
 
-local function enter(ticket, lane, score)
-  call("ZADD", K .. "lane:" .. lane, score, ticket)
-  if call("ZRANK", K .. "lane:" .. lane, ticket) == 0 then new_head(lane) end
-end
-
 -- A ticket waits from now on. t: lane score; preferred prefer_until.
 local function push(ticket, t)
   if stand(ticket, t) == "head" then new_head(t.lane) end
@@ -69,19 +64,10 @@ local function forget_preference(ticket, t)
   t.preferred = nil
 end
 
--- It waits for one agent no longer: everybody may be offered it, at its old place.
-local function share(ticket)
-  local t = hash(K .. "ticket:" .. ticket)
-  call("ZREM", K .. "prefers", ticket)
-  if not t.reserved then return end
-  call("ZREM", K .. "mine:" .. t.reserved, ticket)
-  call("ZREM", K .. "reserved:" .. t.lane, ticket)
-  call("HDEL", K .. "ticket:" .. ticket, "reserved")
-  enter(ticket, t.lane, t.score)
-  call("ZADD", K .. "widen", now, t.lane)
-end
-
 -- An agent goes: who waited for them alone waits for everybody.
 set_free = function(id)
-  for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, -1)) do share(ticket) end
+  local waiting = call("ZRANGE", K .. "mine:" .. id, 0, -1)
+  if not waiting[1] then return end
+  -- Parts: sharing.
+  for _, ticket in ipairs(waiting) do share(ticket) end
 end

@@ -1,6 +1,8 @@
 -- What the scripts of the line share; it stands in front of each of them and changes nothing by itself.
--- A name after "RULES." stands for a figure (ms, counts), before rings comes NEIGHBOURS (district -> "district,district"). Where a script says
--- "Parts: rings lanes." the text of those files stands in its place: what is not reached costs nothing.
+-- A name after "RULES." stands for a figure (ms, counts) or a word: districts "A,B", borders ";A=B,C;;B=A;". Where a
+-- script says "Parts: rings lanes." the text of those files stands in its place, without comments and without
+-- functions that nothing names. Each function that is passed over is made anew at every call: what is rarely
+-- reached has its parts inside its own block.
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
 --   ticket:<ticket>       hash    lane score joined state epoch; if so: credit priority preferred prefer_until

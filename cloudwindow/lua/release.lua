@@ -3,7 +3,7 @@
 -- Released already: nothing changes.
 -- Keys: agent:<agent>, ticket:<ticket>, and what give_back, busy and match_lane touch.
 -- Announces offer.returned, agent.wrap_up (agent.calls instead while another call goes on); offer.made to another.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id, ticket, reason = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = agent_of(id)

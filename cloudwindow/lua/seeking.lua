@@ -1,4 +1,4 @@
--- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, agents, offers, choosing.
+-- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, idling, offers, choosing.
 
 -- The skill of a lane, if the agent has it: most lanes of a page are done with here.
 local function skill_for(a, lane)
@@ -15,29 +15,6 @@ end
 local function speaks_for(a, lane)
   local home, language, mode = string.match(lane, "^([^|]+)|[^|]+|([^|]+)|([^|]+)")
   return among(a.talks, mode) and among(a.languages, language) and reaches(a.serves, a.district, home), home
-end
-
--- Beside their calls an agent is offered only what fits, and not what they still wrap up.
-local function look_beside(a)
-  local fitting = {}
-  for mode in each(a.modes) do
-    if fits(a, weight_of(mode)) then fitting[#fitting + 1] = mode end
-  end
-  a.talks, a.holds = table.concat(fitting, ","), {}
-  for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
-end
-
--- What an agent has passed on is not offered to them again while others could take it.
-local function look_past_passed_on(id, a)
-  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
-    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
-    if not passed_by or not among(passed_by, id) then
-      call("SREM", K .. "shuns:" .. id, ticket)
-    elseif shunned_by(lane, passed_by) then
-      a.holds = a.holds or {}
-      a.holds[ticket] = true
-    end
-  end
 end
 
 -- The score of the first of a lane whom the agent does not pass by, and how many to skip for that.
@@ -99,7 +76,7 @@ local function better_for(a, skill, best, seen, done)
         done[lane] = true
         a.lends = a.lends or call("HGET", K .. "lends", a.district) or ""
         local opens = openings(lane)
-        local ring = among(a.lends, home) and 2 or among(NEIGHBOURS[home], a.district) and 3 or 4
+        local ring = among(a.lends, home) and 2 or borders(home, a.district) and 3 or 4
         local score, skip = head_for(a, lane, first - opens[2])
         local at = score + opens[ring]
         if opens[ring] < NEVER and score < math.huge then
@@ -125,13 +102,32 @@ local function better_abroad(a, best, seen)
   return best
 end
 
--- Who waits for this agent alone and fits beside their calls.
-local function seek_mine(id, a)
+-- Whoever holds calls, is waited for alone or has passed somebody on: whether they have been offered who waits
+-- for them alone. Afterwards a.talks has the modes that fit and a.holds the tickets they do not take.
+local function seek_apart(id, a)
+  -- Parts: room shunning.
+  if a.calls then
+    local fitting = {}
+    for mode in each(a.modes) do
+      if fits(a, weight_of(mode)) then fitting[#fitting + 1] = mode end
+    end
+    a.talks = table.concat(fitting, ",")
+  end
   for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, a.calls and -1 or 0)) do
     local home, _, _, mode = parts(call("HGET", K .. "ticket:" .. ticket, "lane"))
     if fits(a, weight_of(mode)) and not (a.calls and call_about(a, ticket)) then
       make_offer(ticket, id, a, {rule = "preferred", ring = ring_of(a.district, home, lenders_of(home)), opened_ms = 0})
       return true
+    end
+  end
+  a.holds = {}
+  for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
+  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
+    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
+    if not passed_by or not among(passed_by, id) then
+      call("SREM", K .. "shuns:" .. id, ticket)
+    elseif shunned_by(lane, passed_by) then
+      a.holds[ticket] = true
     end
   end
   return false
@@ -142,16 +138,15 @@ end
 local function seek(id, rule, known)
   local a = known or agent_of(id)
   if a.calls then
+    -- Parts: room.
     if not has_room(a, rule) then return false end
   elseif a.state ~= "idle" or (a.pull == "1" and not rule) then
     return false
   end
-  local apart = call("EXISTS", K .. "mine:" .. id, K .. "shuns:" .. id) > 0
-  if apart and seek_mine(id, a) then return true end
-  local seen = {}
   a.can, a.talks = {}, a.modes
-  if a.calls then look_beside(a) end
-  if apart then look_past_passed_on(id, a) end
+  local apart = a.calls or call("EXISTS", K .. "mine:" .. id, K .. "shuns:" .. id) > 0
+  if apart and seek_apart(id, a) then return true end
+  local seen = {}
   local best = better_abroad(a, best_own(a, seen), seen)
   if not best then return false end
   local head = best.skip == 0
@@ -167,6 +162,7 @@ local function come_to_life(id, a)
   a.lost = a.lost or "1" -- the lease may have ended before anybody looked
   be_back(id, a)
   if not a.calls then return end
+  -- Parts: room.
   make_room(id, a)
   seek(id, nil, a)
 end

@@ -53,36 +53,13 @@ local function standing(a)
   return string.find(a.calls, ">in_call>", 1, true) and "in_call" or "wrap_up"
 end
 
--- Whether a call of this weight fits beside those the agent holds; the first always does.
-local function fits(a, weight)
-  local _, load = calls_of(a)
-  return load == 0 or load + weight <= tonumber(a.capacity or 1)
-end
-
--- Whether somebody with calls may be offered another. by_hand: they ask for it.
-local function has_room(a, by_hand)
-  if not a.calls or a.offer or a.leaving or a.lost or (a.pull == "1" and not by_hand) then return false end
-  return fits(a, RULES.lightest)
-end
-
--- Whoever has calls and room for more stands in the lists of those, least loaded first.
-local function make_room(id, a)
-  if has_room(a) then
-    local _, load = calls_of(a)
-    local turn = string.format("%d", load * 1e13 + a.free_from)
-    call("ZADD", K .. "room", turn, id)
-    call("ZADD", K .. "room:" .. a.district, turn, id)
-  else
-    call("ZREM", K .. "room", id)
-    call("ZREM", K .. "room:" .. a.district, id)
-  end
-end
-
 local function keep_state(id, a, since)
   call("HSET", K .. "agent:" .. id, "state", a.state, "since", since or ARGV[1], "reason", a.reason or "",
     "free_from", a.free_from or ARGV[1], "free_spent", a.free_spent or 0, "ticket", a.ticket or "",
     "offer", a.offer or "", "calls", a.calls or "", "misses", a.misses or 0, "finished", a.finished or "")
-  if (a.capacity or "1") ~= "1" then make_room(id, a) end
+  if (a.capacity or "1") == "1" then return end
+  -- Parts: room.
+  make_room(id, a)
 end
 
 -- From one state to another in which the agent is busy, without a word to the idle lists.

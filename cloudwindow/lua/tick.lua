@@ -9,7 +9,7 @@ for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefer
   waits = waits or call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0
 end
 if not waits then return 0 end
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes sharing states room idling agents offers choosing seeking searching matching ending turning.
 local function due(name)
   return call("ZRANGEBYSCORE", K .. name, "-inf", ARGV[1], "LIMIT", 0, 100)
 end

@@ -33,7 +33,7 @@ end
 
 -- The own district's lane with the oldest head the agent may serve, and up to two more of the same page.
 local function best_own(a, seen)
-  local best, from, page = nil, 0, 6
+  local best, from, page = nil, 0, 4
   while true do
     local heads = call("ZRANGE", K .. "own:" .. a.district, from, from + page - 1, "WITHSCORES")
     for i = 1, #heads, 2 do
@@ -50,7 +50,7 @@ local function best_own(a, seen)
       end
     end
     if #heads < 2 * page or (best and tonumber(heads[#heads]) >= best.at) then return best end
-    from, page = from + page, 32
+    from, page = from + page, math.min(2 * page, 32)
   end
 end
 
@@ -88,18 +88,21 @@ local function better_for(a, skill, best, seen, done)
       end
     end
     if #lanes < 2 * page then return best end
-    from, page = from + page, 32
+    from, page = from + page, math.min(2 * page, 32)
   end
 end
 
 -- The same for all skills: those are read whose first such lane may be better, the earliest first.
 local function better_abroad(a, best, seen)
-  local order, done = call("ZRANGEBYSCORE", K .. "heads", "-inf", before(best), "WITHSCORES"), {}
-  for i = 1, #order, 2 do
-    if best and tonumber(order[i + 1]) >= best.at then break end
-    if among(a.skills, order[i]) then best = better_for(a, order[i], best, seen, done) end
+  local from, page, done = 0, 6, {}
+  while true do
+    local order = call("ZRANGEBYSCORE", K .. "heads", "-inf", before(best), "LIMIT", from, page)
+    for _, skill in ipairs(order) do
+      if among(a.skills, skill) then best = better_for(a, skill, best, seen, done) end
+    end
+    if #order < page then return best end
+    from = from + page
   end
-  return best
 end
 
 -- Whoever holds calls, is waited for alone or has passed somebody on: whether they have been offered who waits

@@ -4,6 +4,15 @@ local function renew(id, a)
   call("ZADD", K .. "presence", now + (a.state == "away" and RULES.away_lease or RULES.lease), id)
 end
 
+-- What the scripts of a call need to know of an agent; empty is none.
+local function caller(id)
+  local a = call("HMGET", K .. "agent:" .. id, "state", "district", "since", "free_from", "free_spent", "pull", "ticket",
+    "offer", "calls", "capacity", "leaving", "lost", "misses", "finished", "wrapped")
+  return {state = a[1], district = a[2], since = a[3], free_from = a[4], free_spent = a[5], pull = a[6],
+    ticket = a[7] ~= "" and a[7] or nil, offer = a[8] ~= "" and a[8] or nil, calls = a[9] ~= "" and a[9] or nil,
+    capacity = a[10], leaving = a[11], lost = a[12], misses = a[13], finished = a[14], wrapped = a[15]}
+end
+
 local function count_staff(a, state, step)
   if call("HINCRBY", K .. "staff", a.district .. "|" .. state, step) <= 0 then
     call("HDEL", K .. "staff", a.district .. "|" .. state)

@@ -6,7 +6,7 @@
 local id, offer, reason = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = agent_of(id)
-if a.declined == offer then return 1 end
+if call("HGET", key, "declined") == offer then return 1 end
 if a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
 local ticket = a.ticket
 local t = hash(K .. "ticket:" .. ticket)

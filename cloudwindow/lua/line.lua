@@ -69,10 +69,16 @@ local function fields(key, ...)
   return found
 end
 
--- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
+-- An agent, by the names of their hash; for whom nothing rings has no ticket and offer, who holds nothing no calls.
 local function agent_of(id)
-  local a = hash(K .. "agent:" .. id)
-  if a.ticket == "" then a.ticket, a.offer = nil, nil end
-  if a.calls == "" then a.calls = nil end
-  return a
+  local a = call("HMGET", K .. "agent:" .. id, "state", "district", "skills", "languages", "modes", "serves", "capacity",
+    "pool", "pull", "since", "reason", "free_from", "free_spent", "ticket", "offer", "calls", "misses", "finished",
+    "leaving", "lost", "left_for", "passed", "passed_lane", "passed_until")
+  local ticket, calls = a[14] ~= "" and a[14] or nil, a[16] ~= "" and a[16] or nil
+  return {state = a[1] or nil, district = a[2] or nil, skills = a[3] or nil, languages = a[4] or nil,
+    modes = a[5] or nil, serves = a[6] or nil, capacity = a[7] or nil, pool = a[8] or nil, pull = a[9] or nil,
+    since = a[10] or nil, reason = a[11] or nil, free_from = a[12] or nil, free_spent = a[13] or nil, ticket = ticket,
+    offer = ticket and a[15] or nil, calls = calls, misses = a[17] or nil, finished = a[18] or nil,
+    leaving = a[19] or nil, lost = a[20] or nil, left_for = a[21] or nil, passed = a[22] or nil,
+    passed_lane = a[23] or nil, passed_until = a[24] or nil}
 end

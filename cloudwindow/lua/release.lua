@@ -9,7 +9,7 @@ local key = K .. "agent:" .. id
 local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end
 local mine, held = call_about(a, ticket)
-if (not mine or mine.state == "wrap_up") and a.released == ticket then return 1 end
+if (not mine or mine.state == "wrap_up") and call("HGET", key, "released") == ticket then return 1 end
 if a.state ~= "in_call" then return redis.error_reply("STATE_FORBIDS " .. a.state .. " release") end
 if not mine or mine.state ~= "in_call" then return redis.error_reply("TICKET_ELSEWHERE in a call with another") end
 local t, before = hash(K .. "ticket:" .. ticket), a.state

@@ -15,12 +15,10 @@ local function idle_in(list, district, ring, wanted, best, seen)
     for i, id in ipairs(ids) do
       since = tonumber(found[2 * i])
       if best and (since > best.since or (since == best.since and id > best.id)) then return best end
-      local skills, languages, modes, serves
-      if string.find(profiles[i], wanted.word, 1, true) then -- most lack the skill: look closer at the others only
-        skills, languages, modes, serves = string.match(profiles[i], "^,([^|]+),|([^|]+)|([^|]+)|([^|]+)$")
-      end
-      if skills and not wanted.left[id] and masters(skills, wanted.skill) and among(languages, wanted.language)
-          and among(modes, wanted.mode) and reaches(serves, district, wanted.home) then
+      local profile = profiles[i]
+      local languages, modes, serves = string.match(profile, "^[^|]+|([^|]+)|([^|]+)|([^|]+)$")
+      if among(languages, wanted.language) and among(modes, wanted.mode) and reaches(serves, district, wanted.home)
+          and not wanted.left[id] and (wanted.alone or masters(string.match(profile, "^,([^|]+),"), wanted.skill)) then
         if wanted.shunned and among(wanted.shunned, id) then
           wanted.passed = true
           if #seen < 6 then seen[#seen + 1] = {agent = id, ring = ring - 1, passed_on = true} end
@@ -61,6 +59,7 @@ local function first_of(districts, ring, wanted, room)
     local best, seen = nil, {}
     for _, district in ipairs(districts) do
       for _, list in ipairs(room and {K .. "room:" .. district} or idle_lists(district, wanted.first)) do
+        wanted.alone = not room and wanted.skill == wanted.first -- whom the list has for this skill has all
         best = idle_in(list, district, ring, wanted, best, seen)
       end
     end
@@ -82,7 +81,7 @@ local function free_agent(lane, ticket, score, passed_by)
   local home, skill, language, mode = parts(lane)
   local first = string.match(skill, "^[^+]+")
   local wanted = {home = home, skill = skill, language = language, mode = mode, ticket = ticket, first = first,
-    word = "," .. first .. ",", left = {}}
+    left = {}}
   if passed_by then
     -- Parts: shunning.
     wanted.shunned = shunned_by(lane, passed_by) and passed_by

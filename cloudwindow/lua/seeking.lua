@@ -5,7 +5,7 @@ local function skill_for(a, lane)
   local skill = string.match(lane, "^[^|]+|([^|]+)")
   local can = a.can[skill]
   if can == nil then
-    can = masters(a.skills, skill)
+    can = string.find(a.skilled, "," .. skill .. ",", 1, true) ~= nil or masters(a.skills, skill)
     a.can[skill] = can
   end
   return can
@@ -14,7 +14,8 @@ end
 -- Whether an agent who has the skill of a lane may serve it.
 local function speaks_for(a, lane)
   local home, language, mode = string.match(lane, "^([^|]+)|[^|]+|([^|]+)|([^|]+)")
-  return among(a.talks, mode) and among(a.languages, language) and reaches(a.serves, a.district, home), home
+  return string.find(a.spoken, "," .. language .. ",", 1, true) and among(a.talks, mode)
+    and reaches(a.serves, a.district, home), home
 end
 
 -- The score of the first of a lane whom the agent does not pass by, and how many to skip for that.
@@ -98,7 +99,7 @@ local function better_abroad(a, best, seen)
   while true do
     local order = call("ZRANGEBYSCORE", K .. "heads", "-inf", before(best), "LIMIT", from, page)
     for _, skill in ipairs(order) do
-      if among(a.skills, skill) then best = better_for(a, skill, best, seen, done) end
+      if string.find(a.skilled, "," .. skill .. ",", 1, true) then best = better_for(a, skill, best, seen, done) end
     end
     if #order < page then return best end
     from = from + page
@@ -146,7 +147,7 @@ local function seek(id, rule, known)
   elseif a.state ~= "idle" or (a.pull == "1" and not rule) then
     return false
   end
-  a.can, a.talks = {}, a.modes
+  a.can, a.skilled, a.spoken, a.talks = {}, "," .. a.skills .. ",", "," .. a.languages .. ",", a.modes
   local apart = a.calls or call("EXISTS", K .. "mine:" .. id, K .. "shuns:" .. id) > 0
   if apart and seek_apart(id, a) then return true end
   local seen = {}

@@ -841,9 +841,9 @@ def _with_parts(text: str) -> str:
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Function:
-    """A function of a script on the lines from ``first`` on; those up to ``known_until`` know it."""
+    """A function on some lines of a script; the lines behind them know it, up to ``known_until``."""
 
     lines: range
     known_until: int
@@ -852,7 +852,7 @@ class _Function:
 
 
 def _lean(text: str) -> str:
-    """A script without comments and the functions it never comes to: each would be made anew at every call."""
+    """A script without comments, and without functions it never comes to: each is made anew at every call."""
     lines = COMMENT.sub("", text).split("\n")
     made: dict[str, list[_Function]] = {}
     owners: list[_Function | None] = [None] * len(lines)
@@ -864,18 +864,17 @@ def _lean(text: str) -> str:
     for at, owner in enumerate(owners):
         if owner:
             owner.own.append(at)
-    needed: list[_Function] = []
+    needed: set[_Function] = set()
     ahead = [at for at, owner in enumerate(owners) if not owner and not DECLARED.fullmatch(lines[at])]
     while ahead:
         at = ahead.pop()
         for name in WORD.findall(TEXT.sub("", lines[at])):
             meant = [one for one in made.get(name, ()) if one.lines.start <= at < one.known_until]
             if meant and meant[-1] not in needed:
-                needed.append(meant[-1])
+                needed.add(meant[-1])
                 ahead += meant[-1].own
-    return "\n".join(
-        line for line, owner in zip(lines, owners, strict=True) if line.strip() and (not owner or owner in needed)
-    )
+    kept = (at for at, owner in enumerate(owners) if not owner or owner in needed)
+    return "\n".join(lines[at] for at in kept if lines[at].strip())
 
 
 def _function(lines: Sequence[str], first: int, margin: str) -> _Function:
@@ -884,13 +883,13 @@ def _function(lines: Sequence[str], first: int, margin: str) -> _Function:
     return _Function(range(first, last + 1), next(outside, len(lines)))
 
 
-def _rules(
-    *, milliseconds: Mapping[str, float], counts: Mapping[str, int], words: Mapping[str, str]
-) -> str:
+def _rules(*, milliseconds: Mapping[str, float], counts: Mapping[str, int], words: Mapping[str, str]) -> str:
     """What is written into every script: its constants, so that its digest also pins the rules it follows."""
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
     constants = {name: str(number) for name, number in numbers.items()}
-    return json.dumps(constants | {name: json.dumps(word) for name, word in words.items()})
+    return json.dumps(
+        constants | {name: json.dumps(word, ensure_ascii=False) for name, word in words.items()}
+    )
 
 
 def _carries(profile: AgentProfile) -> int:

@@ -1,4 +1,4 @@
--- Matching: a ticket looks for a free agent. Needs tickets, rings, lanes, idling, offers, choosing, searching.
+-- Matching: a ticket looks for a free agent. Needs words, lanes, offers, choosing, searching.
 
 -- Offer a ticket to the free agent who was found for it. stood, known: as make_offer wants them.
 local function offer_to(id, by, a, ticket, stood, known)

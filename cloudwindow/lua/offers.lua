@@ -1,4 +1,4 @@
--- Offers: how one begins and how its ticket comes back. Needs tickets, rings, lanes, idling.
+-- Offers: how one begins and how its ticket comes back. Needs states, rings, lanes, idling.
 
 -- stood: "popped" when the ticket was taken from the head of its lane, "never" when it is new and stood in none.
 -- known: the ticket's lane, score, joined, credit, priority, reserved and passed_by, if they are at hand.

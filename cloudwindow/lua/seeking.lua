@@ -1,4 +1,4 @@
--- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, idling, offers, choosing.
+-- Seeking: a free agent looks for a ticket. Needs states, rings, lanes, idling, offers, choosing.
 
 -- The skill of a lane, if the agent has it: most lanes of a page are done with here.
 local function skill_for(a, lane)

@@ -37,6 +37,6 @@ local id, by, a = free_agent(lane, ticket, tonumber(t.score), t.passed_by)
 if id then
   offer_to(id, by, a, ticket, "never", {lane, t.score, t.joined, t.credit, t.priority, nil, t.passed_by})
 else
-  push(ticket, t)
+  open_lane(ticket, lane, t.score)
 end
 return 1

@@ -1,10 +1,10 @@
 -- Lanes: putting tickets in and taking them out, with the heads that agents read.
 
 -- The lane has another head (or none): tell the lists that agents read. before: the score of the head that was
--- taken, if it is known: what depended on it alone is then left alone.
-refresh_head = function(lane, before)
+-- taken, if it is known: what depended on it alone is then left alone. score: of the head, if it is known.
+refresh_head = function(lane, before, score)
   local home, skill = string.match(lane, "^([^|]+)|([^|]+)")
-  local score = tonumber(call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")[2])
+  score = score or tonumber(call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")[2])
   local opens = (score or before) and openings(lane)
   if score then call("ZADD", K .. "own:" .. home, score, lane) else call("ZREM", K .. "own:" .. home, lane) end
   for one in string.gmatch(skill, "[^+]+") do
@@ -34,6 +34,14 @@ end
 -- A ticket waits from now on. t: lane score; preferred prefer_until.
 local function push(ticket, t)
   if stand(ticket, t) == "head" then new_head(t.lane) end
+end
+
+-- A ticket waits in a lane that was empty.
+local function open_lane(ticket, lane, score)
+  call("HINCRBY", K .. "waiting", lane, 1)
+  call("ZADD", K .. "lane:" .. lane, score, ticket)
+  learn(lane)
+  refresh_head(lane, nil, tonumber(score))
 end
 
 -- A ticket waits no more. t: lane; reserved. popped: its score, if it has been taken from the head of its lane already.

@@ -19,24 +19,29 @@ local free = free_for(lane)
 local past = free and not t.preferred and call("EXISTS", K .. "lane:" .. lane) == 0
 local where = past and "past" or stand(ticket, t)
 if where == "behind" and not free then return 1 end
--- Parts: rings lanes.
-if where == "head" then new_head(lane) end
-if where ~= "mine" and not free then return 1 end
-if where == "mine" then
-  -- Parts: states idling agents offers choosing seeking.
-  seek(t.preferred)
-  return 1
-end
--- Parts: states room idling offers choosing searching matching.
+-- Parts: rings.
 if not past then
-  match_lane(lane)
+  -- Parts: lanes.
+  if where == "head" then new_head(lane) end
+  if where ~= "mine" and not free then return 1 end
+  -- Parts: states idling offers choosing.
+  if where == "mine" then
+    -- Parts: seeking.
+    seek(t.preferred)
+  else
+    -- Parts: searching matching.
+    match_lane(lane)
+  end
   return 1
 end
 if string.find(lane, "+", 1, true) then learn(lane) end
+-- Parts: choosing searching.
 local id, by, a = free_agent(lane, ticket, tonumber(t.score), t.passed_by)
-if id then
-  offer_to(id, by, a, ticket, "never", {lane, t.score, t.joined, t.credit, t.priority, nil, t.passed_by})
-else
+-- Parts: lanes.
+if not id then
   open_lane(ticket, lane, t.score)
+  return 1
 end
+-- Parts: states idling offers matching.
+offer_to(id, by, a, ticket, "never", {lane, t.score, t.joined, t.credit, t.priority, nil, t.passed_by})
 return 1

@@ -69,7 +69,7 @@ local function fields(key, ...)
   return found
 end
 
--- An agent, by the names of their hash; for whom nothing rings has no ticket and offer, who holds nothing no calls.
+-- An agent, by the names of their hash: for whom nothing rings has no ticket and offer, who holds nothing no calls.
 local function agent_of(id)
   local a = call("HMGET", K .. "agent:" .. id, "state", "district", "skills", "languages", "modes", "serves", "capacity",
     "pool", "pull", "since", "reason", "free_from", "free_spent", "ticket", "offer", "calls", "misses", "finished",

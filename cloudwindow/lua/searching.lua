@@ -1,4 +1,4 @@
--- Searching: who is free for a ticket. Needs rings, states, room, choosing.
+-- Searching: who is free for a ticket. Needs words, rings, choosing.
 
 -- The longest idle agent of one list who may serve the ticket, better than best if there is one already; of those
 -- with calls the least loaded. wanted: home skill language mode; shunned, agents it is not offered to; left, those
@@ -65,10 +65,12 @@ local function first_of(districts, ring, wanted, room)
     end
     if not best then return nil end
     local a = agent_of(best.id)
-    local passes_on = a.passed == wanted.ticket and passes(a.passed_until)
-    if not passes_on and not (a.calls and call_about(a, wanted.ticket)) and fits(a, weight_of(wanted.mode)) then
-      return best.id, a, seen
+    local takes = a.passed ~= wanted.ticket or not passes(a.passed_until)
+    if a.calls then
+      -- Parts: states room.
+      takes = takes and not call_about(a, wanted.ticket) and fits(a, weight_of(wanted.mode))
     end
+    if takes then return best.id, a, seen end
     wanted.left[best.id], wanted.passed = true, true
   end
 end

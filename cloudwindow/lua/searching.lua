@@ -45,7 +45,7 @@ local function around(home, all)
     asked[#asked + 1] = district .. "|idle"
   end
   for i, idle in ipairs(call("HMGET", K .. "staff", unpack(asked))) do
-    if (all or idle) and names[i] ~= home then
+    if (all or tonumber(idle or 0) > 0) and names[i] ~= home then
       local ring = rings[ring_of(names[i], home, lenders)]
       ring[#ring + 1] = names[i]
     end
@@ -97,7 +97,7 @@ local function free_agent(lane, ticket, score, passed_by)
       rings = rings or around(home, beside)
       districts = rings[ring]
     else
-      districts = (beside or call("HEXISTS", K .. "staff", home .. "|idle") == 1) and {home} or {}
+      districts = (beside or tonumber(call("HGET", K .. "staff", home .. "|idle") or 0) > 0) and {home} or {}
     end
     local id, a, seen = first_of(districts, ring, wanted)
     if not id and beside then id, a, seen = first_of(districts, ring, wanted, true) end

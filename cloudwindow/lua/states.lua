@@ -14,9 +14,7 @@ local function caller(id)
 end
 
 local function count_staff(a, state, step)
-  if call("HINCRBY", K .. "staff", a.district .. "|" .. state, step) <= 0 then
-    call("HDEL", K .. "staff", a.district .. "|" .. state)
-  end
+  call("HINCRBY", K .. "staff", a.district .. "|" .. state, step)
 end
 
 local function weight_of(mode)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from textwrap import indent
 from time import monotonic
 from typing import Any, Literal
 
@@ -91,12 +92,15 @@ REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
 """A web node that has not been heard of for so long is gone, and its waiting pages with it."""
-PARTS = re.compile(r"^ *-- Parts: ([a-z ]+)\.$", re.MULTILINE)
+PARTS = re.compile(r"^( *)-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
 CONSTANTS = re.compile(r"\bRULES\.(\w+)")
 """Where a script names one of its constants: the figure itself stands in its place."""
-BORDERS = "local NEIGHBOURS -- handed in"
-"""Where the rings want to know which districts border on each other."""
+COMMENT = re.compile(r" *--.*$", re.MULTILINE)
+FUNCTION = re.compile(r"( *)(?:local function (\w+)|(\w+) = function)\b")
+"""How a function begins; of the second kind is one that is declared before the parts."""
+DECLARED = re.compile(r"local [\w, ]+")
+WORD, TEXT = re.compile(r"\w+"), re.compile(r'"[^"]*"')
 
 REFUSALS: Mapping[str, tuple[type[CloudWindowError], str]] = {
     "OFFER_GONE": (Gone, "offer_gone"),
@@ -192,7 +196,6 @@ class Line:
         self._key = "{" + prefix + "}"
         self._neighbours = neighbours
         self._rules = _rules(
-            neighbours=neighbours,
             milliseconds={
                 "accept": accept_seconds,
                 "lease": lease_seconds,
@@ -207,7 +210,11 @@ class Line:
                 "full": FULL,
                 "lightest": min(WEIGHTS.values()),
             },
-            words={"weights": json.dumps(";".join(f"{mode}={weight}" for mode, weight in WEIGHTS.items()))},
+            words={
+                "weights": ";".join(f"{mode}={weight}" for mode, weight in WEIGHTS.items()),
+                "districts": ",".join(sorted(neighbours)),
+                "borders": "".join(f";{one}={_list(others)};" for one, others in sorted(neighbours.items())),
+            },
         )
         self._stream = f"{self._key}:announcements"
         self._stream_length = stream_length
@@ -834,30 +841,69 @@ def _lua(name: str) -> str:
 
 @cache
 def _script(name: str, rules: str) -> tuple[str, str]:
-    """The whole text of a script (rules, what all share, its own with its parts) and its SHA-1."""
-    borders, constants = rules.split("\n")
-    values: dict[str, str] = json.loads(constants)
-    own = PARTS.sub(_parts, _lua(name)).replace(BORDERS, borders)
-    text = CONSTANTS.sub(lambda found: values[found[1]], "\n".join((_lua("line"), own)))
+    """The whole text of a script (what all share, its own with its parts, rules) and its SHA-1."""
+    constants: dict[str, str] = json.loads(rules)
+    whole = "\n".join((_lua("line"), _with_parts(_lua(name))))
+    text = CONSTANTS.sub(lambda found: constants[found[1]], _lean(whole))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _parts(named: re.Match[str]) -> str:
-    return "\n".join((named[0], *map(_lua, named[1].split())))
+def _with_parts(text: str) -> str:
+    """A text with that of its parts in their places, as far from the margin as these are."""
+    return PARTS.sub(
+        lambda place: "\n".join(indent(_with_parts(_lua(part)), place[1]) for part in place[2].split()), text
+    )
 
 
-def _rules(
-    *,
-    neighbours: Mapping[DistrictCode, frozenset[DistrictCode]],
-    milliseconds: Mapping[str, float],
-    counts: Mapping[str, int],
-    words: Mapping[str, str],
-) -> str:
+@dataclass(slots=True, eq=False)
+class _Function:
+    """A function on some lines of a script; the lines behind them know it, up to ``known_until``."""
+
+    lines: range
+    known_until: int
+    own: list[int] = field(default_factory=list)
+    """Its lines without those of the functions in it."""
+
+
+def _lean(text: str) -> str:
+    """A script without comments, and without functions it never comes to: each is made anew at every call."""
+    lines = COMMENT.sub("", text).split("\n")
+    made: dict[str, list[_Function]] = {}
+    owners: list[_Function | None] = [None] * len(lines)
+    for at, line in enumerate(lines):
+        if found := FUNCTION.match(line):
+            one = _function(lines, at, found[1])
+            made.setdefault(found[2] or found[3], []).append(one)
+            owners[one.lines.start : one.lines.stop] = [one] * len(one.lines)
+    for at, owner in enumerate(owners):
+        if owner:
+            owner.own.append(at)
+    needed: set[_Function] = set()
+    ahead = [at for at, owner in enumerate(owners) if not owner and not DECLARED.fullmatch(lines[at])]
+    while ahead:
+        at = ahead.pop()
+        for name in WORD.findall(TEXT.sub("", lines[at])):
+            meant = [one for one in made.get(name, ()) if one.lines.start <= at < one.known_until]
+            if meant and meant[-1] not in needed:
+                needed.add(meant[-1])
+                ahead += meant[-1].own
+    kept = (at for at, owner in enumerate(owners) if not owner or owner in needed)
+    return "\n".join(lines[at] for at in kept if lines[at].strip())
+
+
+def _function(lines: Sequence[str], first: int, margin: str) -> _Function:
+    last = next(at for at in range(first, len(lines)) if lines[at] == f"{margin}end")
+    outside = (at for at in range(last, len(lines)) if lines[at].strip() and not lines[at].startswith(margin))
+    return _Function(range(first, last + 1), next(outside, len(lines)))
+
+
+def _rules(*, milliseconds: Mapping[str, float], counts: Mapping[str, int], words: Mapping[str, str]) -> str:
     """What is written into every script: its constants, so that its digest also pins the rules it follows."""
-    borders = ", ".join(f'["{one}"]="{_list(others)}"' for one, others in sorted(neighbours.items()))
     numbers = {name: round(value * 1000) for name, value in milliseconds.items()} | dict(counts)
-    constants = {name: str(number) for name, number in numbers.items()} | dict(words)
-    return f"local NEIGHBOURS = {{{borders}}}\n{json.dumps(constants)}"
+    constants = {name: str(number) for name, number in numbers.items()}
+    return json.dumps(
+        constants | {name: json.dumps(word, ensure_ascii=False) for name, word in words.items()}
+    )
 
 
 def _carries(profile: AgentProfile) -> int:

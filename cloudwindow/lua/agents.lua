@@ -1,4 +1,4 @@
--- Agents: coming to work, being free, going away. Needs words, states.
+-- Agents: coming to work, being free, going away. Needs words, states, idling.
 
 -- Agents of a district with the very same skills form a pool, so that whoever is idle stands in one list instead of
 -- one for each skill. A district has few pools: whoever looks for somebody idle looks through them all.
@@ -20,28 +20,6 @@ local function leave_pool(a)
   if call("HINCRBY", pools, a.pool, -1) > 0 then return end
   call("HDEL", pools, a.pool)
   for skill in each(a.pool) do call("SREM", pools .. "|" .. skill, a.pool) end
-end
-
--- Somebody who may be offered something stands in the idle lists, longest free first.
-local function rest(id, a)
-  if a.pull == "1" then return end
-  call("ZADD", K .. "idle", a.free_from, id)
-  if (a.pool or "") ~= "" then
-    call("ZADD", K .. "pool:" .. a.district .. "|" .. a.pool, a.free_from, id)
-    return
-  end
-  local here = K .. "idle:" .. a.district .. "|"
-  for skill in each(a.skills) do call("ZADD", here .. skill, a.free_from, id) end
-end
-
-local function rouse(id, a)
-  call("ZREM", K .. "idle", id)
-  if (a.pool or "") ~= "" then
-    call("ZREM", K .. "pool:" .. a.district .. "|" .. a.pool, id)
-    return
-  end
-  local here = K .. "idle:" .. a.district .. "|"
-  for skill in each(a.skills) do call("ZREM", here .. skill, id) end
 end
 
 -- The turn of an agent is the time at work since their last call: being away neither adds to it nor ends it.

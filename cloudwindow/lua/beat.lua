@@ -10,6 +10,6 @@ local lease = state == "away" and RULES.away_lease or RULES.lease
 local known = call("ZSCORE", K .. "presence", id)
 call("ZADD", K .. "presence", now + lease, id)
 if known and not a.lost then return 1 end
--- Parts: words tickets rings lanes states agents offers choosing seeking.
+-- Parts: words tickets rings lanes states idling agents offers choosing seeking.
 come_to_life(id, agent_of(id))
 return 1

@@ -2,7 +2,7 @@
 -- The citizen asks to be rung: the place is kept and offered with the page closed, until they take it back.
 -- Keys: ticket:<ticket>, grace, and what push and match touch.
 -- Announces ticket.callback; ticket.attached and offer.made when the place had been aside.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local ticket, wanted = ARGV[2], ARGV[3]
 local key = K .. "ticket:" .. ticket
 local t = hash(key)

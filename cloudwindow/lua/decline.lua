@@ -2,11 +2,11 @@
 -- Error OFFER_GONE: over, withdrawn, accepted, or never this agent's. Declined already: nothing changes.
 -- Keys: agent:<agent>, ticket:<ticket>, passes, and what give_back, match_lane and seek touch.
 -- Announces offer.declined, offer.returned, agent.available (agent.calls for who holds calls); offer.made to others, or to the agent another ticket.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id, offer, reason = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = agent_of(id)
-if a.declined == offer then return 1 end
+if call("HGET", key, "declined") == offer then return 1 end
 if a.offer ~= offer then return redis.error_reply("OFFER_GONE not this agent's now") end
 local ticket = a.ticket
 local t = hash(K .. "ticket:" .. ticket)

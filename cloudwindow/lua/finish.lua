@@ -5,7 +5,7 @@
 -- Keys: agent:<agent>, handling, and what move and seek touch.
 -- Announces agent.available or agent.away; agent.calls while others go on, and agent.leaving if it is to be the
 -- end then; offer.made when somebody waits whom the agent may serve.
--- Parts: words states agents.
+-- Parts: words states.
 local id, next_state, ticket = ARGV[2], ARGV[3], ARGV[4]
 local key = K .. "agent:" .. id
 local a = agent_of(id)
@@ -38,29 +38,25 @@ end
 table.remove(held, place)
 set_calls(a, held)
 a.misses, a.finished = 0, mine.ticket
--- Parts: tickets rings lanes.
 local why_away = a.leaving or a.lost and "vanished"
-local function leave()
+if next_state == "away" or why_away or held[1] or a.offer then
+  -- Parts: room tickets rings lanes idling agents offers choosing seeking searching matching ending turning.
+  local before = a.state
+  if next_state == "away" and (held[1] or a.offer) then wish(id, a, "break") end
+  if a.leaving and a.offer then return_beside(id, a, a.leaving) end
+  if held[1] or a.offer then
+    busy(id, a, held[1] and standing(a) or "offered", a.reason)
+    renew(id, a)
+    tell_calls(id, a, before, mine.ticket)
+    seek(id, nil, a)
+    return 1
+  end
   if why_away then call("HSET", key, "left_for", why_away) end
   go_away(id, a, why_away or "finished")
   return 1
 end
-
-if (next_state == "away" or why_away) and not held[1] and not a.offer then return leave() end
--- Parts: offers choosing seeking.
-if held[1] or a.offer then
-  -- Parts: matching ending turning.
-  local before = a.state
-  if next_state == "away" then wish(id, a, "break") end
-  if a.leaving and a.offer then return_beside(id, a, a.leaving) end
-  if not held[1] and not a.offer then return leave() end
-  busy(id, a, held[1] and standing(a) or "offered", a.reason)
-  renew(id, a)
-  tell_calls(id, a, before, mine.ticket)
-  seek(id, nil, a)
-  return 1
-end
 -- Free for an instant: they enter the idle lists only if there is nothing for them.
+-- Parts: rings lanes idling offers choosing seeking.
 renew(id, a)
 local before = a.state
 a.state, a.reason = "idle", ""
@@ -68,5 +64,6 @@ tell_state("agent.available", id, a)
 a.came_from = before
 if seek(id, nil, a) then return 1 end
 a.state = before
+-- Parts: agents.
 move(id, a, "idle")
 return 1

@@ -3,7 +3,7 @@
 -- Keys: ticket:<ticket>, held, grace, and what pull, withdraw and seek touch.
 -- Announces ticket.held (before it offer.withdrawn and agent.available when it was being offered), or
 -- ticket.ready and offer.made.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local ticket, ends = ARGV[2], ARGV[3]
 local key = K .. "ticket:" .. ticket
 local t = hash(key)

@@ -15,31 +15,33 @@ if t.state == "held" then
   return 1
 end
 -- Who finds an empty lane and a free agent goes past the lane, which would be entered only to be left.
-local past = not t.preferred and free_for(lane) and call("EXISTS", K .. "lane:" .. lane) == 0
-local where = past and "nowhere" or stand(ticket, t)
-if where == "behind" and not free_for(lane) then return 1 end
--- Parts: rings lanes.
-if past then learn(lane) end
-if where == "head" then new_head(lane) end
-if where ~= "mine" and not free_at_once(lane, tonumber(t.score)) then
-  if past then push(ticket, t) end
-  return 1
-end
--- Parts: states agents offers choosing.
-if where == "mine" then
-  -- Parts: seeking.
-  seek(t.preferred)
-  return 1
-end
--- Parts: matching.
+local free = free_for(lane)
+local past = free and not t.preferred and call("EXISTS", K .. "lane:" .. lane) == 0
+local where = past and "past" or stand(ticket, t)
+if where == "behind" and not free then return 1 end
+-- Parts: rings.
 if not past then
-  match_lane(lane)
+  -- Parts: lanes.
+  if where == "head" then new_head(lane) end
+  if where ~= "mine" and not free then return 1 end
+  -- Parts: states idling offers choosing.
+  if where == "mine" then
+    -- Parts: seeking.
+    seek(t.preferred)
+  else
+    -- Parts: searching matching.
+    match_lane(lane)
+  end
   return 1
 end
-local id, ring, opening, seen = free_agent(lane, ticket, tonumber(t.score))
-if id then
-  offer_to(id, ring, opening, seen, ticket, "never")
-else
-  push(ticket, t)
+if string.find(lane, "+", 1, true) then learn(lane) end
+-- Parts: choosing searching.
+local id, by, a = free_agent(lane, ticket, tonumber(t.score), t.passed_by)
+-- Parts: lanes.
+if not id then
+  open_lane(ticket, lane, t.score)
+  return 1
 end
+-- Parts: states idling offers matching.
+offer_to(id, by, a, ticket, "never", {lane, t.score, t.joined, t.credit, t.priority, nil, t.passed_by})
 return 1

@@ -1,12 +1,12 @@
 -- Lanes: putting tickets in and taking them out, with the heads that agents read.
 
--- The lane has another head (or none): tell the lists that agents read.
-refresh_head = function(lane)
-  local home, skill = parts(lane)
-  local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
-  local score = tonumber(head[2])
-  local opens = score and openings(lane)
-  if score then call("ZADD", K .. "own:" .. home, head[2], lane) else call("ZREM", K .. "own:" .. home, lane) end
+-- The lane has another head (or none): tell the lists that agents read. before: the score of the head that was
+-- taken, if it is known: what depended on it alone is then left alone. score: of the head, if it is known.
+refresh_head = function(lane, before, score)
+  local home, skill = string.match(lane, "^([^|]+)|([^|]+)")
+  score = score or tonumber(call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")[2])
+  local opens = (score or before) and openings(lane)
+  if score then call("ZADD", K .. "own:" .. home, score, lane) else call("ZREM", K .. "own:" .. home, lane) end
   for one in string.gmatch(skill, "[^+]+") do
     local reader = K .. "skill:" .. one
     if score and opens[2] < NEVER then
@@ -14,10 +14,14 @@ refresh_head = function(lane)
     else
       call("ZREM", reader, lane)
     end
-    local first = call("ZRANGE", reader, 0, 0, "WITHSCORES")[2]
-    if first then call("HSET", K .. "heads", one, first) else call("HDEL", K .. "heads", one) end
+    local first = call("ZRANGE", reader, 0, 0, "WITHSCORES")
+    if not first[1] then
+      call("ZREM", K .. "heads", one)
+    elseif first[1] == lane or not before or before + opens[2] < tonumber(first[2]) then
+      call("ZADD", K .. "heads", first[2], one)
+    end
   end
-  if score then settle(lane, score, opens) else call("ZREM", K .. "widen", lane) end
+  if score then settle(lane, score, opens, before) else call("ZREM", K .. "widen", lane) end
   return score
 end
 
@@ -27,17 +31,20 @@ local function new_head(lane)
   refresh_head(lane)
 end
 
-local function enter(ticket, lane, score)
-  call("ZADD", K .. "lane:" .. lane, score, ticket)
-  if call("ZRANK", K .. "lane:" .. lane, ticket) == 0 then new_head(lane) end
-end
-
 -- A ticket waits from now on. t: lane score; preferred prefer_until.
 local function push(ticket, t)
   if stand(ticket, t) == "head" then new_head(t.lane) end
 end
 
--- A ticket waits no more. t: lane; reserved. popped: it has been taken from the head of its lane already.
+-- A ticket waits in a lane that was empty.
+local function open_lane(ticket, lane, score)
+  call("HINCRBY", K .. "waiting", lane, 1)
+  call("ZADD", K .. "lane:" .. lane, score, ticket)
+  learn(lane)
+  refresh_head(lane, nil, tonumber(score))
+end
+
+-- A ticket waits no more. t: lane; reserved. popped: its score, if it has been taken from the head of its lane already.
 local function pull(ticket, t, popped)
   if call("HINCRBY", K .. "waiting", t.lane, -1) <= 0 then call("HDEL", K .. "waiting", t.lane) end
   if t.reserved then
@@ -48,13 +55,13 @@ local function pull(ticket, t, popped)
     return
   end
   if popped then
-    refresh_head(t.lane)
+    refresh_head(t.lane, popped)
     return
   end
-  local was_head = call("ZRANGE", K .. "lane:" .. t.lane, 0, 0)[1] == ticket
+  local head = call("ZRANGE", K .. "lane:" .. t.lane, 0, 0, "WITHSCORES")
   call("ZREM", K .. "lane:" .. t.lane, ticket)
-  if not was_head then return end
-  local score = refresh_head(t.lane)
+  if head[1] ~= ticket then return end
+  local score = refresh_head(t.lane, tonumber(head[2]))
   if score and score <= now and free_for(t.lane) then call("ZADD", K .. "widen", now, t.lane) end
 end
 
@@ -65,19 +72,10 @@ local function forget_preference(ticket, t)
   t.preferred = nil
 end
 
--- It waits for one agent no longer: everybody may be offered it, at its old place.
-local function share(ticket)
-  local t = hash(K .. "ticket:" .. ticket)
-  call("ZREM", K .. "prefers", ticket)
-  if not t.reserved then return end
-  call("ZREM", K .. "mine:" .. t.reserved, ticket)
-  call("ZREM", K .. "reserved:" .. t.lane, ticket)
-  call("HDEL", K .. "ticket:" .. ticket, "reserved")
-  enter(ticket, t.lane, t.score)
-  call("ZADD", K .. "widen", now, t.lane)
-end
-
 -- An agent goes: who waited for them alone waits for everybody.
 set_free = function(id)
-  for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, -1)) do share(ticket) end
+  local waiting = call("ZRANGE", K .. "mine:" .. id, 0, -1)
+  if not waiting[1] then return end
+  -- Parts: sharing.
+  for _, ticket in ipairs(waiting) do share(ticket) end
 end

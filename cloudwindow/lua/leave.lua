@@ -1,7 +1,7 @@
 -- leave(prefix; now ms, ticket, reason) -> 1 out of the line | 0 unknown, or in a call
 -- Keys: ticket:<ticket>, ended:<ticket>, and what pull, withdraw and seek touch.
 -- Announces ticket.left; before it offer.withdrawn and agent.available when the ticket was being offered.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local ticket, reason = ARGV[2], ARGV[3]
 local t = hash(K .. "ticket:" .. ticket)
 if not t.state then return call("EXISTS", K .. "ended:" .. ticket) end

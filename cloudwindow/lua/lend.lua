@@ -1,10 +1,10 @@
 -- lend(prefix; now ms, (home, lenders)...) -> 1
 -- All lendings in force: homes not named have no lenders. Lists are joined by commas and sorted.
 -- Keys: lends, lenders, manned, rings, widen. Announces line.lending when something changed.
--- Parts: words tickets rings lanes.
+-- Parts: words tickets rings lanes duties.
 local wanted, changed = {}, {}
 for i = 2, #ARGV, 2 do wanted[ARGV[i]] = ARGV[i + 1] end
-for home in pairs(NEIGHBOURS) do
+for home in each(RULES.districts) do
   if (lenders_of(home) or "") ~= (wanted[home] or "") then changed[#changed + 1] = home end
 end
 if #changed == 0 then return 1 end

@@ -1,6 +1,8 @@
 -- What the scripts of the line share; it stands in front of each of them and changes nothing by itself.
--- A name after "RULES." stands for a figure (ms, counts), before rings comes NEIGHBOURS (district -> "district,district"). Where a script says
--- "Parts: rings lanes." the text of those files stands in its place: what is not reached costs nothing.
+-- A name after "RULES." stands for a figure (ms, counts) or a word: districts "A,B", borders ";A=B,C;;B=A;". Where a
+-- script says "Parts: rings lanes." the text of those files stands in its place, without comments and without
+-- functions that nothing names. Each function that is passed over is made anew at every call: what is rarely
+-- reached has its parts inside its own block.
 -- KEYS[1] is the prefix, a hash tag: every key below begins with it and lies in one slot. ARGV[1] is now (ms).
 --
 --   ticket:<ticket>       hash    lane score joined state epoch; if so: credit priority preferred prefer_until
@@ -9,7 +11,7 @@
 --   own:<home>            zset    lane -> score of its head, what the district's own agents read
 --   skill:<skill>         zset    lane -> instant from which any other district may serve its head; a lane that
 --                                 needs two skills stands under both, one that never leaves its district under none
---   heads                 hash    skill -> the first such instant
+--   heads                 zset    skill -> the first such instant
 --   waiting, staff        hash    lane -> tickets waiting; "<district>|<state>" -> agents (the board's counters)
 --   mine:<agent>          zset    ticket that waits for this agent alone -> score
 --   reserved:<lane>       zset    ticket of the lane that waits for one agent alone -> score
@@ -67,10 +69,16 @@ local function fields(key, ...)
   return found
 end
 
--- An agent's hash; for whom nothing rings has no ticket and offer, who holds nothing has no calls.
+-- An agent, by the names of their hash: for whom nothing rings has no ticket and offer, who holds nothing no calls.
 local function agent_of(id)
-  local a = hash(K .. "agent:" .. id)
-  if a.ticket == "" then a.ticket, a.offer = nil, nil end
-  if a.calls == "" then a.calls = nil end
-  return a
+  local a = call("HMGET", K .. "agent:" .. id, "state", "district", "skills", "languages", "modes", "serves", "capacity",
+    "pool", "pull", "since", "reason", "free_from", "free_spent", "ticket", "offer", "calls", "misses", "finished",
+    "leaving", "lost", "left_for", "passed", "passed_lane", "passed_until")
+  local ticket, calls = a[14] ~= "" and a[14] or nil, a[16] ~= "" and a[16] or nil
+  return {state = a[1] or nil, district = a[2] or nil, skills = a[3] or nil, languages = a[4] or nil,
+    modes = a[5] or nil, serves = a[6] or nil, capacity = a[7] or nil, pool = a[8] or nil, pull = a[9] or nil,
+    since = a[10] or nil, reason = a[11] or nil, free_from = a[12] or nil, free_spent = a[13] or nil, ticket = ticket,
+    offer = ticket and a[15] or nil, calls = calls, misses = a[17] or nil, finished = a[18] or nil,
+    leaving = a[19] or nil, lost = a[20] or nil, left_for = a[21] or nil, passed = a[22] or nil,
+    passed_lane = a[23] or nil, passed_until = a[24] or nil}
 end

@@ -3,7 +3,7 @@
 -- The agent is free afterwards in either case: they asked for work.
 -- Keys: agent:<agent>, presence, and what move and seek touch.
 -- Announces agent.returned for whose page was gone, agent.available for who was away; offer.made.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id = ARGV[2]
 local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end

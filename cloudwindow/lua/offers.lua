@@ -1,18 +1,21 @@
--- Offers: how one begins and how its ticket comes back. Needs tickets, rings, lanes, agents.
+-- Offers: how one begins and how its ticket comes back. Needs states, rings, lanes, idling.
 
 -- stood: "popped" when the ticket was taken from the head of its lane, "never" when it is new and stood in none.
-local function make_offer(ticket, id, a, why, stood)
+-- known: the ticket's lane, score, joined, credit, priority, reserved and passed_by, if they are at hand.
+local function make_offer(ticket, id, a, why, stood, known)
   local key = K .. "ticket:" .. ticket
-  local t = call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
+  local t = known or call("HMGET", key, "lane", "score", "joined", "credit", "priority", "reserved", "passed_by")
   local lane, ring = t[1], why.ring - 1
-  if stood ~= "never" then pull(ticket, {lane = lane, reserved = t[6] or nil}, stood == "popped") end
+  if stood ~= "never" then pull(ticket, {lane = lane, reserved = t[6] or nil}, stood == "popped" and tonumber(t[2])) end
   local epoch = call("HINCRBY", key, "epoch", 1)
   local name, expires = ticket .. "/" .. epoch, now + RULES.accept
   why.score_ms, why.waited_ms = tonumber(t[2]), now - tonumber(t[3])
   why.idle_ms, why.credit_ms = now - tonumber(a.free_from), tonumber(t[4] or 0)
   why.priority, why.ring = t[5] or "", nil
-  local _, load = calls_of(a)
-  if load > 0 then why.load = load end
+  if a.calls then
+    local _, load = calls_of(a)
+    why.load = load
+  end
   if t[7] and among(t[7], id) then why.passed_on = true end
   local told = cjson.encode({offer = name, ticket = ticket, agent = id, epoch = epoch, expires_ms = expires,
     ring = ring, lane = lane, why = why})

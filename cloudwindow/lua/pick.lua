@@ -4,7 +4,7 @@
 -- The agent may take it before its ring opens or its time has come: the reason says why.
 -- Keys: agent:<agent>, ticket:<ticket>, and what move and make_offer touch.
 -- Announces agent.returned for whose page was gone, agent.available for who was away; offer.made with the rule picked.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id, ticket, reason = ARGV[2], ARGV[3], ARGV[4]
 local a, t = agent_of(id), hash(K .. "ticket:" .. ticket)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end

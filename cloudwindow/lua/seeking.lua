@@ -1,26 +1,11 @@
--- Seeking: a free agent looks for a ticket. Needs tickets, rings, lanes, agents, offers, choosing.
-
-local function set_of(list)
-  local names, set = {}, {}
-  for word in each(list) do
-    names[#names + 1] = word
-    set[word] = true
-  end
-  return set, names
-end
-
--- What an agent can do, looked up often: a set instead of a list.
-local function ready_to_look(a)
-  a.can, a.names = set_of(a.skills)
-  a.talks = set_of(a.modes)
-end
+-- Seeking: a free agent looks for a ticket. Needs states, rings, lanes, idling, offers, choosing.
 
 -- The skill of a lane, if the agent has it: most lanes of a page are done with here.
 local function skill_for(a, lane)
   local skill = string.match(lane, "^[^|]+|([^|]+)")
   local can = a.can[skill]
   if can == nil then
-    can = string.find(skill, "+", 1, true) ~= nil and masters(a.skills, skill)
+    can = string.find(a.skilled, "," .. skill .. ",", 1, true) ~= nil or masters(a.skills, skill)
     a.can[skill] = can
   end
   return can
@@ -29,29 +14,8 @@ end
 -- Whether an agent who has the skill of a lane may serve it.
 local function speaks_for(a, lane)
   local home, language, mode = string.match(lane, "^([^|]+)|[^|]+|([^|]+)|([^|]+)")
-  return a.talks[mode] and among(a.languages, language) and reaches(a.serves, a.district, home), home
-end
-
--- Beside their calls an agent is offered only what fits, and not what they still wrap up.
-local function look_beside(a)
-  for mode in pairs(a.talks) do
-    if not fits(a, weight_of(mode)) then a.talks[mode] = nil end
-  end
-  a.holds = a.holds or {}
-  for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
-end
-
--- What an agent has passed on is not offered to them again while others could take it.
-local function look_past_passed_on(id, a)
-  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
-    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
-    if not passed_by or not among(passed_by, id) then
-      call("SREM", K .. "shuns:" .. id, ticket)
-    elseif shunned_by(lane, passed_by) then
-      a.holds = a.holds or {}
-      a.holds[ticket] = true
-    end
-  end
+  return string.find(a.spoken, "," .. language .. ",", 1, true) and among(a.talks, mode)
+    and reaches(a.serves, a.district, home), home
 end
 
 -- The score of the first of a lane whom the agent does not pass by, and how many to skip for that.
@@ -70,7 +34,7 @@ end
 
 -- The own district's lane with the oldest head the agent may serve, and up to two more of the same page.
 local function best_own(a, seen)
-  local best, from, page = nil, 0, 6
+  local best, from, page = nil, 0, 4
   while true do
     local heads = call("ZRANGE", K .. "own:" .. a.district, from, from + page - 1, "WITHSCORES")
     for i = 1, #heads, 2 do
@@ -87,70 +51,87 @@ local function best_own(a, seen)
       end
     end
     if #heads < 2 * page or (best and tonumber(heads[#heads]) >= best.at) then return best end
-    from, page = from + page, 32
+    from, page = from + page, math.min(2 * page, 32)
   end
 end
 
--- The agent's skills for which other districts' tickets come before the bound, the earliest first.
-local function skills_before(names, bound)
-  local order = {}
-  for i, first in ipairs(call("HMGET", K .. "heads", unpack(names))) do
-    if first and tonumber(first) < bound then order[#order + 1] = {skill = names[i], first = tonumber(first)} end
-  end
-  if order[2] then
-    table.sort(order, function(one, other)
-      return one.first < other.first or (one.first == other.first and one.skill < other.skill)
-    end)
-  end
-  return order
+-- Up to when another district's lane is better than the best so far: earlier, or due at all.
+local function before(best)
+  return best and "(" .. string.format("%.3f", best.at) or ARGV[1]
 end
 
--- A lane of another district that is better than the best so far, if there is one.
-local function better_abroad(a, best, seen)
-  local order, done, lends = skills_before(a.names, best and best.at or now + 1), {}, nil
-  for _, one in ipairs(order) do
-    local from, page = 0, 4
-    while true do
-      local bound = best and "(" .. string.format("%.3f", best.at) or ARGV[1]
-      local lanes = call("ZRANGEBYSCORE", K .. "skill:" .. one.skill, "-inf", bound, "WITHSCORES", "LIMIT", from, page)
-      for i = 1, #lanes, 2 do
-        local lane, first = lanes[i], tonumber(lanes[i + 1])
-        if best and first >= best.at then break end
-        local able, home = false, nil
-        if not done[lane] and string.find(lane, a.district, 1, true) ~= 1 and skill_for(a, lane) then
-          able, home = speaks_for(a, lane)
-        end
-        if able then
-          done[lane] = true
-          local word = string.match(lane, "[^|]+$")
-          lends = lends or call("HGET", K .. "lends", a.district) or ""
-          local key = string.sub(lane, 1, -#word - 2)
-          local opens = openings_of(word, call("HGET", K .. "manned", key) or count_manned(key))
-          local ring = among(lends, home) and 2 or among(NEIGHBOURS[home], a.district) and 3 or 4
-          local score, skip = head_for(a, lane, first - opens[2])
-          local at = score + opens[ring]
-          if opens[ring] < NEVER and score < math.huge then
-            if #seen < 8 then seen[#seen + 1] = {lane = lane, at_ms = at} end
-            if at <= now and (not best or at < best.at) then
-              best = {lane = lane, at = at, ring = ring, opening = opens[ring], skip = skip}
-            end
+-- A lane of another district for one skill of the agent that is better than the best so far, if there is one.
+-- done: lanes looked at before, for another of their skills.
+local function better_for(a, skill, best, seen, done)
+  local from, page = 0, 4
+  while true do
+    local lanes = call("ZRANGEBYSCORE", K .. "skill:" .. skill, "-inf", before(best), "WITHSCORES", "LIMIT", from, page)
+    for i = 1, #lanes, 2 do
+      local lane, first = lanes[i], tonumber(lanes[i + 1])
+      if best and first >= best.at then return best end
+      local able, home = false, nil
+      if not done[lane] and string.find(lane, a.district, 1, true) ~= 1 and skill_for(a, lane) then
+        able, home = speaks_for(a, lane)
+      end
+      if able then
+        done[lane] = true
+        a.lends = a.lends or call("HGET", K .. "lends", a.district) or ""
+        local opens = openings(lane)
+        local ring = among(a.lends, home) and 2 or borders(home, a.district) and 3 or 4
+        local score, skip = head_for(a, lane, first - opens[2])
+        local at = score + opens[ring]
+        if opens[ring] < NEVER and score < math.huge then
+          if #seen < 8 then seen[#seen + 1] = {lane = lane, at_ms = at} end
+          if at <= now and (not best or at < best.at) then
+            best = {lane = lane, at = at, ring = ring, opening = opens[ring], skip = skip}
           end
         end
       end
-      if #lanes < 2 * page then break end
-      from, page = from + page, 32
     end
+    if #lanes < 2 * page then return best end
+    from, page = from + page, math.min(2 * page, 32)
   end
-  return best
 end
 
--- Who waits for this agent alone and fits beside their calls.
-local function seek_mine(id, a)
+-- The same for all skills: those are read whose first such lane may be better, the earliest first.
+local function better_abroad(a, best, seen)
+  local from, page, done = 0, 6, {}
+  while true do
+    local order = call("ZRANGEBYSCORE", K .. "heads", "-inf", before(best), "LIMIT", from, page)
+    for _, skill in ipairs(order) do
+      if string.find(a.skilled, "," .. skill .. ",", 1, true) then best = better_for(a, skill, best, seen, done) end
+    end
+    if #order < page then return best end
+    from = from + page
+  end
+end
+
+-- Whoever holds calls, is waited for alone or has passed somebody on: whether they have been offered who waits
+-- for them alone. Afterwards a.talks has the modes that fit and a.holds the tickets they do not take.
+local function seek_apart(id, a)
+  -- Parts: room shunning.
+  if a.calls then
+    local fitting = {}
+    for mode in each(a.modes) do
+      if fits(a, weight_of(mode)) then fitting[#fitting + 1] = mode end
+    end
+    a.talks = table.concat(fitting, ",")
+  end
   for _, ticket in ipairs(call("ZRANGE", K .. "mine:" .. id, 0, a.calls and -1 or 0)) do
     local home, _, _, mode = parts(call("HGET", K .. "ticket:" .. ticket, "lane"))
     if fits(a, weight_of(mode)) and not (a.calls and call_about(a, ticket)) then
       make_offer(ticket, id, a, {rule = "preferred", ring = ring_of(a.district, home, lenders_of(home)), opened_ms = 0})
       return true
+    end
+  end
+  a.holds = {}
+  for _, one in ipairs((calls_of(a))) do a.holds[one.ticket] = true end
+  for _, ticket in ipairs(call("SMEMBERS", K .. "shuns:" .. id)) do
+    local lane, passed_by = unpack(call("HMGET", K .. "ticket:" .. ticket, "lane", "passed_by"))
+    if not passed_by or not among(passed_by, id) then
+      call("SREM", K .. "shuns:" .. id, ticket)
+    elseif shunned_by(lane, passed_by) then
+      a.holds[ticket] = true
     end
   end
   return false
@@ -161,15 +142,15 @@ end
 local function seek(id, rule, known)
   local a = known or agent_of(id)
   if a.calls then
+    -- Parts: room.
     if not has_room(a, rule) then return false end
   elseif a.state ~= "idle" or (a.pull == "1" and not rule) then
     return false
   end
-  if seek_mine(id, a) then return true end
+  a.can, a.skilled, a.spoken, a.talks = {}, "," .. a.skills .. ",", "," .. a.languages .. ",", a.modes
+  local apart = a.calls or call("EXISTS", K .. "mine:" .. id, K .. "shuns:" .. id) > 0
+  if apart and seek_apart(id, a) then return true end
   local seen = {}
-  ready_to_look(a)
-  if a.calls then look_beside(a) end
-  look_past_passed_on(id, a)
   local best = better_abroad(a, best_own(a, seen), seen)
   if not best then return false end
   local head = best.skip == 0
@@ -185,6 +166,7 @@ local function come_to_life(id, a)
   a.lost = a.lost or "1" -- the lease may have ended before anybody looked
   be_back(id, a)
   if not a.calls then return end
+  -- Parts: room.
   make_room(id, a)
   seek(id, nil, a)
 end

@@ -4,7 +4,7 @@
 -- Keys: agent:<agent>, presence, and what move and seek touch.
 -- Announces agent.returned when their page had been gone; agent.available, or agent.changed when only pull did;
 -- offer.made when somebody waits whom the agent may serve.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching.
 local id, pull_mode = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
 local a = agent_of(id)

@@ -3,7 +3,7 @@
 -- Keys: agent:<agent>, and what return_and_go_away and move touch.
 -- Announces agent.away (before it offer.returned when the agent was ringing, after it offer.made to another),
 -- or agent.leaving once, when the wish has to wait for the end of a call.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id, reason = ARGV[2], ARGV[3]
 local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end

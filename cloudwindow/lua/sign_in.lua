@@ -4,7 +4,7 @@
 -- Keys: agent:<agent>, agents, profiles, presence, and what move and duty touch.
 -- Announces agent.signed_in with the profile, new or changed, which takes effect at once; then agent.away for
 -- somebody new, agent.changed for a changed profile. Whoever was lost in a call is back: agent.returned.
--- Parts: words states.
+-- Parts: words states room.
 local id, key = ARGV[2], K .. "agent:" .. ARGV[2]
 local a = agent_of(id)
 local names, same = {"district", "skills", "languages", "modes", "serves", "capacity"}, a.state ~= nil
@@ -12,7 +12,7 @@ for i, name in ipairs(names) do same = same and a[name] == ARGV[2 + i] end
 local lost = a.state and (a.lost or not call("ZSCORE", K .. "presence", id))
 if same then renew(id, a) end
 if same and not lost then return a.state end
--- Parts: tickets rings lanes agents offers choosing seeking.
+-- Parts: tickets rings lanes idling agents offers choosing seeking.
 if same then
   come_to_life(id, a)
   return a.state

@@ -2,7 +2,7 @@
 -- Error STATE_FORBIDS in a call. Not signed in: nothing changes.
 -- Keys: agent:<agent>, agents, presence, passes, and what forget and return_and_go_away touch.
 -- Announces agent.signed_out; before it offer.returned and agent.away when the agent was ringing.
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking searching matching ending turning.
 local id = ARGV[2]
 local a = agent_of(id)
 if not a.state then return 1 end

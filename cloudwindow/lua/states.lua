@@ -4,10 +4,17 @@ local function renew(id, a)
   call("ZADD", K .. "presence", now + (a.state == "away" and RULES.away_lease or RULES.lease), id)
 end
 
+-- What the scripts of a call need to know of an agent; empty is none.
+local function caller(id)
+  local a = call("HMGET", K .. "agent:" .. id, "state", "district", "since", "free_from", "free_spent", "pull", "ticket",
+    "offer", "calls", "capacity", "leaving", "lost", "misses", "finished", "wrapped")
+  return {state = a[1], district = a[2], since = a[3], free_from = a[4], free_spent = a[5], pull = a[6],
+    ticket = a[7] ~= "" and a[7] or nil, offer = a[8] ~= "" and a[8] or nil, calls = a[9] ~= "" and a[9] or nil,
+    capacity = a[10], leaving = a[11], lost = a[12], misses = a[13], finished = a[14], wrapped = a[15]}
+end
+
 local function count_staff(a, state, step)
-  if call("HINCRBY", K .. "staff", a.district .. "|" .. state, step) <= 0 then
-    call("HDEL", K .. "staff", a.district .. "|" .. state)
-  end
+  call("HINCRBY", K .. "staff", a.district .. "|" .. state, step)
 end
 
 local function weight_of(mode)
@@ -53,36 +60,13 @@ local function standing(a)
   return string.find(a.calls, ">in_call>", 1, true) and "in_call" or "wrap_up"
 end
 
--- Whether a call of this weight fits beside those the agent holds; the first always does.
-local function fits(a, weight)
-  local _, load = calls_of(a)
-  return load == 0 or load + weight <= tonumber(a.capacity or 1)
-end
-
--- Whether somebody with calls may be offered another. by_hand: they ask for it.
-local function has_room(a, by_hand)
-  if not a.calls or a.offer or a.leaving or a.lost or (a.pull == "1" and not by_hand) then return false end
-  return fits(a, RULES.lightest)
-end
-
--- Whoever has calls and room for more stands in the lists of those, least loaded first.
-local function make_room(id, a)
-  if has_room(a) then
-    local _, load = calls_of(a)
-    local turn = string.format("%d", load * 1e13 + a.free_from)
-    call("ZADD", K .. "room", turn, id)
-    call("ZADD", K .. "room:" .. a.district, turn, id)
-  else
-    call("ZREM", K .. "room", id)
-    call("ZREM", K .. "room:" .. a.district, id)
-  end
-end
-
 local function keep_state(id, a, since)
   call("HSET", K .. "agent:" .. id, "state", a.state, "since", since or ARGV[1], "reason", a.reason or "",
     "free_from", a.free_from or ARGV[1], "free_spent", a.free_spent or 0, "ticket", a.ticket or "",
     "offer", a.offer or "", "calls", a.calls or "", "misses", a.misses or 0, "finished", a.finished or "")
-  if (a.capacity or "1") ~= "1" then make_room(id, a) end
+  if (a.capacity or "1") == "1" then return end
+  -- Parts: room.
+  make_room(id, a)
 end
 
 -- From one state to another in which the agent is busy, without a word to the idle lists.

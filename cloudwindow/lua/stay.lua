@@ -1,7 +1,7 @@
 -- stay(prefix; now ms, agent) -> 1
 -- The wish to go away after this call is taken back. Error NOT_SIGNED_IN. No such wish: nothing changes.
 -- Keys: agent:<agent>, and what seek touches. Announces agent.staying; offer.made when there is room for another call.
--- Parts: words tickets rings lanes states agents offers choosing seeking.
+-- Parts: words tickets rings lanes states room idling agents offers choosing seeking.
 local id = ARGV[2]
 local a = agent_of(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end

@@ -4,15 +4,16 @@
 -- Keys: presence, shifts, offers, passes, held, prefers, grace, widen, and what their owners touch.
 -- Announces agent.lost, agent.away, agent.leaving, agent.signed_out, offer.missed, offer.returned,
 -- agent.available, agent.calls, offer.withdrawn, ticket.ready, ticket.expired, offer.made.
-local waits = false
+local first
 for _, name in ipairs({"presence", "shifts", "offers", "passes", "held", "prefers", "grace", "widen", "shunned"}) do
-  waits = waits or call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0
+  first = first or (call("ZCOUNT", K .. name, "-inf", ARGV[1]) > 0 and name)
 end
-if not waits then return 0 end
--- Parts: words tickets rings lanes states agents offers choosing seeking matching ending turning.
-local function due(name)
-  return call("ZRANGEBYSCORE", K .. name, "-inf", ARGV[1], "LIMIT", 0, 100)
+if not first then return 0 end
+if first == "widen" or first == "shunned" then
+  -- Parts: words tickets rings lanes states room idling offers choosing searching matching widening.
+  return carry_out("widen", widen) + carry_out("shunned", look_again)
 end
+-- Parts: words tickets rings lanes sharing states room idling agents offers choosing seeking searching matching ending turning widening.
 
 -- An agent whose heartbeat stopped.
 local function vanish(id)
@@ -96,28 +97,10 @@ local function expire(ticket)
   if t.state == "offered" then seek(t.agent) end
 end
 
-local function look_again(lane)
-  call("ZREM", K .. "shunned", lane)
-  match_lane(lane)
-end
-
-local function widen(lane)
-  if match_lane(lane) == 100 then return end
-  local head = call("ZRANGE", K .. "lane:" .. lane, 0, 0, "WITHSCORES")
-  if head[1] then settle(lane, tonumber(head[2])) else call("ZREM", K .. "widen", lane) end
-end
-
--- One by one, each looked at again before its turn: the one before may have changed it.
 local done = 0
 for _, step in ipairs({{"held", end_hold}, {"prefers", share}, {"presence", vanish}, {"shifts", end_shift},
     {"offers", miss}, {"passes", forgive}, {"grace", expire}, {"widen", widen}, {"shunned", look_again}}) do
-  for _, member in ipairs(due(step[1])) do
-    local deadline = call("ZSCORE", K .. step[1], member)
-    if deadline and tonumber(deadline) <= now then
-      step[2](member)
-      done = done + 1
-    end
-  end
+  done = done + carry_out(step[1], step[2])
   if step[1] == "prefers" then wake() end
 end
 return done

@@ -25,7 +25,7 @@ end
 
 -- A ticket may wait for one agent alone, while that agent is at work and its time for it lasts.
 local function reserve(ticket, t)
-  if not t.preferred or tonumber(t.prefer_until) <= now then return false end
+  if tonumber(t.prefer_until) <= now then return false end
   if not AT_WORK[call("HGET", K .. "agent:" .. t.preferred, "state")] then return false end
   call("ZADD", K .. "mine:" .. t.preferred, t.score, ticket)
   call("ZADD", K .. "reserved:" .. t.lane, t.score, ticket)
@@ -37,7 +37,7 @@ end
 -- A ticket waits from now on. Answers "mine" when it waits for one agent, else "head" or "behind" in its lane.
 local function stand(ticket, t)
   call("HINCRBY", K .. "waiting", t.lane, 1)
-  if reserve(ticket, t) then return "mine" end
+  if t.preferred and reserve(ticket, t) then return "mine" end
   call("ZADD", K .. "lane:" .. t.lane, t.score, ticket)
   return call("ZRANK", K .. "lane:" .. t.lane, ticket) == 0 and "head" or "behind"
 end

@@ -1,5 +1,5 @@
 -- Turns of fate: citizens who come back, offers that end, agents who come and go.
--- Needs tickets, rings, lanes, agents, offers, choosing, seeking, matching.
+-- Needs room, tickets, rings, lanes, agents, offers, choosing, seeking, matching.
 
 -- A ticket has come to wait: to its old agent if that one is free, else to whoever may serve its lane.
 local function match(ticket, lane)

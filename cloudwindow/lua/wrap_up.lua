@@ -6,8 +6,7 @@
 -- Parts: states.
 local id, ticket = ARGV[2], ARGV[3]
 local key = K .. "agent:" .. id
-local a = fields(key, "state", "ticket", "offer", "wrapped", "district", "free_from", "free_spent", "pull", "calls",
-  "capacity", "since", "leaving", "lost", "misses", "finished")
+local a = caller(id)
 if not a.state then return redis.error_reply("NOT_SIGNED_IN the line does not know this agent") end
 local place = a.calls and string.find("," .. a.calls, "," .. ticket .. ">", 1, true)
 local state_at = place and place + #ticket + 1

@@ -299,7 +299,7 @@ class Citizen:
         await self.page.click("[data-role=send-code] button")
         await self.page.fill("[data-role=sign] input[name=code]", await self.text_message(after=before))
         canvas = self.page.locator("[data-role=sign] canvas")
-        await canvas.scroll_into_view_if_needed()
+        await canvas.hover()  # it stands where it stays
         box = await canvas.bounding_box()
         assert box is not None
         mouse = self.page.mouse
@@ -308,7 +308,9 @@ class Citizen:
         for step in range(1, 30):
             await mouse.move(box["x"] + 30 + step * 8, box["y"] + 40 + (step % 7) * 9)
         await mouse.up()
+        await self.page.wait_for_selector("[data-role=signature][data-signed]")
         await self.page.click("[data-role=sign] .actions button")
+        await self.page.wait_for_selector("[data-role=sign]", state="detached")
 
 
 async def fill_field(page: Page, name: str, value: str) -> None:

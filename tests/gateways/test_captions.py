@@ -324,7 +324,8 @@ async def test_a_spoken_sentence_is_read_by_both_and_a_dead_engine_is_said_and_s
             assert line == sorted(set(line))
             process = captions.process_id
             assert process is not None
-            assert os.getpriority(os.PRIO_PROCESS, process) == NICE
+            behind_us = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+            assert os.getpriority(os.PRIO_PROCESS, process) == behind_us
             os.kill(process, signal.SIGKILL)
             await told.until(CaptionState.STOPPED)
             assert captions.process_id is None

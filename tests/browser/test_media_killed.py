@@ -1,4 +1,4 @@
-"""The one media worker of a single machine is killed under a call: another takes its place, and both see each other."""
+"""The one media worker of a single machine is killed under a call: another takes its place."""
 
 import os
 import signal

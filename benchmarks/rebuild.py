@@ -28,7 +28,7 @@ from cloudwindow.domain.ticket import State, Ticket, deadline_of
 from cloudwindow.journey import Journey
 from cloudwindow.media.remote import RemoteMediaPlane
 from cloudwindow.notices import Press
-from cloudwindow.queue import connect
+from cloudwindow.queue import PREFIX, connect
 from cloudwindow.records import Connection
 from cloudwindow.records.ledger import Ledger
 from cloudwindow.records.migrations import migrate
@@ -62,7 +62,7 @@ async def _measure(url: str, pid: int, folder: Path, tickets: int) -> None:
             cpu.append(time.process_time() + cpu_ns(pid) / 1e9 - before)
             assert sum(load.waiting for load in await made.house.line.load()) == tickets
         kept = await _digest(url)
-        await redis.delete("{cw}:generation")
+        await redis.delete(f"{{{PREFIX}}}:generation")
         second = await _timed_sweep(made)
         unchanged = kept == await _digest(url)
         ordinary = await _timed_sweep(made)

@@ -92,6 +92,8 @@ REBUILD_BATCH = 500
 BATCH = 2000
 NODE_LEASE_SECONDS = 10.0
 """A web node that has not been heard of for so long is gone, and its waiting pages with it."""
+PREFIX = "cw2"
+"""Goes up when keys are laid out anew: an older version's keys are not read, the line is rebuilt."""
 PARTS = re.compile(r"^( *)-- Parts: ([a-z ]+)\.$", re.MULTILINE)
 """Where a script of ``lua/`` wants the text of parts that several share."""
 CONSTANTS = re.compile(r"\bRULES\.(\w+)")
@@ -180,7 +182,7 @@ class Line:
         self,
         redis: Redis,
         *,
-        prefix: str = "cw",
+        prefix: str = PREFIX,
         accept_seconds: float = ACCEPT_SECONDS,
         misses_before_away: int = 2,
         neighbours: Mapping[DistrictCode, frozenset[DistrictCode]] = NEIGHBOURS,

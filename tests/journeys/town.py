@@ -251,9 +251,10 @@ class Page(Connection):
     async def _close(self, *, code: int) -> None:
         self.closed_with = code
 
-    def send(self, text: str) -> None:
-        """Remember a message."""
-        self.told.append(json.loads(text))
+    def pass_on(self, frame: bytes) -> None:
+        """Remember the message in a frame of text."""
+        head = {126: 4, 127: 10}.get(frame[1], 2)
+        self.told.append(json.loads(frame[head:]))
         self.news.set()
 
     def last(self, kind: str) -> dict[str, Any]:

@@ -7,11 +7,9 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
-
-import uvloop
 
 from cloudwindow import app, catalogue_files, demo, journal
 from cloudwindow.config import Config, ConfigError, from_env
@@ -74,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(config: Config, given: argparse.Namespace) -> int:
     """Everything, until Ctrl-C."""
-    return _until_stopped(_run(config), loop=uvloop.new_event_loop)
+    return _until_stopped(_run(config))
 
 
 async def _run(config: Config) -> None:
@@ -85,7 +83,7 @@ async def _run(config: Config) -> None:
 
 def run_web(config: Config, given: argparse.Namespace) -> int:
     """One web node, until stopped."""
-    return _until_stopped(_web(config), loop=uvloop.new_event_loop)
+    return _until_stopped(_web(config))
 
 
 async def _web(config: Config) -> None:
@@ -167,22 +165,16 @@ def run_explain(config: Config, given: argparse.Namespace) -> int:
     return 0
 
 
-def _until_stopped(
-    work: Coroutine[Any, Any, None],
-    *,
-    drain: asyncio.Event | None = None,
-    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> int:
+def _until_stopped(work: Coroutine[Any, Any, None], *, drain: asyncio.Event | None = None) -> int:
     """
     Run ``work`` until it ends or somebody says stop; Ctrl-C is a good end.
 
-    With ``drain`` the first SIGTERM only sets it, and ``work`` ends when it is ready to. ``loop`` makes
-    another event loop than Python's own.
+    With ``drain`` the first SIGTERM only sets it, and ``work`` ends when it is ready to.
     """
 
     async def guarded() -> None:
         task = asyncio.ensure_future(work)
-        here = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
 
         def asked_to_end() -> None:
             if drain is None or drain.is_set():
@@ -190,13 +182,12 @@ def _until_stopped(
             else:
                 drain.set()
 
-        here.add_signal_handler(signal.SIGINT, task.cancel)
-        here.add_signal_handler(signal.SIGTERM, asked_to_end)
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        loop.add_signal_handler(signal.SIGTERM, asked_to_end)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(guarded())
+    asyncio.run(guarded())
     return 0
 
 

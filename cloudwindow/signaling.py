@@ -12,13 +12,12 @@ Rule 4: a page at rest costs little: no task but its reader, no timer; ``Hub.pul
 
 import asyncio
 import logging
-import os
 import socket as sockets
 import struct
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
@@ -149,16 +148,12 @@ class Connection:
 
     def __post_init__(self) -> None:
         if self.transport is not None:
-            # The transport's own `write` does the same with twice the overhead of the system call; the system
-            # is asked only while nothing waits before it. TLS has nothing to ask.
-            raw = self.transport.get_extra_info("socket")
-            own = getattr(raw, "_sock", None)
-            if raw is None or self.transport.get_extra_info("sslcontext") is not None:
-                return
-            if isinstance(own, sockets.socket):
-                self.put, self.before = own.send, getattr(self.transport, "_buffer", UNKNOWN)
-            else:  # uvloop shows the number alone
-                self.put = partial(os.write, raw.fileno())
+            # The transport's own `write` does the same with twice the overhead of the system call; the socket
+            # is asked only while nothing waits before it. Another loop or TLS may not have one to give.
+            raw = getattr(self.transport.get_extra_info("socket"), "_sock", None)
+            if isinstance(raw, sockets.socket) and self.transport.get_extra_info("sslcontext") is None:
+                self.put = raw.send
+                self.before = getattr(self.transport, "_buffer", UNKNOWN)
 
     def send(self, text: str) -> None:
         """Send ``text``, or queue it behind what waits; a page that does not read is cut off."""

@@ -536,11 +536,12 @@ class Bookings:
 
     async def beside(self, intake: Intake) -> InsteadView | None:
         """The same beside a number that can be had, while nobody who could serve it is there."""
+        return await self.instead(intake) if await self._verdict(intake) is Verdict.UNSTAFFED else None
+
+    async def _verdict(self, intake: Intake) -> Verdict:
         item = self._house.item_of(intake.item, intake.item_version)
         district = self._house.catalogue.district(intake.window)
-        language, mode = intake.call_language, intake.mode
-        verdict = await self._openings.verdict(item, district, language=language, mode=mode)
-        return await self.instead(intake) if verdict is Verdict.UNSTAFFED else None
+        return await self._openings.verdict(item, district, language=intake.call_language, mode=intake.mode)
 
     async def instead(self, intake: Intake) -> InsteadView:
         """What can truly be had by whoever cannot have a number now, or would wait for nobody."""
@@ -552,7 +553,7 @@ class Bookings:
         return InsteadView(
             item=item,
             district=district,
-            verdict=await self._openings.verdict(item, district, language=language, mode=mode),
+            verdict=await self._verdict(intake),
             opens_at=district.calendar.next_opening(house.clock()),
             others=await self._openings.others(item, district, language=language, mode=mode),
             slots=await self.next_free(item, district, language),

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from cloudwindow.domain.errors import BadInput, Conflict
-from cloudwindow.media.captions_pipe import Sound, order_frame, sound_frame
+from cloudwindow.media.captions_pipe import Sound, sound_frame
+from cloudwindow.media.child_pipe import Outlet, json_frame
 from cloudwindow.media.plane import OFF, Caption, Captioning, CaptionState, MediaEvent, MediaEventKind
 from cloudwindow.media.rights import RIGHTS
 from cloudwindow.media.tap import MarkKind, Tap, TapMark, TapPacket, TapRecord, TapSource
@@ -50,40 +51,6 @@ class Rooms(Protocol):
     def hearers(self, room: str, member: str) -> tuple[str, ...]: ...
 
     def role_of(self, room: str, member: str) -> str | None: ...
-
-
-class _Outlet:
-    """Octets on their way to one process, sent together twenty times a second."""
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._waiting: list[bytes] = []
-        self._octets = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def put(self, octets: bytes, *, must: bool = False) -> bool:
-        """Take octets for sending; False when too many wait already, unless they ``must`` go."""
-        queued = self._octets + self._writer.transport.get_write_buffer_size()
-        if self._writer.is_closing() or (queued > WAITING_OCTETS and not must):
-            return False
-        self._waiting.append(octets)
-        self._octets += len(octets)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._send)
-        return True
-
-    def _send(self) -> None:
-        self._timer = None
-        waiting, self._waiting, self._octets = self._waiting, [], 0
-        if not self._writer.is_closing():
-            self._writer.write(b"".join(waiting))
-
-    def close(self) -> None:
-        """Let the process see the end."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._waiting, self._octets = [], 0
-        self._writer.close()
 
 
 @dataclass(slots=True)
@@ -154,7 +121,7 @@ class Captions:
         self._languages, self._forwarder, self._tell, self._command = languages, forwarder, tell, command
         self._calls: dict[str, _Call] = {}
         self._process: asyncio.subprocess.Process | None = None
-        self._outlet: _Outlet | None = None
+        self._outlet: Outlet | None = None
         self._numbers = self._lines = 0
         self._heard_at = 0.0
         self._warm: set[str] = set()
@@ -272,7 +239,7 @@ class Captions:
 
     def _order(self, order: dict[str, Any]) -> None:
         if self._outlet is not None:
-            self._outlet.put(order_frame(order), must=True)
+            self._outlet.put(json_frame(order), must=True)
 
     # --- the process -------------------------------------------------------------------------------------
 
@@ -306,7 +273,10 @@ class Captions:
             env={},  # it needs none of our secrets
         )
         assert process.stdin is not None  # noqa: S101 - asked for above
-        self._process, self._outlet = process, _Outlet(process.stdin)
+        self._process, self._outlet = (
+            process,
+            Outlet(process.stdin, most=WAITING_OCTETS, gather_seconds=GATHER_SECONDS),
+        )
         self._heard_at = asyncio.get_running_loop().time() + STALLED_SECONDS  # it may take its time to start
         self._keep(self._listen(process))
         self._keep(self._watch(process))

@@ -1,5 +1,5 @@
 """
-What the worker writes to its captions' process: frames of ``length (4) | kind (1) | body``.
+What the worker writes to its captions' process, in the frames of ``child_pipe``.
 
 ``J`` is an order, a JSON object: ``warm`` a language, ``start`` a stretch in a language, ``end`` a stretch.
 ``S`` is one packet of sound. A stretch is one source of sound from its start to its end, known by a number.
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-HEAD: Final = struct.Struct(">Ic")
+from cloudwindow.media.child_pipe import JSON, Cutter, framed
+
 SOUND: Final = struct.Struct(">IdI")
 MAX_FRAME_OCTETS: Final = 64 * 1024
 
@@ -26,38 +27,22 @@ class Sound:
     payload: bytes
 
 
-def order_frame(order: dict[str, Any]) -> bytes:
-    """One order as it goes through the pipe."""
-    body = json.dumps(order, separators=(",", ":")).encode()
-    return HEAD.pack(len(body), b"J") + body
-
-
 def sound_frame(sound: Sound) -> bytes:
     """One packet as it goes through the pipe."""
     body = SOUND.pack(sound.stretch, sound.at, sound.timestamp)
-    return HEAD.pack(len(body) + len(sound.payload), b"S") + body + sound.payload
+    return framed(b"S", body, sound.payload)
 
 
 class Unpacker:
     """The other end: octets in any portions to orders and sounds."""
 
     def __init__(self) -> None:
-        self._kept = b""
+        self._cutter = Cutter(MAX_FRAME_OCTETS)
 
     def feed(self, octets: bytes) -> Iterator[Sound | dict[str, Any]]:
         """Yield what became whole. Raises ValueError for what no worker of ours writes."""
-        data, at = self._kept + octets, 0
-        while at + HEAD.size <= len(data):
-            length, kind = HEAD.unpack_from(data, at)
-            if length > MAX_FRAME_OCTETS:
-                raise ValueError("a frame is too long")
-            end = at + HEAD.size + length
-            if end > len(data):
-                break
-            body = data[at + HEAD.size : end]
-            at = end
-            yield json.loads(body) if kind == b"J" else _sound(body)
-        self._kept = data[at:]
+        for kind, body in self._cutter.feed(octets):
+            yield json.loads(body) if kind == JSON else _sound(body)
 
 
 def _sound(body: bytes) -> Sound:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cloudwindow.domain.errors import BadInput, Conflict
+from cloudwindow.media.child_pipe import Outlet, json_frame
 from cloudwindow.media.plane import MediaEvent, MediaEventKind
-from cloudwindow.media.recorder_pipe import Packer, frame
+from cloudwindow.media.recorder_pipe import Packer
 from cloudwindow.media.tap import MarkKind, Tap, TapMark, TapRecord
 
 PIPE_OCTETS: Final = 8 * 1024 * 1024
@@ -51,45 +52,10 @@ class Tapped(Protocol):
 Tell = Callable[[MediaEvent], Awaitable[None]]
 
 
-class _Outlet:
-    """Octets on their way to one process, sent together ten times a second."""
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._waiting: list[bytes] = []
-        self._octets = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def put(self, octets: bytes) -> bool:
-        """Take octets for sending; False when too many wait already."""
-        queued = self._writer.transport.get_write_buffer_size()
-        if queued + self._octets > PIPE_OCTETS or self._writer.is_closing():
-            return False
-        self._waiting.append(octets)
-        self._octets += len(octets)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.send)
-        return True
-
-    def send(self) -> None:
-        """Send what is waiting now."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        waiting, self._waiting, self._octets = self._waiting, [], 0
-        if waiting and not self._writer.is_closing():
-            self._writer.write(b"".join(waiting))
-
-    def close(self) -> None:
-        """Send the rest and let the process see the end."""
-        self.send()
-        self._writer.close()
-
-
 class _RoomTap:
     """One recording's tap: packs records; what the outlet refuses is counted and said."""
 
-    def __init__(self, number: int, outlet: _Outlet) -> None:
+    def __init__(self, number: int, outlet: Outlet) -> None:
         self._packer, self._outlet = Packer(number), outlet
         self._dropped = 0
 
@@ -128,7 +94,7 @@ class Recorders:
         self._ending: dict[int, _Recording] = {}
         self._numbers = 0
         self._process: asyncio.subprocess.Process | None = None
-        self._outlet: _Outlet | None = None
+        self._outlet: Outlet | None = None
         self._heard_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._starting = asyncio.Lock()
@@ -173,7 +139,7 @@ class Recorders:
             return
         if self._rooms.get(made.room) is not made:
             return
-        outlet.put(frame(order))
+        outlet.put(json_frame(order))
         outlet.send()
         made.tap = _RoomTap(made.number, outlet)
         self._forwarder.attach_tap(made.room, made.tap)
@@ -241,16 +207,16 @@ class Recorders:
 
     def _order(self, known: _Recording, order: dict[str, Any]) -> None:
         if self._outlet is not None:
-            self._outlet.put(frame({"take": known.number, **order}))
+            self._outlet.put(json_frame({"take": known.number, **order}))
             self._outlet.send()
 
-    async def _running_outlet(self) -> _Outlet:
+    async def _running_outlet(self) -> Outlet:
         async with self._starting:
             if self._outlet is None:
                 self._outlet = await self._launch()
             return self._outlet
 
-    async def _launch(self) -> _Outlet:
+    async def _launch(self) -> Outlet:
         settings = self._settings
         assert settings is not None  # noqa: S101 - ``start`` has refused
         process = await asyncio.create_subprocess_exec(
@@ -266,12 +232,12 @@ class Recorders:
         assert process.stdin is not None  # noqa: S101 - asked for above
         self._process = process
         self._heard_at = asyncio.get_running_loop().time() + END_SECONDS  # it may take its time to start
-        outlet = _Outlet(process.stdin)
+        outlet = Outlet(process.stdin, most=PIPE_OCTETS, gather_seconds=GATHER_SECONDS)
         self._keep(self._listen(process, outlet))
         self._keep(self._watch(process))
         return outlet
 
-    async def _listen(self, process: asyncio.subprocess.Process, outlet: _Outlet) -> None:
+    async def _listen(self, process: asyncio.subprocess.Process, outlet: Outlet) -> None:
         assert process.stdout is not None  # noqa: S101 - asked for at the start
         while line := await process.stdout.readline():
             self._heard_at = max(self._heard_at, asyncio.get_running_loop().time())
@@ -306,7 +272,7 @@ class Recorders:
                 process.kill()
                 return
 
-    def _lost(self, process: asyncio.subprocess.Process, outlet: _Outlet) -> None:
+    def _lost(self, process: asyncio.subprocess.Process, outlet: Outlet) -> None:
         """The recorder's process has ended: nothing is recorded any more."""
         outlet.close()
         if self._process is process:

@@ -1,5 +1,5 @@
 """
-What the worker writes to its recorder's process: frames of ``length (4) | kind (1) | body``.
+What the worker writes to its recorder's process, in the frames of ``child_pipe``.
 
 ``J`` is a JSON object: an order, or what the tap said beside packets. ``P`` is one packet, packed. A source
 is described once by a JSON object and then known by its number.
@@ -11,19 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
+from cloudwindow.media.child_pipe import Cutter, framed, json_frame
 from cloudwindow.media.tap import MarkKind, TapClock, TapGap, TapMark, TapPacket, TapRecord, TapSource
 
-HEAD: Final = struct.Struct(">Ic")
 PACKET: Final = struct.Struct(">HHdQIBB")
 NAMES: Final = ("", "OPUS", "VP8", "H264")
 CODECS: Final = {name: number for number, name in enumerate(NAMES)}
 MAX_FRAME_OCTETS: Final = 1024 * 1024
-
-
-def frame(message: dict[str, Any]) -> bytes:
-    """One JSON object as it goes through the pipe."""
-    body = json.dumps(message, separators=(",", ":")).encode()
-    return HEAD.pack(len(body), b"J") + body
 
 
 class Packer:
@@ -41,7 +35,7 @@ class Packer:
             flags = (record.turns << 1) | record.marker
             codec = CODECS.get(record.codec.upper(), 0)
             body = PACKET.pack(self.take, number, record.at, record.index, record.timestamp, flags, codec)
-            return before + HEAD.pack(len(body) + len(record.payload), b"P") + body + record.payload
+            return before + framed(b"P", body, record.payload)
         source = record.source
         told: dict[str, Any] = {"take": self.take, "source": None, "at": record.at}
         before = b""
@@ -53,7 +47,7 @@ class Packer:
             told |= {"said": "mark", "kind": record.kind.value, "count": record.count}
         else:
             told |= {"said": "clock", "clock": record.clock_seconds, "timestamp": record.timestamp}
-        return before + frame(told)
+        return before + json_frame(told)
 
     def _number(self, source: TapSource) -> tuple[int, bytes]:
         number = self._numbers.get(id(source))
@@ -62,14 +56,14 @@ class Packer:
         self._known.append(source)  # kept, so that its id stays its own
         number = self._numbers[id(source)] = len(self._known) - 1
         described = {"take": self.take, "said": "source", "number": number, "is": asdict(source)}
-        return number, frame(described)
+        return number, json_frame(described)
 
 
 class Unpacker:
     """The other end: bytes in any portions to orders and records, each with the number of its recording."""
 
     def __init__(self) -> None:
-        self._kept = b""
+        self._cutter = Cutter(MAX_FRAME_OCTETS)
         self._sources: dict[tuple[int, int], TapSource] = {}
 
     def feed(self, octets: bytes) -> Iterator[tuple[int, TapRecord | dict[str, Any]]]:
@@ -78,21 +72,11 @@ class Unpacker:
 
         Raises ValueError for what no worker of ours writes.
         """
-        data, at = self._kept + octets, 0
-        while at + HEAD.size <= len(data):
-            length, kind = HEAD.unpack_from(data, at)
-            if length > MAX_FRAME_OCTETS:
-                raise ValueError("a frame is too long")
-            end = at + HEAD.size + length
-            if end > len(data):
-                break
-            body = data[at + HEAD.size : end]
-            at = end
+        for kind, body in self._cutter.feed(octets):
             if kind == b"P":
                 yield self._packet(body)
             else:
                 yield from self._told(json.loads(body))
-        self._kept = data[at:]
 
     def _packet(self, body: bytes) -> tuple[int, TapRecord]:
         take, number, at, index, timestamp, flags, codec = PACKET.unpack_from(body)

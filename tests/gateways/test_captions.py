@@ -15,8 +15,9 @@ from cloudwindow.domain.errors import BadInput, Conflict, Unavailable
 from cloudwindow.media.caption_engine import Heard, Sphinx, languages
 from cloudwindow.media.captions import MAX_CALLS, WAITING_OCTETS, Captions
 from cloudwindow.media.captions_child import CLOCK, LATE_SECONDS, NICE, Captioner
-from cloudwindow.media.captions_pipe import Sound, Unpacker, order_frame, sound_frame
+from cloudwindow.media.captions_pipe import Sound, Unpacker, sound_frame
 from cloudwindow.media.captions_remote import RemoteCaptions
+from cloudwindow.media.child_pipe import json_frame
 from cloudwindow.media.meeting import with_hold, with_mode, with_side_room
 from cloudwindow.media.plane import Caption, CaptionState, MediaEvent, Mode, WorkerAddress
 from cloudwindow.media.remote import RemoteMediaPlane
@@ -118,7 +119,7 @@ def test_a_process_that_does_not_keep_up_leaves_sound_out_and_says_so() -> None:
 
 def test_what_goes_through_the_pipe_comes_out_whole_in_any_portions() -> None:
     sound = Sound(7, 1.5, 4_000_000_000, b"\x00opus\xff")
-    octets = order_frame({"order": "end", "stretch": 7}) + sound_frame(sound)
+    octets = json_frame({"order": "end", "stretch": 7}) + sound_frame(sound)
     unpacker = Unpacker()
 
     told = [one for octet in octets for one in unpacker.feed(bytes([octet]))]
